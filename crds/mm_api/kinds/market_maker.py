@@ -1,0 +1,422 @@
+"""`MarketMaker` (mm): what to trade, within which limits, and by which stages a revision earns its capital.
+
+The spec is the user's, the status the operator's. PnL and inventory are metrics and evidence, never status: they change with every fill.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from mm_api.kinds.common import Column, Condition, HaltLevel, Names, ObjectReference, Resource, rules
+from mm_api.scalars import (
+    NAME_PATTERN,
+    SYMBOL_PATTERN,
+    ApiModel,
+    Duration,
+    ExactDecimal,
+    NonNegativeDecimal,
+    PositiveDecimal,
+    Timestamp,
+)
+
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
+"""A trading pair in the venue's form, such as ETHUSDC."""
+
+
+class GateName(StrEnum):
+    """The built-in gates, and `Custom`, which asks Prometheus."""
+
+    NO_RESTARTS = "NoRestarts"
+    NO_ORDER_ANOMALIES = "NoOrderAnomalies"
+    RISK_CONTROLS_WORK = "RiskControlsWork"
+    NO_RISK_VIOLATIONS = "NoRiskViolations"
+    NET_PNL = "NetPnL"
+    ORDER_ACCURACY = "OrderAccuracy"
+    DRAWDOWN = "Drawdown"
+    QUOTE_UPTIME = "QuoteUptime"
+    MARK_OUT = "MarkOut"
+    CUSTOM = "Custom"
+
+
+class GateVerdict(StrEnum):
+    """What a gate says. Only Pass lets a stage go on; Inconclusive waits; Error is never success."""
+
+    PASS = "Pass"  # noqa: S105 - a verdict
+    FAIL = "Fail"
+    INCONCLUSIVE = "Inconclusive"
+    ERROR = "Error"
+
+
+class FailurePolicy(StrEnum):
+    """What happens to the capital when a stage fails."""
+
+    ROLLBACK = "Rollback"
+    HALT = "Halt"
+
+
+class TradingState(StrEnum):
+    """The STATE column: derived from the conditions, for people."""
+
+    PENDING = "Pending"
+    BLOCKED = "Blocked"
+    STARTING = "Starting"
+    SOAKING = "Soaking"
+    WAITING_FOR_EVIDENCE = "WaitingForEvidence"
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    FROZEN = "Frozen"
+    HANDING_OVER = "HandingOver"
+    LIVE = "Live"
+    REDUCE_ONLY = "ReduceOnly"
+    HALTED = "Halted"
+    HIBERNATED = "Hibernated"
+    CRASH_LOOPING = "CrashLooping"
+    ROLLED_BACK = "RolledBack"
+    STALLED = "Stalled"
+    DELETING = "Deleting"
+
+
+class StrategySpec(ApiModel):
+    """Which quoting strategy, with which parameters."""
+
+    name: str = Field(
+        default="BasicMarketMaking",
+        max_length=63,
+        pattern=r"^[A-Za-z][A-Za-z0-9]*$",
+        description="Name of a strategy the trader knows.",
+    )
+    parameters: dict[str, ExactDecimal] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Parameters of the strategy as decimal strings. BasicMarketMaking: baseSpread (fraction of the price, both sides together, 0.0005), "
+        "baseSize (base units, 0.01), maxInventory (base units, 0.05), skewFactor (0.3).",
+    )
+
+
+class RiskSpec(ApiModel):
+    """Limits that stop the trader. All hold on every stage; a stage's lossBudget may be tighter."""
+
+    daily_loss_limit: PositiveDecimal = Field(
+        default=Decimal(100),
+        description="Loss in a UTC day, in quote currency and marked to market, that halts trading.",
+    )
+    max_drawdown: PositiveDecimal = Field(
+        default=Decimal("0.03"),
+        description="Drawdown from peak equity, as a fraction of the stage's capital, that halts trading. At most 1.",
+        json_schema_extra=rules(
+            ("double(self) <= 1.0", "spec.risk.maxDrawdown: a fraction of the capital, at most 1")
+        ),
+    )
+    max_order_rate: int = Field(
+        default=20, ge=1, le=1000, description="Orders per second; above it new orders are refused."
+    )
+    max_cancel_ratio: NonNegativeDecimal = Field(
+        default=Decimal("0.90"),
+        description="Cancelled orders over placed orders in the behaviour window; above it the trader turns cautious. At most 1.",
+    )
+
+
+class EngineSpec(ApiModel):
+    """Timings of the trading engine."""
+
+    order_timeout: Duration = Field(
+        default=timedelta(seconds=5),
+        description="After this long without an answer the trader asks the venue about an order.",
+    )
+    reconcile_interval: Duration = Field(
+        default=timedelta(seconds=30),
+        description="Full comparison with the venue's orders, trades and balances.",
+    )
+    health_check_interval: Duration = Field(
+        default=timedelta(seconds=10), description="Period of the trader's own health check."
+    )
+    stale_after: Duration = Field(
+        default=timedelta(seconds=3), description="Market data older than this is not quoted on."
+    )
+
+
+class ResourcesSpec(ApiModel):
+    """Resources of the trader's container, as Kubernetes quantities."""
+
+    cpu_request: str = Field(default="100m", max_length=16)
+    memory_request: str = Field(default="96Mi", max_length=16)
+    memory_limit: str = Field(default="256Mi", max_length=16)
+
+
+class TraderSpec(ApiModel):
+    """How the trader's pod is made. Nothing here is needed: the operator's own image is used."""
+
+    image: str | None = Field(
+        default=None,
+        max_length=512,
+        description="Image; empty means the one the operator was installed with when the revision began.",
+    )
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    resources: ResourcesSpec = Field(default_factory=ResourcesSpec)
+    storage: str = Field(default="256Mi", max_length=16, description="Size of the journal's volume.")
+    termination_grace_period: Duration = Field(
+        default=timedelta(seconds=20), description="Time to cancel and flush after SIGTERM."
+    )
+
+
+class Gate(ApiModel):
+    """One question the evidence must answer before a stage passes."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("self.name != 'Custom' || has(self.promql)", "gates: a Custom gate needs promql"),
+            ("self.name == 'Custom' || !has(self.promql)", "gates: promql is for the Custom gate only"),
+            (
+                "self.name != 'Custom' || has(self.min) || has(self.max)",
+                "gates: a Custom gate needs min or max",
+            ),
+        )
+    )
+
+    name: GateName
+    min: ExactDecimal | None = Field(
+        default=None,
+        description="Smallest value that passes (NetPnL in quote currency, OrderAccuracy and QuoteUptime as fractions, MarkOut in basis points).",
+    )
+    max: ExactDecimal | None = Field(
+        default=None, description="Largest value that passes (Drawdown as a fraction of capital)."
+    )
+    confidence: PositiveDecimal | None = Field(
+        default=None,
+        description="NetPnL, MarkOut: one-sided confidence that the value is at least min, such as '0.9'. Unset: the plain value decides.",
+    )
+    horizon: Duration | None = Field(
+        default=None, description="MarkOut: how long after the fill, such as 1s."
+    )
+    promql: str | None = Field(
+        default=None,
+        max_length=4096,
+        description="Custom: a query with one number as its result. $name and $namespace stand for the MarketMaker's.",
+    )
+    no_data: Literal["Inconclusive", "Fail"] = Field(
+        default="Inconclusive", description="Verdict of a Custom gate without data. Pass is not offered."
+    )
+
+
+class Sample(ApiModel):
+    """The least evidence on which a stage may be judged."""
+
+    fills: int = Field(default=0, ge=0, le=10_000_000, description="Fills of own orders.")
+    quoted_time: Duration = Field(default=timedelta(0), description="Time with quotes on both sides.")
+
+
+class StageStep(ApiModel):
+    """One rung of a capital ladder."""
+
+    capital: PositiveDecimal = Field(description="Capital in quote currency.")
+    soak: Duration = Field(default=timedelta(hours=24), description="Shortest time at this step.")
+    symbols: list[Symbol] | None = Field(
+        default=None, min_length=1, max_length=16, description="Symbols from this step on; unset: as before."
+    )
+
+
+class Stage(ApiModel):
+    """Account + symbols + capital + time + evidence."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.capital) != (has(self.steps) && size(self.steps) > 0)",
+                "stages: set either capital or steps, not both",
+            ),
+            (
+                "!has(self.steps) || self.steps.map(s, double(s.capital)).isSorted()",
+                "stages: steps fall in capital; order them so that each is at least the one before",
+            ),
+            (
+                "size(self.symbols) > 0 || (has(self.steps) && size(self.steps) > 0 && has(self.steps[0].symbols))",
+                "stages: symbols is missing; name them on the stage or on its first step",
+            ),
+        )
+    )
+
+    name: str = Field(min_length=1, max_length=32, pattern=NAME_PATTERN)
+    account_ref: ObjectReference
+    symbols: list[Symbol] = Field(
+        default_factory=list, max_length=16, description="Symbols in the venue's form, such as ETHUSDC."
+    )
+    capital: PositiveDecimal | None = None
+    steps: list[StageStep] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Capital ladder instead of one capital; amounts never fall.",
+    )
+    loss_budget: PositiveDecimal | None = Field(
+        default=None,
+        description="Loss within this stage, in quote currency, that fails it and halts trading.",
+    )
+    soak: Duration = Field(
+        default=timedelta(hours=24), description="Shortest time in the stage; steps have their own."
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="A step that cannot decide by then fails. Default: three times its soak, at least ten minutes.",
+    )
+    sample: Sample = Field(default_factory=Sample)
+    approval: Literal["None", "Required"] = Field(
+        default="None", description="Required: passing also needs a StageApproval for this revision."
+    )
+    gates: list[Gate] = Field(default_factory=list, max_length=16)
+
+
+class FreezeWindow(ApiModel):
+    """A window without promotions. Pauses and rollbacks always work."""
+
+    cron: str = Field(
+        max_length=64,
+        pattern=r"^\S+ \S+ \S+ \S+ \S+$",
+        description="Start of the window: minute hour day-of-month month day-of-week.",
+    )
+    duration: Duration
+    time_zone: str = Field(default="UTC", max_length=64, description="IANA name, such as Europe/Zurich.")
+
+
+class RolloutSpec(ApiModel):
+    """The stages, in order, and what a failure does."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.stages.all(a, self.stages.exists_one(b, b.name == a.name))",
+                "spec.rollout.stages: two stages have the same name; give each its own",
+            ),
+        )
+    )
+
+    on_failure: FailurePolicy = Field(
+        default=FailurePolicy.ROLLBACK, description="Rollback (to the last stage that passed) or Halt."
+    )
+    stages: list[Stage] = Field(min_length=1, max_length=10)
+    freeze: list[FreezeWindow] = Field(default_factory=list, max_length=16)
+
+
+class MarketMakerSpec(ApiModel):
+    """What the user asks for."""
+
+    strategy: StrategySpec = Field(default_factory=StrategySpec)
+    risk: RiskSpec = Field(default_factory=RiskSpec)
+    engine: EngineSpec = Field(default_factory=EngineSpec)
+    trader: TraderSpec = Field(default_factory=TraderSpec)
+    rollout: RolloutSpec
+    pause: HaltLevel = Field(
+        default=HaltLevel.NONE,
+        description="None, ReduceOnly, Halted (no orders, process alive) or Hibernated (no pod, state kept).",
+    )
+    acknowledge_halt: str | None = Field(
+        default=None,
+        max_length=128,
+        description="Id of the halt (shown in status.halts) that this lifts, and no other.",
+    )
+
+
+class HaltStatus(ApiModel):
+    """One thing that stops this MarketMaker."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    level: HaltLevel
+    source: str = Field(description="Risk, Alert, Pause, TradingHalt, LossBudget or Handover.")
+    reason: str = Field(description="CamelCase reason, such as DailyLossLimit.")
+    message: str = ""
+    since: Timestamp
+    account: str = Field(default="", description="VenueAccount whose identity is stopped.")
+    needs_acknowledgement: bool = True
+
+
+class GateStatus(ApiModel):
+    """The last verdict of one gate of the stage that runs now."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    verdict: GateVerdict
+    value: str | None = None
+    threshold: str | None = None
+    message: str = ""
+
+
+class RunStatus(ApiModel):
+    """Where one revision stands: a stage, a step, and absolute times."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    revision: str
+    stage: str
+    stage_index: int
+    step: int = 0
+    attempt: int = 1
+    account: str
+    identity: str
+    symbols: list[str]
+    capital: ExactDecimal
+    phase: Literal["HandingOver", "Starting", "Soaking", "Complete", "Failed"] = "HandingOver"
+    phase_since: Timestamp
+    started_at: Timestamp | None = Field(
+        default=None, description="When the trader first quoted in this step."
+    )
+    soak_ends_at: Timestamp | None = None
+    deadline: Timestamp | None = Field(default=None, description="When waiting ends and the step fails.")
+    message: str = ""
+
+
+class MarketMakerStatus(ApiModel):
+    """What the operator has found and done."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    observed_generation: int = 0
+    revision: str | None = None
+    stage: str | None = None
+    state: TradingState = TradingState.PENDING
+    capital: str | None = None
+    gate: str | None = Field(default=None, description="Such as '2/4 soaking 3h10m'.")
+    halt_reason: str | None = None
+    lease_holder: str | None = None
+    last_verdict: str | None = None
+    halts: list[HaltStatus] = Field(default_factory=list, max_length=64)
+    gates: list[GateStatus] = Field(default_factory=list, max_length=16)
+    run: RunStatus | None = Field(
+        default=None, description="The revision that is earning its capital, or has it."
+    )
+    stable: RunStatus | None = Field(
+        default=None,
+        description="The last revision that went through all stages, while a newer one is earning.",
+    )
+    failed_revision: str | None = Field(
+        default=None, description="Revision that failed; an edit makes another one."
+    )
+    acknowledged: list[str] = Field(
+        default_factory=list, max_length=32, description="Halts that a person has lifted, newest last."
+    )
+    conditions: list[Condition] = Field(default_factory=list, max_length=16)
+
+
+class MarketMaker(Resource):
+    """A market maker and its release plan."""
+
+    names: ClassVar[Names] = Names("marketmakers", "marketmaker", ("mm",))
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("Stage", ".status.stage"),
+        Column("State", ".status.state"),
+        Column("Capital", ".status.capital"),
+        Column("Gate", ".status.gate"),
+        Column("Revision", ".status.revision"),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+        Column("Halt", ".status.haltReason", priority=1),
+        Column("Lease-Holder", ".status.leaseHolder", priority=1),
+        Column("Last-Verdict", ".status.lastVerdict", priority=1),
+    )
+
+    kind: str = "MarketMaker"
+    spec: MarketMakerSpec
+    status: MarketMakerStatus | None = None

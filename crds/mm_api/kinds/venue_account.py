@@ -1,0 +1,107 @@
+"""`VenueAccount` (va): an account at a venue, where its keys are, and how much capital all MarketMakers together may use of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import ConfigDict, Field
+
+from mm_api.kinds.common import Column, Condition, Environment, Names, ObjectReference, Resource, Venue, rules
+from mm_api.scalars import ApiModel, PositiveDecimal
+
+
+class CapitalCeiling(ApiModel):
+    """The most capital that all MarketMakers on this account may have at work together."""
+
+    amount: PositiveDecimal = Field(
+        description="Amount in units of `asset`, a decimal string such as '20000'."
+    )
+    asset: str = Field(
+        pattern=r"^[A-Z0-9]{2,12}$", description="Quote asset the ceiling is counted in, such as USDC."
+    )
+
+
+class Endpoints(ApiModel):
+    """Addresses of the venue. Only a simulator needs them: the others have well-known ones."""
+
+    rest: str = Field(
+        max_length=253,
+        pattern=r"^https?://[^ ]+$",
+        description="Base of the REST API, such as http://mm-simulator:9180.",
+    )
+    stream: str = Field(
+        max_length=253,
+        pattern=r"^wss?://[^ ]+$",
+        description="Base of the market streams, without /ws or /stream.",
+    )
+    ws_api: str = Field(
+        max_length=253,
+        pattern=r"^wss?://[^ ]+$",
+        description="WebSocket API, with its path, such as ws://mm-simulator:9180/ws-api/v3.",
+    )
+
+
+class VenueAccountSpec(ApiModel):
+    """An account at a venue. Two VenueAccounts that name the same Secret are the same trading identity."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.environment != 'mainnet' || self.allowRealMoney",
+                "spec.environment: mainnet is real money; set spec.allowRealMoney: true to allow it",
+            ),
+            (
+                "self.environment != 'simulator' || has(self.endpoints)",
+                "spec.endpoints: environment simulator needs its addresses (rest, stream, wsApi)",
+            ),
+            (
+                "self.environment != 'mainnet' || !has(self.endpoints)",
+                "spec.endpoints: mainnet has fixed addresses; remove the field",
+            ),
+            (
+                "self.environment == oldSelf.environment && self.credentialsSecretRef == oldSelf.credentialsSecretRef && self.venue == oldSelf.venue",
+                "spec.venue, spec.environment and spec.credentialsSecretRef are what the account is and never change; make another VenueAccount",
+            ),
+        )
+    )
+
+    venue: Venue = Field(default=Venue.BINANCE, description="Exchange and product.")
+    environment: Environment = Field(description="simulator, testnet, demo or mainnet.")
+    allow_real_money: bool = Field(
+        default=False,
+        description="Must be true for mainnet. A second switch, so that real money is never a typing error.",
+    )
+    credentials_secret_ref: ObjectReference = Field(
+        description="Secret with keys `apiKey` and `secretKey` (HMAC). The operator never reads its values; it is mounted into the trader alone."
+    )
+    capital_ceiling: CapitalCeiling = Field(description="Ceiling over all MarketMakers on this account.")
+    endpoints: Endpoints | None = Field(default=None, description="Addresses, for environment simulator.")
+
+
+class VenueAccountStatus(ApiModel):
+    """Who trades on the account now."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    observed_generation: int = 0
+    holder: str | None = Field(default=None, description="MarketMaker that holds the account's identity.")
+    capital_in_use: PositiveDecimal | None = Field(default=None, description="Capital at work now.")
+    conditions: list[Condition] = Field(default_factory=list, max_length=16)
+
+
+class VenueAccount(Resource):
+    """An account at a venue."""
+
+    names: ClassVar[Names] = Names("venueaccounts", "venueaccount", ("va",))
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("Venue", ".spec.venue"),
+        Column("Environment", ".spec.environment"),
+        Column("Ceiling", ".spec.capitalCeiling.amount"),
+        Column("Holder", ".status.holder"),
+        Column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+    )
+
+    kind: str = "VenueAccount"
+    spec: VenueAccountSpec
+    status: VenueAccountStatus | None = None

@@ -1,0 +1,133 @@
+"""Scalars of the API: exact decimals and durations that are strings on the wire, and names with their legal forms.
+
+Numbers that mean money or size are strings in YAML and `Decimal` in Python: a float would already have lost what the user wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+DECIMAL_PATTERN = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
+POSITIVE_DECIMAL_PATTERN = r"^[0-9]{1,18}(\.[0-9]{1,18})?$"
+DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h|d))+$"
+SYMBOL_PATTERN = r"^[A-Z0-9]{5,20}$"
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def parse_decimal(value: Any) -> Decimal:
+    """Exact decimal from its string form. Floats are refused: what the user wrote is already lost in one."""
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"write the number as a string, such as '0.01', not {value!r}")
+    if isinstance(value, str) and not re.match(DECIMAL_PATTERN, value):
+        raise ValueError(f"{value!r} is not a plain decimal such as '0.01'")
+    try:
+        return Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError(f"{value!r} is not a plain decimal such as '0.01'") from error
+
+
+def format_decimal(value: Decimal) -> str:
+    """Plain notation without exponent or trailing zeros: `Decimal('1E-5')` → `'0.00001'`."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def parse_duration(value: Any) -> timedelta:
+    """`'1h30m'`, `'500ms'`, `'3d'` → timedelta. Units: ms, s, m, h, d."""
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str) or not re.match(DURATION_PATTERN, value):
+        raise ValueError(f"{value!r} is not a duration such as '5s', '1h30m' or '3d' (units: ms, s, m, h, d)")
+    parts = re.findall(r"([0-9]+)(ms|s|m|h|d)", value)
+    return timedelta(milliseconds=sum(int(number) * _UNIT_MS[unit] for number, unit in parts))
+
+
+def format_duration(value: timedelta) -> str:
+    """Shortest exact form, largest units first: 90 min → `'1h30m'`."""
+    rest = round(value.total_seconds() * 1000)
+    if rest <= 0:
+        return "0s"
+    text = ""
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest = divmod(rest, _UNIT_MS[unit])
+        text += f"{count}{unit}" if count else ""
+    return text
+
+
+def _positive(value: Decimal) -> Decimal:
+    if value <= 0:
+        raise ValueError("must be greater than 0")
+    return value
+
+
+def _not_negative(value: Decimal) -> Decimal:
+    if value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_decimal_text = PlainSerializer(format_decimal, return_type=str)
+_positive_schema = WithJsonSchema({"type": "string", "pattern": POSITIVE_DECIMAL_PATTERN, "maxLength": 38})
+
+ExactDecimal = Annotated[
+    Decimal,
+    BeforeValidator(parse_decimal),
+    _decimal_text,
+    WithJsonSchema({"type": "string", "pattern": DECIMAL_PATTERN, "maxLength": 38}),
+]
+"""Any exact decimal, a string on the wire."""
+
+PositiveDecimal = Annotated[
+    Decimal, BeforeValidator(parse_decimal), AfterValidator(_positive), _decimal_text, _positive_schema
+]
+"""An exact decimal above 0, a string on the wire."""
+
+NonNegativeDecimal = Annotated[
+    Decimal, BeforeValidator(parse_decimal), AfterValidator(_not_negative), _decimal_text, _positive_schema
+]
+"""An exact decimal of 0 or more, a string on the wire."""
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32}),
+]
+"""A length of time, such as `72h`, a string on the wire."""
+
+Timestamp = Annotated[
+    datetime,
+    AfterValidator(_utc),
+    PlainSerializer(lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An instant of wall time in UTC, RFC 3339 on the wire."""
+
+
+class ApiModel(BaseModel):
+    """Base of everything on a wire: camelCase there, frozen here, unknown fields refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON-ready form with wire names, without fields that are unset (None)."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def to_json_line(self) -> str:
+        """The wire form as one line of JSON."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)

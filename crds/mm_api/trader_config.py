@@ -1,0 +1,188 @@
+"""What a trader is started with: the operator writes it into a ConfigMap, a person writes it by hand, and `mm-trader --config FILE` reads it.
+
+Every field has its unit in the name or the type. Secrets are never in here: they are files in the directories that it names.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mm_api.kinds.common import Environment, Venue
+from mm_api.scalars import SYMBOL_PATTERN, ApiModel, Duration, ExactDecimal, PositiveDecimal
+
+IDENTITY_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,126}[a-z0-9])?$"
+
+
+class VenueConfig(ApiModel):
+    """Where the venue is and how it is spoken to."""
+
+    kind: Venue = Venue.BINANCE
+    environment: Environment
+    rest_url: str = Field(min_length=1, description="Base of REST, without /api.")
+    ws_api_url: str = Field(min_length=1, description="WebSocket API with its path.")
+    stream_url: str = Field(min_length=1, description="Base of the market streams, without /ws or /stream.")
+    recv_window: Duration = Field(
+        default=timedelta(milliseconds=1000), description="How old a request may be when the venue gets it."
+    )
+    credentials_dir: str | None = Field(
+        default=None,
+        description="Directory with the files apiKey and secretKey. Unset: environment variables MM_API_KEY and MM_SECRET_KEY.",
+    )
+    allow_real_money: bool = False
+
+    @model_validator(mode="after")
+    def _second_switch(self) -> VenueConfig:
+        if self.environment is Environment.MAINNET and not self.allow_real_money:
+            raise ValueError("venue.environment mainnet is real money: set venue.allowRealMoney: true")
+        return self
+
+
+class StrategyConfig(ApiModel):
+    """Strategy by name, parameters as exact decimals."""
+
+    name: str = "BasicMarketMaking"
+    parameters: dict[str, ExactDecimal] = Field(default_factory=dict)
+
+
+class RiskConfig(ApiModel):
+    """Limits. A breach of a *limit* latches a halt; a refused *check* only drops the order."""
+
+    capital: PositiveDecimal = Field(
+        description="Quote currency. Inventory and open orders together never exceed it."
+    )
+    daily_loss_limit: PositiveDecimal = Decimal(100)
+    loss_budget: PositiveDecimal | None = Field(
+        default=None, description="Loss within this stage that halts."
+    )
+    max_drawdown: PositiveDecimal = Field(default=Decimal("0.03"), le=1)
+    max_order_rate: int = Field(default=20, ge=1, le=1000, description="Orders per second.")
+    max_cancel_ratio: PositiveDecimal = Field(default=Decimal("0.90"), le=1)
+    max_reject_streak: int = Field(default=20, ge=1, le=10_000, description="Refusals in a row that halt.")
+    price_band: PositiveDecimal = Field(
+        default=Decimal("0.02"), le=1, description="Farthest an order may be from the mid, as a fraction."
+    )
+    max_order_notional: PositiveDecimal | None = Field(
+        default=None, description="Quote currency. Unset: the capital."
+    )
+
+
+class EngineConfig(ApiModel):
+    """Timings."""
+
+    order_timeout: Duration = timedelta(seconds=5)
+    reconcile_interval: Duration = timedelta(seconds=30)
+    health_check_interval: Duration = timedelta(seconds=10)
+    stale_after: Duration = timedelta(seconds=3)
+    requote_interval: Duration = Field(
+        default=timedelta(milliseconds=250),
+        description="Shortest time between two looks at the quotes of a symbol, fills and risk events apart.",
+    )
+    requote_tolerance: ExactDecimal = Field(
+        default=Decimal("0.2"),
+        description="An order stays where it is while it is within this fraction of the half spread of where it should be.",
+    )
+    evidence_interval: Duration = Field(
+        default=timedelta(seconds=1),
+        description="How often evidence and state are written, and one PnL sample taken.",
+    )
+
+
+class LeaseConfig(ApiModel):
+    """The right to write and to trade under an identity. docs/redis-contract.md has the protocol."""
+
+    ttl: Duration = timedelta(seconds=5)
+    renew_interval: Duration = timedelta(seconds=1)
+    margin: Duration = Field(
+        default=timedelta(milliseconds=1000),
+        description="The trader stops this long before its lease could end: covers clock drift and the way of a cancel.",
+    )
+    managed: bool = Field(
+        default=True,
+        description="True: the operator issues epochs. False: no operator; the trader issues its own.",
+    )
+
+
+class RedisConfig(ApiModel):
+    """Where the state is kept. Without this block an in-memory store is used, and said so."""
+
+    url: str = Field(description="redis://host:6379/0 or rediss://…, without a password.")
+    username: str | None = None
+    password_file: str | None = Field(
+        default=None,
+        description="File with the password. Unset: environment variable MM_REDIS_PASSWORD, or none.",
+    )
+    timeout: Duration = timedelta(milliseconds=1000)
+
+
+class AdminConfig(ApiModel):
+    """The trader's own HTTP port: probes, metrics, status, admin."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9100, ge=0, le=65535)
+    token_file: str | None = Field(
+        default=None,
+        description="File with the bearer token for /admin/…. Unset: environment variable MM_ADMIN_TOKEN; neither: /admin answers on loopback only.",
+    )
+
+
+class LoggingConfig(ApiModel):
+    """Where log lines go."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "console"] = "json"
+    file: str | None = Field(default=None, description="Also write all lines here, as JSON.")
+    error_file: str | None = Field(default=None, description="Also write errors here, as JSON.")
+
+
+class TraderConfig(ApiModel):
+    """Everything a trader needs to start, secrets apart."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(default="trader", max_length=63, description="MarketMaker's name.")
+    namespace: str = Field(default="default", max_length=63)
+    identity: str = Field(
+        default="local",
+        pattern=IDENTITY_PATTERN,
+        description="Trading identity: one per set of venue keys. All Redis keys and client order ids are under it.",
+    )
+    revision: str = Field(default="local", max_length=64, description="Hash of what changes trading.")
+    scope: str = Field(
+        default="local",
+        max_length=128,
+        pattern=r"^[a-z0-9][-a-z0-9./]*$",
+        description="What evidence is counted for: revision/stage/step/attempt.",
+    )
+    epoch: int = Field(
+        default=0, ge=0, description="Issued by the operator for this incarnation of the pod template."
+    )
+    symbols: list[str] = Field(min_length=1, max_length=16)
+    venue: VenueConfig
+    strategy: StrategyConfig = Field(default_factory=StrategyConfig)
+    risk: RiskConfig
+    engine: EngineConfig = Field(default_factory=EngineConfig)
+    lease: LeaseConfig = Field(default_factory=LeaseConfig)
+    redis: RedisConfig | None = None
+    journal_dir: str = Field(
+        default="journal", description="Directory for the journal; must survive a restart of the pod."
+    )
+    admin: AdminConfig = Field(default_factory=AdminConfig)
+    logging: LoggingConfig = Field(default_factory=LoggingConfig)
+
+    @model_validator(mode="after")
+    def _symbols_once_and_well_formed(self) -> TraderConfig:
+        import re
+
+        for symbol in self.symbols:
+            if not re.match(SYMBOL_PATTERN, symbol):
+                raise ValueError(f"symbols: {symbol!r} is not in the venue's form; write it like ETHUSDC")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ValueError("symbols: one is named twice")
+        if self.lease.margin + self.lease.renew_interval >= self.lease.ttl:
+            raise ValueError(
+                "lease: ttl must be longer than renewInterval + margin, or the trader would stop between two renewals"
+            )
+        return self
