@@ -1,0 +1,88 @@
+"""Everything the kernel can ask of the shell, as values.
+
+The shell executes them in order; `Journal` entries that come before a `Place` are on disk before it is sent."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mm_api.redis_contract import AlertRecord, FillRecord, Latch, OrderRecord
+from mm_trader.core.events import Side
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base."""
+
+
+class Place(Command, frozen=True, kw_only=True, gc=False):
+    """A post-only limit order. Journaled by the shell before it is sent; answered by OrderAccepted, CommandRefused, CommandUnknown or CommandDropped."""
+
+    symbol: str
+    client_id: str
+    side: Side
+    price: int
+    """Ticks."""
+    size: int
+    """Lots."""
+    post_only: bool = True
+
+
+class Cancel(Command, frozen=True, kw_only=True, gc=False):
+    """Cancel one order by its client id (and venue id where known, which is faster). Jumps the queue; has its own rate budget."""
+
+    symbol: str
+    client_id: str
+    venue_id: int | None
+
+
+class CancelAllOwn(Command, frozen=True, kw_only=True, gc=False):
+    """Emergency: cancel whatever is open under the identity's prefix, known to the kernel or not. Answered by a ReconcileSnapshot with cause `cancel_all`."""
+
+    symbol: str
+
+
+class QueryOrder(Command, frozen=True, kw_only=True, gc=False):
+    """Ask the venue about one order. Answered by OrderFound, OrderNotFound or QueryFailed."""
+
+    symbol: str
+    client_id: str
+
+
+class RequestReconcile(Command, frozen=True, kw_only=True, gc=False):
+    """Read open orders, trades from `from_trade_id` on and balances together. Answered by ReconcileSnapshot or ReconcileFailed."""
+
+    symbol: str
+    from_trade_id: int
+    cause: str
+
+
+class RequestDepth(Command, frozen=True, kw_only=True, gc=False):
+    """Fetch a depth snapshot. Answered by DepthSnapshot."""
+
+    symbol: str
+
+
+class RaiseHalt(Command, frozen=True, kw_only=True):
+    """Make a latch durable: journal with fsync, then Redis, then an alert. Answered by HaltDurable. Quoting has stopped already."""
+
+    latch: Latch
+
+
+class OrderChanged(Command, frozen=True, kw_only=True):
+    """An order's state changed: journal it, mirror it in Redis (closed ones are removed there)."""
+
+    record: OrderRecord
+    closed: bool
+    cause: str
+
+
+class FillBooked(Command, frozen=True, kw_only=True):
+    """A fill was booked, exactly once: journal it, and write it together with the ledger in one script call."""
+
+    record: FillRecord
+
+
+class Alert(Command, frozen=True, kw_only=True):
+    """Tell people and the operator."""
+
+    record: AlertRecord

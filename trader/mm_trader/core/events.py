@@ -1,0 +1,331 @@
+"""Everything that can happen to the kernel, as values. `ts` is monotonic ns of the shell's clock; `wall_ns`, where present, is UTC.
+
+Prices are ticks, sizes lots (see `units`), unless a field says Decimal. The gateway makes these from the
+venue's frames; the shell makes the timers and requests.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum, StrEnum
+
+import msgspec
+
+from mm_api.kinds.common import HaltLevel
+from mm_api.redis_contract import Latch
+
+Level = tuple[int, int]
+"""(price in ticks, size in lots); size 0 removes the level."""
+
+
+class Side(Enum):
+    """Side of an order. `sign` is +1 for BUY: a fill moves the position by sign x size."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def sign(self) -> int:
+        """+1 or -1."""
+        return self.value
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base: when it happened, by the shell's monotonic clock."""
+
+    ts: int
+
+
+# --- market -------------------------------------------------------------------------------------------------------------------------------
+
+
+class BookTicker(Event, frozen=True, kw_only=True, gc=False):
+    """Best bid and ask."""
+
+    symbol: str
+    update_id: int
+    bid: int
+    bid_size: int
+    ask: int
+    ask_size: int
+
+
+class DepthUpdate(Event, frozen=True, kw_only=True):
+    """A difference of the order book, update ids first..last."""
+
+    symbol: str
+    first_id: int
+    last_id: int
+    previous_id: int | None
+    """Futures: last id of the difference before; spot: None."""
+    bids: list[Level]
+    asks: list[Level]
+
+
+class DepthSnapshot(Event, frozen=True, kw_only=True):
+    """The book as REST gave it."""
+
+    symbol: str
+    last_id: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class PublicTrade(Event, frozen=True, kw_only=True, gc=False):
+    """A trade of anybody's."""
+
+    symbol: str
+    trade_id: int
+    price: int
+    size: int
+    buyer_is_maker: bool
+
+
+class StreamName(StrEnum):
+    """The three connections."""
+
+    MARKET = "market"
+    ORDERS = "orders"
+    USER = "user"
+
+
+class StreamStatus(Event, frozen=True, kw_only=True, gc=False):
+    """A connection became usable (authenticated, subscribed, first answer seen) or was lost."""
+
+    stream: StreamName
+    up: bool
+    reason: str = ""
+
+
+# --- answers to commands ------------------------------------------------------------------------------------------------------------------
+
+
+class ErrorClass(StrEnum):
+    """What a refusal or failure means for the next step."""
+
+    REFUSED = "refused"
+    """The venue looked at it and said no: definite."""
+    POST_ONLY = "post_only"
+    """Refused because it would have taken: normal, quote again."""
+    DUPLICATE = "duplicate"
+    """An open order with this client id exists."""
+    BALANCE = "balance"
+    """Not enough free balance."""
+    THROTTLED = "throttled"
+    """Rate limit; nothing was executed."""
+    CLOCK = "clock"
+    """Our time is outside the venue's window; nothing was executed."""
+    NOT_FOUND = "not_found"
+    """The venue does not know the order."""
+    AUTH = "auth"
+    """Key or signature: stop trading."""
+    AMBIGUOUS = "ambiguous"
+    """Nobody can say whether it was executed."""
+
+
+class OrderAccepted(Event, frozen=True, kw_only=True, gc=False):
+    """The venue took the order."""
+
+    symbol: str
+    client_id: str
+    venue_id: int
+
+
+class CommandRefused(Event, frozen=True, kw_only=True, gc=False):
+    """A place or cancel came back with a definite no (any class but AMBIGUOUS)."""
+
+    symbol: str
+    client_id: str
+    command: str
+    """`place` or `cancel`."""
+    error: ErrorClass
+    code: int
+    message: str
+
+
+class CommandUnknown(Event, frozen=True, kw_only=True, gc=False):
+    """Sent, or perhaps sent, and no trustworthy answer: time-out, 5xx, lost socket, unreadable reply."""
+
+    symbol: str
+    client_id: str
+    command: str
+    reason: str
+
+
+class CommandDropped(Event, frozen=True, kw_only=True, gc=False):
+    """Never left this process (rate budget, stop latch, socket down before the write): definite, nothing at the venue."""
+
+    symbol: str
+    client_id: str
+    command: str
+    reason: str
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the venue describes it, in a reply or a user event."""
+
+    symbol: str
+    client_id: str
+    venue_id: int
+    side: Side
+    status: str
+    """The venue's word: NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED, EXPIRED_IN_MATCH, PENDING_CANCEL."""
+    price: int
+    size: int
+    filled: int
+    """Cumulative, lots."""
+    update_ms: int
+
+
+class TradeView(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of an own order, as the venue describes it."""
+
+    symbol: str
+    trade_id: int
+    venue_id: int
+    side: Side
+    price: int
+    size: int
+    commission: Decimal
+    commission_asset: str
+    maker: bool
+    venue_ms: int
+
+
+class ExecutionReport(Event, frozen=True, kw_only=True):
+    """A user-stream event of one order: its state now, and the trade that caused it, if one did."""
+
+    order: OrderView
+    """`client_id` is the order's own id, also on a cancel (where the wire's `c` is the cancel's)."""
+    execution: str
+    """NEW, CANCELED, REPLACED, REJECTED, TRADE, EXPIRED, TRADE_PREVENTION."""
+    trade: TradeView | None
+    reject_reason: str = ""
+
+
+class OrderFound(Event, frozen=True, kw_only=True):
+    """Answer to a query: the order exists, open or ended."""
+
+    order: OrderView
+
+
+class OrderNotFound(Event, frozen=True, kw_only=True, gc=False):
+    """Answer to a query: the venue knows no such order. `asked_ts`: when the question left."""
+
+    symbol: str
+    client_id: str
+    asked_ts: int
+
+
+class QueryFailed(Event, frozen=True, kw_only=True, gc=False):
+    """A query got no usable answer; ask again later."""
+
+    symbol: str
+    client_id: str
+    error: ErrorClass
+    reason: str
+
+
+class ReconcileSnapshot(Event, frozen=True, kw_only=True):
+    """The venue's own account of one symbol, read together: its open orders (own prefix only), own trades from a trade id on, balances.
+
+    `asked_ts` is when the first question left: an order placed after that may be missing without meaning anything.
+    """
+
+    symbol: str
+    asked_ts: int
+    open_orders: list[OrderView]
+    foreign_open_orders: int
+    """Open orders of the symbol that are not under our prefix (another program, a person)."""
+    trades: list[TradeView]
+    """Ascending trade ids; only trades of orders under our prefix or of orders the kernel knows by venue id."""
+    balances: dict[str, tuple[Decimal, Decimal]]
+    """Asset → (free, locked)."""
+    cause: str
+    """start, reconnect, timer, command, symbol, unknown."""
+
+
+class ReconcileFailed(Event, frozen=True, kw_only=True, gc=False):
+    """The venue could not be read; ask again later."""
+
+    symbol: str
+    reason: str
+    cause: str
+
+
+class AccountUpdate(Event, frozen=True, kw_only=True):
+    """Balances that changed. Asset → (free, locked)."""
+
+    balances: dict[str, tuple[Decimal, Decimal]]
+
+
+# --- requests and time --------------------------------------------------------------------------------------------------------------------
+
+
+class Tick(Event, frozen=True, kw_only=True, gc=False):
+    """Time has passed. The shell sends one every 50 ms or so, and with it the wall clock (UTC day roll, records)."""
+
+    wall_ns: int
+
+
+class HaltsChanged(Event, frozen=True, kw_only=True):
+    """All latches of the identity as Redis has them now (the kernel's own, once durable, are among them)."""
+
+    latches: tuple[Latch, ...]
+
+
+class HaltDurable(Event, frozen=True, kw_only=True, gc=False):
+    """A latch of the kernel's own is now in Redis."""
+
+    halt_id: str
+
+
+class HaltLifted(Event, frozen=True, kw_only=True, gc=False):
+    """A person acknowledged a halt: what it was raised for is accepted, and limits count from here."""
+
+    halt_id: str
+
+
+class TradingAllowed(Event, frozen=True, kw_only=True, gc=False):
+    """The lease is held, the settle time is over: reconcile, then quote. False: the lease is lost or near its end: cancel and stop."""
+
+    allowed: bool
+    reason: str = ""
+
+
+class ReconcileRequested(Event, frozen=True, kw_only=True, gc=False):
+    """Compare with the venue now. Symbol None: all."""
+
+    symbol: str | None
+    cause: str
+
+
+class LimitsTightened(Event, frozen=True, kw_only=True):
+    """RiskConfig fields by wire name; looser values than the running ones are ignored."""
+
+    limits: dict[str, Decimal]
+
+
+class ParametersChanged(Event, frozen=True, kw_only=True):
+    """New strategy parameters for the running strategy."""
+
+    parameters: dict[str, Decimal]
+
+
+class StopRequested(Event, frozen=True, kw_only=True, gc=False):
+    """Cancel everything and quote no more; the shell leaves once `Kernel.is_flat()`."""
+
+    reason: str
+
+
+class HaltRequested(Event, frozen=True, kw_only=True, gc=False):
+    """Somebody outside the kernel wants a halt of the kernel's own kind (emergency stop, last-resort handler, admin API)."""
+
+    level: HaltLevel
+    reason: str
+    message: str

@@ -1,0 +1,42 @@
+"""Client order ids: `mm<identity hash>-<epoch>-<counter>-<sequence>`, all in base 36 after the hash.
+
+The prefix belongs to the trading identity, so that a new incarnation finds and cancels what an old one left, and never touches anybody else's orders.
+Epoch and counter are the fencing token: two incarnations can never make the same id. At most 36 characters of `[A-Za-z0-9-]`, as the venue demands.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2s
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def base36(number: int) -> str:
+    """Non-negative integer in base 36."""
+    if number < 0:
+        raise ValueError("base36 takes no negative number")
+    text = ""
+    while True:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+        if not number:
+            return text
+
+
+def client_id_prefix(identity: str) -> str:
+    """The start of every client order id of an identity, with its closing dash: 11 characters."""
+    return f"mm{blake2s(identity.encode(), digest_size=4).hexdigest()}-"
+
+
+class ClientIds:
+    """Makes the client order ids of one incarnation."""
+
+    def __init__(self, identity: str, epoch: int, counter: int) -> None:
+        self.prefix = client_id_prefix(identity)
+        self._stem = f"{self.prefix}{base36(epoch)}-{base36(counter)}-"
+        self._sequence = 0
+
+    def next(self) -> str:
+        """The next id, never given out before under this identity."""
+        self._sequence += 1
+        return f"{self._stem}{base36(self._sequence)}"

@@ -1,0 +1,62 @@
+"""What the kernel starts from and what it says of itself: the only state that crosses its border besides events and commands."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum
+
+import msgspec
+
+from mm_api.redis_contract import Evidence, FillRecord, Latch, LedgerRecord, OrderRecord, TraderPhase
+
+
+class RiskLevel(IntEnum):
+    """The four-level risk state; only the deepest cause counts."""
+
+    NORMAL = 0
+    CAUTIOUS = 1
+    """Quotes wider and smaller."""
+    REDUCE_ONLY = 2
+    """Only the side that brings the position back."""
+    HALTED = 3
+    """No order at all."""
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What an incarnation knows before it has asked the venue: Redis and journal merged, newest wins. Venue evidence wins over all of it."""
+
+    ledger: LedgerRecord | None = None
+    orders: tuple[OrderRecord, ...] = ()
+    """Orders that were, or may have been, open."""
+    fills: tuple[FillRecord, ...] = ()
+    """Journaled fills that the ledger may not yet contain, oldest first; de-duplicated by (symbol, trade id) against `last_trade_id`."""
+    latches: tuple[Latch, ...] = ()
+    evidence: Evidence | None = None
+    """Of the running scope; None: it begins now."""
+    clean: bool = True
+    """False: the incarnation before did not say goodbye."""
+
+
+class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot for /status, metrics and the reported state."""
+
+    phase: TraderPhase
+    reason: str
+    risk_level: RiskLevel
+    risk_reasons: tuple[str, ...]
+    halts: tuple[str, ...]
+    open_orders: int
+    unknown_orders: int
+    reconciled: bool
+    positions: dict[str, Decimal]
+    net_pnl_day: Decimal
+    net_pnl_scope: Decimal
+    realised: Decimal
+    unrealised: Decimal
+    fees: Decimal
+    drawdown: Decimal
+    quotes: dict[str, tuple[Decimal | None, Decimal | None]]
+    """Symbol → (best own bid, best own ask) that rest at the venue."""
+    mids: dict[str, Decimal | None]
+    volatility: dict[str, float]
+    """Symbol → EWMA volatility per square-root second, as a fraction of the price."""

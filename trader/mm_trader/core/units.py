@@ -1,0 +1,96 @@
+"""Integer prices and sizes. Inside the kernel a price is a count of ticks and a size a count of lots; `Decimal` appears at the venue's border alone.
+
+Money is exact: price (ticks) x size (lots) is an integer count of `tick * lot` quote units, and the ledger keeps everything in `MONEY_UNIT`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+MONEY_DIGITS = 16
+"""The ledger counts quote currency in 10^-16: fine enough for every tick x lot and for fees of 8 digits converted at a price of 8."""
+MONEY_UNIT = Decimal(1).scaleb(-MONEY_DIGITS)
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+
+class UnitError(ValueError):
+    """A price or size that is not a whole number of ticks or lots."""
+
+
+def to_money(amount: Decimal) -> int:
+    """Quote amount → integer money units. Raises UnitError if it has more digits than the ledger keeps."""
+    scaled = amount.scaleb(MONEY_DIGITS)
+    if scaled != scaled.to_integral_value():
+        raise UnitError(f"{amount} has more than {MONEY_DIGITS} decimals")
+    return int(scaled)
+
+
+def from_money(units: int) -> Decimal:
+    """Integer money units → exact quote amount."""
+    return Decimal(units).scaleb(-MONEY_DIGITS)
+
+
+class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue says of one symbol, as the kernel needs it."""
+
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    tick: Decimal
+    """Price step, quote per base."""
+    lot: Decimal
+    """Size step, base units."""
+    min_quantity: int = 1
+    """Lots."""
+    max_quantity: int = 2**62
+    """Lots."""
+    min_price: int = 1
+    """Ticks."""
+    max_price: int = 2**62
+    """Ticks."""
+    min_notional: Decimal = Decimal(0)
+    """Quote currency."""
+    max_notional: Decimal | None = None
+    maker_fee: Decimal = Decimal(0)
+    """Fraction of the notional; negative is a rebate."""
+    taker_fee: Decimal = Decimal(0)
+    max_open_orders: int = 200
+    trading: bool = True
+    """False: the venue lists it but does not trade it now."""
+
+    @property
+    def money_per_tick_lot(self) -> int:
+        """Money units of one tick times one lot."""
+        return to_money(self.tick * self.lot)
+
+    def ticks(self, price: Decimal | str) -> int:
+        """Exact price → ticks. Raises UnitError if it is between two."""
+        return _whole(Decimal(price), self.tick, "price", self.symbol)
+
+    def lots(self, quantity: Decimal | str) -> int:
+        """Exact size → lots. Raises UnitError if it is between two."""
+        return _whole(Decimal(quantity), self.lot, "quantity", self.symbol)
+
+    def price(self, ticks: int) -> Decimal:
+        """Ticks → exact price."""
+        return self.tick * ticks
+
+    def quantity(self, lots: int) -> Decimal:
+        """Lots → exact size."""
+        return self.lot * lots
+
+    def floor_lots(self, quantity: Decimal) -> int:
+        """Largest whole number of lots within a size of 0 or more."""
+        return int(quantity / self.lot)
+
+
+def _whole(value: Decimal, step: Decimal, what: str, symbol: str) -> int:
+    count = value / step
+    whole = int(count)
+    if count != whole:
+        raise UnitError(f"{what} {value} of {symbol} is not a multiple of {step}")
+    return whole
