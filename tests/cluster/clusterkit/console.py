@@ -73,7 +73,9 @@ def run_logged(argv: Sequence[str | Path], log: Path, environment: Mapping[str, 
                 say(f"  {line.rstrip()}")
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise Refused(f"{Path(str(argv[0])).name} failed with code {process.returncode}; the end of {log}:\n{tail}")
+        raise Refused(
+            f"{Path(str(argv[0])).name} failed with code {process.returncode}; the end of {log}:\n{tail}"
+        )
 
 
 def main(body: object) -> NoReturn:

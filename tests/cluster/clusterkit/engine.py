@@ -8,7 +8,6 @@ import dataclasses
 import enum
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -70,14 +69,6 @@ def find_pulling(image: str) -> Engine | None:
             return Engine(command, Mode.PULL, provider)
         say(f"{command} answers, but no registry gives it {image.split('@')[0]}")
     return None
-
-
-def default_node_image(kind_source: Path) -> str:
-    """The node image that this kind release uses by default, from kind's own source."""
-    text = (kind_source / "pkg/apis/config/defaults/image.go").read_text()
-    found = re.search(r'const Image = "([^"]+)"', text)
-    assert found, "kind's source no longer names its default image where it used to"
-    return found.group(1)
 
 
 def own_podman() -> Engine:

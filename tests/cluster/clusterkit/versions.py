@@ -17,6 +17,7 @@ GO_MINIMUM = (1, 21)  # from here on Go fetches, as a module, the newer toolchai
 NODE_SUITE = "bookworm"  # later systemd releases refuse cgroup v1, which a machine may still have
 IMAGE_SUITE = "trixie"  # Python 3.13, the newest that the project supports
 IMAGE_PYTHON = "3.13"
+PUBLIC_NODE = "kindest/node:v1.34.0"  # the one that this kind release was made with
 PUBLIC_BASE = f"python:{IMAGE_PYTHON}-slim"
 PUBLIC_REDIS = "redis:7"
 PRODUCT_IMAGE = "localhost/mm-rebuild"

@@ -1,0 +1,164 @@
+"""Builds kind's node image where no registry gives it: the list of steps, and which of them are still to do.
+
+A step is done while nothing that goes into it has changed: its script, its files, the pinned versions, the steps
+before it. The compiling and the Debian file systems wait for different things, so they go on beside each other."""
+
+import concurrent.futures
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+from clusterkit import cache, versions
+from clusterkit.console import Refused, run_logged, say, timed
+from clusterkit.engine import Engine
+from clusterkit.tools import require_go, script_environment
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One script of node/: what a person is told, the argument, the files it reads, and the steps it stands on."""
+
+    name: str
+    title: str
+    script: str
+    argument: str = ""
+    files: tuple[str, ...] = ()
+    after: tuple["Step", ...] = ()
+
+    @property
+    def key(self) -> str:
+        """A hash of everything that decides the step's result."""
+        inputs = [cache.SCRIPTS / self.script, cache.SCRIPTS / "common.sh"]
+        inputs += [cache.SCRIPTS / "files" / name for name in self.files]
+        return cache.digest(
+            self.argument,
+            repr(sorted(versions.as_environment().items())),
+            *inputs,
+            *(s.key for s in self.after),
+        )
+
+    @property
+    def _stamp(self) -> Path:
+        return cache.NODE / "done" / self.name
+
+    def is_done(self) -> bool:
+        """Whether the step was finished with exactly these inputs."""
+        return self._stamp.exists() and self._stamp.read_text() == self.key
+
+    def ensure(self, environment: dict[str, str]) -> None:
+        """Does the step unless it is done."""
+        if self.is_done():
+            return
+        with timed(self.title):
+            run_logged(
+                [cache.SCRIPTS / self.script, *([self.argument] if self.argument else [])],
+                cache.LOGS / f"{self.name}.log",
+                {**script_environment(), **environment, "STEP_KEY": self.key},
+            )
+        self._stamp.parent.mkdir(parents=True, exist_ok=True)
+        self._stamp.write_text(self.key)
+
+
+PACKAGES = Step("packages", "Debian packages: podman, buildah, containerd, debootstrap", "packages.sh")
+KUBERNETES = Step(
+    "kubernetes",
+    f"compiling Kubernetes {versions.KUBERNETES}, seven programs (5 to 9 min cold)",
+    "kubernetes.sh",
+)
+KIND = Step("kind", f"compiling kind {versions.KIND}", "go-tool.sh", "kind")
+HELM = Step("helm", f"compiling helm {versions.HELM} (about 1 min cold)", "go-tool.sh", "helm")
+COREDNS = Step(
+    "coredns", f"compiling CoreDNS {versions.COREDNS} with the plugins a cluster uses", "coredns.sh"
+)
+ETCD = Step("etcd", f"compiling etcd {versions.ETCD}", "go-tool.sh", "etcd")
+LOCAL_PATH = Step("local-path", "compiling the volume provisioner", "go-tool.sh", "local-path-provisioner")
+NODE_FILES = Step(
+    "node-files", f"Debian {versions.NODE_SUITE} for the node (debootstrap)", "debian.sh", "node"
+)
+BASE_FILES = Step(
+    "base-files", f"Debian {versions.IMAGE_SUITE} with Python for our image", "debian.sh", "base"
+)
+
+PROGRAMS = (KUBERNETES, KIND, HELM, COREDNS, ETCD, LOCAL_PATH)
+FILE_SYSTEMS = (NODE_FILES, BASE_FILES)
+
+CONTROL_PLANE = Step(
+    "control-plane", "the control plane's images", "system-images.sh", after=(*PROGRAMS, NODE_FILES)
+)
+NODE_IMAGE = Step(
+    "node-image",
+    "the node image",
+    "node-image.sh",
+    files=("cni.template", "offline.sh", "offline.service", "remove-misc-controller.sh"),
+    after=(CONTROL_PLANE,),
+)
+BASE_IMAGE = Step("base-image", "the base of our image", "base-image.sh", after=(BASE_FILES,))
+REDIS_IMAGE = Step("redis-image", "the Redis image", "redis-image.sh", after=(NODE_FILES,))
+
+
+def node_reference() -> str:
+    """The name of the node image that the present scripts make."""
+    return f"localhost/mm-rebuild-node:v{versions.KUBERNETES}-{NODE_IMAGE.key}"
+
+
+def base_reference() -> str:
+    """The name of the base image that the present scripts make."""
+    return f"localhost/mm-rebuild-base:{versions.IMAGE_SUITE}-{BASE_IMAGE.key}"
+
+
+def is_ready(engine: Engine) -> bool:
+    """Whether the node image is there already, and the programs to use it with."""
+    wanted = all(
+        (cache.tool_dir(n, v) / n).exists() for n, v in (("kind", versions.KIND), ("helm", versions.HELM))
+    )
+    return wanted and shutil.which("podman") is not None and engine.has_image(node_reference())
+
+
+def ensure(engine: Engine) -> str:
+    """Builds what is missing and returns the node image's name."""
+    if is_ready(engine):
+        return node_reference()
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Refused(
+            "No container engine here can get kind's node image from a registry, and building one installs packages:\n"
+            "that needs root on Debian or one of its kin. Mend: start docker or podman with a registry in reach;\n"
+            "or run this as root on Debian 12; or use a cluster of yours with CLUSTER=current."
+        )
+    require_go()
+    say("no registry gives kind's node image: building it from Go modules and Debian packages.")
+    say("  once, 10 to 16 minutes on two cores; kept under " + str(cache.ROOT) + "; logs in its logs/")
+    PACKAGES.ensure(engine.environment)
+    with concurrent.futures.ThreadPoolExecutor(2) as beside:
+        branches = [beside.submit(_all, group, engine.environment) for group in (PROGRAMS, FILE_SYSTEMS)]
+        for branch in branches:
+            branch.result()
+    CONTROL_PLANE.ensure(engine.environment)
+    NODE_IMAGE.ensure({**engine.environment, "IMAGE": node_reference()})
+    return node_reference()
+
+
+def ensure_image_bases(engine: Engine) -> tuple[str, str]:
+    """Builds the base of the product's image and the Redis image where missing; returns their names."""
+    if not (BASE_IMAGE.is_done() and engine.has_image(base_reference())):
+        _redo(BASE_IMAGE, BASE_FILES, {**engine.environment, "IMAGE": base_reference()})
+    redis = redis_reference()
+    if not (REDIS_IMAGE.is_done() and engine.has_image(redis)):
+        _redo(REDIS_IMAGE, NODE_FILES, {**engine.environment, "IMAGE": redis})
+    return base_reference(), redis
+
+
+def redis_reference() -> str:
+    """The name of the Redis image that is made where no registry gives one."""
+    return versions.REDIS_IMAGE
+
+
+def _redo(step: Step, before: Step, environment: dict[str, str]) -> None:
+    before.ensure(environment)
+    (cache.NODE / "done" / step.name).unlink(missing_ok=True)
+    step.ensure(environment)
+
+
+def _all(steps: tuple[Step, ...], environment: dict[str, str]) -> None:
+    for step in steps:
+        step.ensure(environment)
