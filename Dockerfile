@@ -1,0 +1,43 @@
+# The one image of the product: operator, trader and venue simulator, told apart by the command that is run.
+#
+# It is built without a network. `tests/cluster/image` (make image) first puts into build/image/:
+#   wheels/  the locked dependencies for this image's Python, and requirements.txt with their hashes
+#   app/     the project's own wheel
+# BASE may be any glibc image whose python3 has that version and the venv module.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS builder
+RUN python3 -m venv /opt/installer && python3 -m venv --without-pip /opt/venv
+
+# Dependencies: a layer that changes with the lock file alone.
+FROM builder AS dependencies
+COPY build/image/wheels /wheels
+RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-index --find-links /wheels \
+      --require-hashes --no-compile --quiet -r /wheels/requirements.txt \
+ # byte code that is never checked against file times: the root file system is read-only, and start-up is faster
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
+
+# The project: a small layer of its own, so that a change of code builds and loads in seconds.
+FROM dependencies AS application
+COPY build/image/app /app-wheel
+RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-index --no-deps --no-compile \
+      --quiet --target /opt/app /app-wheel/*.whl \
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/app
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="MM-Rebuild" \
+      org.opencontainers.image.description="Stage by stage release of market-making traders on Kubernetes" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# a name for the user, since some libraries look it up
+RUN printf 'mm:x:10001:10001:MM-Rebuild:/nonexistent:/usr/sbin/nologin\n' >>/etc/passwd \
+ && printf 'mm:x:10001:\n' >>/etc/group
+COPY --from=dependencies /opt/venv /opt/venv
+COPY --from=application /opt/app /opt/app
+ENV PATH=/opt/app/bin:/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONPATH=/opt/app \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /
+# No entry point: a pod names mm-operator or mm-trader, which then is process 1 and gets the signals itself.
+CMD ["mm-trader", "--help"]

@@ -1,0 +1,162 @@
+"""The product's image and Redis': built when what goes in has changed, loaded into the cluster when absent there.
+
+The product image's tag is a hash over its inputs, so an image that exists is right, and a pod that names it cannot get
+another. Wheels are fetched on this machine, for the image's Python; the build itself needs no network."""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from clusterkit import cache, commands, kind, nodeimage, versions
+from clusterkit.console import Refused, run_logged, say, timed
+from clusterkit.engine import Engine, Mode
+
+_STAGE = cache.CHECKOUT / "build" / "image"
+_SOURCES = ("crds/mm_api", "operator/mm_operator", "trader/mm_trader")
+_SINGLE_FILES = ("Dockerfile", "locks/run.txt", "pyproject.toml", "README.md", "LICENSE")
+_PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
+_KEEP = 3  # product images of earlier code that stay in the engine's store
+
+
+def image() -> None:
+    """Sees to it that the images are built and in the cluster; writes and prints their names."""
+    with cache.locked("image"):
+        if given := os.environ.get("MM_IMAGE"):
+            names = {"MM_IMAGE": given, "REDIS_IMAGE": os.environ.get("REDIS_IMAGE", versions.PUBLIC_REDIS)}
+            say(f"MM_IMAGE is set: taking {given} as it is")
+        else:
+            names = _build_and_load()
+        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
+        cache.IMAGES_ENV.write_text(text)
+        sys.stdout.write(text)
+
+
+def _build_and_load() -> dict[str, str]:
+    if commands.uses_current():
+        raise Refused(
+            "CLUSTER=current: only you know how an image gets into that cluster.\n"
+            "Mend: build it (`make image` with a kind cluster, or `docker build`; see docs/development.md), push it where\n"
+            "your nodes can pull it, and set MM_IMAGE to its name."
+        )
+    record = kind.load_record()
+    if record is None or not record.complete:
+        raise Refused("no cluster is up to load the image into: `make cluster` first")
+    engine = commands.recorded_engine(record)
+    if engine.mode is Mode.BUILD:
+        base, redis = nodeimage.ensure_image_bases(engine)
+    else:
+        base, redis = versions.PUBLIC_BASE, versions.PUBLIC_REDIS
+    product = f"{versions.PRODUCT_IMAGE}:{_content_hash(base)}"
+    if not engine.has_image(product):
+        with timed(f"building {product}"):
+            _stage()
+            _build(engine, base, product)
+        _forget_old(engine, product)
+    nodes = kind.node_names(engine, running=True)
+    _load(engine, nodes, product)
+    if engine.mode is Mode.BUILD:
+        _load(engine, nodes, redis)
+    return {"MM_IMAGE": product, "REDIS_IMAGE": redis}
+
+
+def _content_hash(base: str) -> str:
+    parts: list[str | Path] = [base]
+    for name in _SINGLE_FILES:
+        parts += [name, cache.CHECKOUT / name]
+    for source in _SOURCES:
+        for path in sorted((cache.CHECKOUT / source).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                parts += [str(path.relative_to(cache.CHECKOUT)), path]
+    return cache.digest(*parts)
+
+
+def _stage() -> None:
+    """Puts the wheels where the Dockerfile copies them from."""
+    python = _python_tools()
+    requirements = cache.CHECKOUT / "locks/run.txt"
+    wheels = cache.WHEELS / f"{versions.IMAGE_PYTHON}-{cache.digest(requirements)}"
+    if not wheels.exists():
+        unfinished = wheels.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        with timed(f"fetching the dependencies' wheels for Python {versions.IMAGE_PYTHON}"):
+            platforms = [word for name in _PLATFORMS for word in ("--platform", name)]
+            run_logged(
+                [
+                    *(python, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--require-hashes"),
+                    *("--python-version", versions.IMAGE_PYTHON, *platforms),
+                    *("--dest", unfinished, "--requirement", requirements),
+                ],
+                cache.LOGS / "wheels.log",
+            )
+        shutil.copy(requirements, unfinished / "requirements.txt")
+        unfinished.rename(wheels)
+    shutil.rmtree(_STAGE, ignore_errors=True)
+    shutil.copytree(wheels, _STAGE / "wheels")
+    run_logged(
+        [python.parent / "uv", "build", "--quiet", "--wheel", "--out-dir", _STAGE / "app", cache.CHECKOUT],
+        cache.LOGS / "project-wheel.log",
+        {
+            "SOURCE_DATE_EPOCH": "315532800"
+        },  # 1980, the first date that a wheel can hold: same code, same wheel
+    )
+
+
+def _python_tools() -> Path:
+    """The Python of a small environment in the cache that has pip and uv."""
+    home = cache.tool_dir("python-tools", versions.UV)
+    if not (home / "bin/uv").exists():
+        with timed(f"a Python environment with pip and uv {versions.UV}"):
+            run_logged([cache.SCRIPTS.parent / "python-tools", home], cache.LOGS / "python-tools.log")
+    return home / "bin/python"
+
+
+def _build(engine: Engine, base: str, product: str) -> None:
+    if engine.mode is Mode.BUILD:
+        words = ["buildah", "bud", "--isolation", "chroot", "--layers"]
+    else:
+        words = [engine.command, "build"]
+    run_logged(
+        [*words, "--quiet", "--build-arg", f"BASE={base}", "--tag", product, cache.CHECKOUT],
+        cache.LOGS / "image-build.log",
+        engine.environment,
+    )
+
+
+def _load(engine: Engine, nodes: list[str], reference: str) -> None:
+    lacking = [node for node in nodes if not _node_has(engine, node, reference)]
+    if not lacking:
+        return
+    with (
+        timed(f"loading {reference} into the cluster"),
+        tempfile.TemporaryDirectory(dir=cache.ROOT) as folder,
+    ):
+        archive = Path(folder) / "image.tar"
+        engine.run("save", "--output", str(archive), reference)
+        run_logged(
+            [
+                *(cache.BIN / "kind", "load", "image-archive", archive),
+                *("--name", versions.CLUSTER_NAME, "--nodes", ",".join(lacking)),
+            ],
+            cache.LOGS / "image-load.log",
+            engine.environment,
+        )
+
+
+def _node_has(engine: Engine, node: str, reference: str) -> bool:
+    listed = engine.run(
+        "exec", node, "ctr", "-n", "k8s.io", "images", "ls", "-q", f"name=={reference}", check=False
+    )
+    return reference in listed.stdout.split()
+
+
+def _forget_old(engine: Engine, product: str) -> None:
+    """Removes product images of earlier code from the engine's store, but for the newest few."""
+    listed = engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", check=False).stdout.split()
+    pattern = re.compile(rf"{re.escape(versions.PRODUCT_IMAGE)}:[0-9a-f]{{12}}")
+    old = [name for name in listed if pattern.fullmatch(name) and name != product]
+    for name in old[_KEEP - 1 :]:
+        engine.run("rmi", name, check=False)
