@@ -10,11 +10,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 DECIMAL_PATTERN = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
-POSITIVE_DECIMAL_PATTERN = r"^[0-9]{1,18}(\.[0-9]{1,18})?$"
 DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h|d))+$"
 SYMBOL_PATTERN = r"^[A-Z0-9]{5,20}$"
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -77,18 +84,39 @@ def _not_negative(value: Decimal) -> Decimal:
     return value
 
 
+def _fraction(value: Decimal) -> Decimal:
+    if not 0 < value <= 1:
+        raise ValueError("must be a fraction above 0 and at most 1")
+    return value
+
+
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
+    """CEL rules for a schema: pairs of (expression that must hold, message that names the rule and the mend).
+
+    The API server puts the field's path before the message. Patterns alone would answer with a regular expression, which no one reads;
+    so a field's *form* is a pattern, and what a person gets wrong is a rule with a sentence.
+    """
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+
+
 _decimal_text = PlainSerializer(format_decimal, return_type=str)
-_positive_schema = WithJsonSchema({"type": "string", "pattern": POSITIVE_DECIMAL_PATTERN, "maxLength": 38})
+_decimal_schema = {"type": "string", "pattern": DECIMAL_PATTERN, "maxLength": 38}
+_positive_schema = WithJsonSchema(
+    _decimal_schema | rules(("double(self) > 0.0", "must be a number above 0, such as '100'"))
+)
+_not_negative_schema = WithJsonSchema(
+    _decimal_schema | rules(("double(self) >= 0.0", "must be a number of 0 or more, such as '0.9'"))
+)
 
 ExactDecimal = Annotated[
     Decimal,
     BeforeValidator(parse_decimal),
     _decimal_text,
-    WithJsonSchema({"type": "string", "pattern": DECIMAL_PATTERN, "maxLength": 38}),
+    WithJsonSchema(_decimal_schema),
 ]
 """Any exact decimal, a string on the wire."""
 
@@ -98,7 +126,11 @@ PositiveDecimal = Annotated[
 """An exact decimal above 0, a string on the wire."""
 
 NonNegativeDecimal = Annotated[
-    Decimal, BeforeValidator(parse_decimal), AfterValidator(_not_negative), _decimal_text, _positive_schema
+    Decimal,
+    BeforeValidator(parse_decimal),
+    AfterValidator(_not_negative),
+    _decimal_text,
+    _not_negative_schema,
 ]
 """An exact decimal of 0 or more, a string on the wire."""
 
@@ -117,6 +149,39 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """An instant of wall time in UTC, RFC 3339 on the wire."""
+
+
+Symbol = Annotated[
+    str,
+    StringConstraints(pattern=SYMBOL_PATTERN),
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": 32}
+        | rules(
+            (
+                f"self.matches('{SYMBOL_PATTERN}')",
+                "must be in the venue's form: 5 to 20 capital letters and digits without a separator, such as ETHUSDC",
+            )
+        )
+    ),
+]
+"""A trading pair in the venue's form, such as ETHUSDC."""
+
+Fraction = Annotated[
+    Decimal,
+    BeforeValidator(parse_decimal),
+    AfterValidator(_fraction),
+    _decimal_text,
+    WithJsonSchema(
+        _decimal_schema
+        | rules(
+            (
+                "double(self) > 0.0 && double(self) <= 1.0",
+                "must be a fraction above 0 and at most 1, such as '0.03'",
+            )
+        )
+    ),
+]
+"""An exact decimal above 0 and at most 1, a string on the wire."""
 
 
 class ApiModel(BaseModel):

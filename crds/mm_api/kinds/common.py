@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -105,8 +105,3 @@ class Resource(ApiModel):
     api_version: str = "mm-rebuild.io/v1alpha1"
     kind: str = ""
     metadata: ObjectMeta = Field(default_factory=ObjectMeta)
-
-
-def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules for a model's schema: pairs of (expression that must hold, message that names the field and the mend)."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}

@@ -8,24 +8,22 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field
 
-from mm_api.kinds.common import Column, Condition, HaltLevel, Names, ObjectReference, Resource, rules
+from mm_api.kinds.common import Column, Condition, HaltLevel, Names, ObjectReference, Resource
 from mm_api.scalars import (
     NAME_PATTERN,
-    SYMBOL_PATTERN,
     ApiModel,
     Duration,
     ExactDecimal,
-    NonNegativeDecimal,
+    Fraction,
     PositiveDecimal,
+    Symbol,
     Timestamp,
+    rules,
 )
-
-Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
-"""A trading pair in the venue's form, such as ETHUSDC."""
 
 
 class GateName(StrEnum):
@@ -104,17 +102,14 @@ class RiskSpec(ApiModel):
         default=Decimal(100),
         description="Loss in a UTC day, in quote currency and marked to market, that halts trading.",
     )
-    max_drawdown: PositiveDecimal = Field(
+    max_drawdown: Fraction = Field(
         default=Decimal("0.03"),
         description="Drawdown from peak equity, as a fraction of the stage's capital, that halts trading. At most 1.",
-        json_schema_extra=rules(
-            ("double(self) <= 1.0", "spec.risk.maxDrawdown: a fraction of the capital, at most 1")
-        ),
     )
     max_order_rate: int = Field(
         default=20, ge=1, le=1000, description="Orders per second; above it new orders are refused."
     )
-    max_cancel_ratio: NonNegativeDecimal = Field(
+    max_cancel_ratio: Fraction = Field(
         default=Decimal("0.90"),
         description="Cancelled orders over placed orders in the behaviour window; above it the trader turns cautious. At most 1.",
     )
@@ -185,7 +180,7 @@ class Gate(ApiModel):
     max: ExactDecimal | None = Field(
         default=None, description="Largest value that passes (Drawdown as a fraction of capital)."
     )
-    confidence: PositiveDecimal | None = Field(
+    confidence: Fraction | None = Field(
         default=None,
         description="NetPnL, MarkOut: one-sided confidence that the value is at least min, such as '0.9'. Unset: the plain value decides.",
     )
@@ -295,6 +290,12 @@ class RolloutSpec(ApiModel):
     on_failure: FailurePolicy = Field(
         default=FailurePolicy.ROLLBACK, description="Rollback (to the last stage that passed) or Halt."
     )
+    attempt: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description="Raise it by one to try a failed revision again, from its first stage, without another edit.",
+    )
     stages: list[Stage] = Field(min_length=1, max_length=10)
     freeze: list[FreezeWindow] = Field(default_factory=list, max_length=16)
 
@@ -366,6 +367,14 @@ class RunStatus(ApiModel):
     )
     soak_ends_at: Timestamp | None = None
     deadline: Timestamp | None = Field(default=None, description="When waiting ends and the step fails.")
+    paused_since: Timestamp | None = Field(
+        default=None,
+        description="Since when a pause or TradingHalt holds the step up; its soak and deadline move by that time.",
+    )
+    limits: dict[str, str] = Field(
+        default_factory=dict,
+        description="Limits the running trader has been given, by the name of its configuration's field.",
+    )
     message: str = ""
 
 
@@ -392,11 +401,22 @@ class MarketMakerStatus(ApiModel):
         default=None,
         description="The last revision that went through all stages, while a newer one is earning.",
     )
+    fallback: RunStatus | None = Field(
+        default=None,
+        description="Where a failed revision trades on: its last passed stage on another account, when no revision is stable.",
+    )
     failed_revision: str | None = Field(
         default=None, description="Revision that failed; an edit makes another one."
     )
     acknowledged: list[str] = Field(
         default_factory=list, max_length=32, description="Halts that a person has lifted, newest last."
+    )
+    acknowledged_at: Timestamp | None = Field(
+        default=None,
+        description="Last acknowledgement. Gates of a revision at full scale raise no halt for one soak after it.",
+    )
+    database_id: str | None = Field(
+        default=None, description="Redis database the halts below were last seen in."
     )
     conditions: list[Condition] = Field(default_factory=list, max_length=16)
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 
-from mm_api.kinds.common import Column, Names, ObjectReference, Resource, rules
-from mm_api.scalars import NAME_PATTERN, ApiModel, Timestamp
+from mm_api.kinds.common import Column, Names, ObjectReference, Resource
+from mm_api.scalars import NAME_PATTERN, ApiModel, Timestamp, rules
 
 
 class StageApprovalSpec(ApiModel):
@@ -39,7 +39,7 @@ class StageApproval(Resource):
         Column("MarketMaker", ".spec.marketMakerRef.name"),
         Column("Stage", ".spec.stage"),
         Column("Revision", ".spec.revision"),
-        Column("Expires", ".spec.expiresAt", "date"),
+        Column("Expires", ".spec.expiresAt"),
         Column("Age", ".metadata.creationTimestamp", "date"),
     )
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 
-from mm_api.kinds.common import Column, Environment, Names, Resource, rules
+from mm_api.kinds.common import Column, Environment, Names, Resource
 from mm_api.kinds.market_maker import GateVerdict
-from mm_api.scalars import ApiModel, ExactDecimal, Timestamp
+from mm_api.scalars import ApiModel, ExactDecimal, Timestamp, rules
 
 
 class StageResult(StrEnum):

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 
-from mm_api.kinds.common import Column, Condition, Environment, Names, ObjectReference, Resource, Venue, rules
-from mm_api.scalars import ApiModel, PositiveDecimal
+from mm_api.kinds.common import Column, Condition, Environment, Names, ObjectReference, Resource, Venue
+from mm_api.scalars import ApiModel, NonNegativeDecimal, PositiveDecimal, rules
 
 
 class CapitalCeiling(ApiModel):
@@ -85,7 +85,7 @@ class VenueAccountStatus(ApiModel):
 
     observed_generation: int = 0
     holder: str | None = Field(default=None, description="MarketMaker that holds the account's identity.")
-    capital_in_use: PositiveDecimal | None = Field(default=None, description="Capital at work now.")
+    capital_in_use: NonNegativeDecimal | None = Field(default=None, description="Capital at work now.")
     conditions: list[Condition] = Field(default_factory=list, max_length=16)
 
 
