@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import sys
 
 from clusterkit import cache, kind, nodeimage, tools, versions
 from clusterkit.console import Refused, say
@@ -35,6 +36,9 @@ def _wanted_nodes() -> int | None:
 
 def up() -> None:
     """Sees to it that a cluster answers."""
+    if "--cached" in sys.argv[1:]:
+        _refuse_unless_cached()
+        return
     if uses_current():
         _check_current()
         return
@@ -60,6 +64,14 @@ def up() -> None:
             )
         kind.create(engine, image, wanted or 1)
         say('ready: eval "$(tests/cluster/env)" and kubectl, helm and kind speak to it')
+
+
+def _refuse_unless_cached() -> None:
+    """`up --cached` starts nothing: it fails where `up` would first have to build or pull for minutes."""
+    record = kind.load_record()
+    if uses_current() or (record and record.mode is Mode.PULL) or nodeimage.is_ready(own_podman()):
+        return
+    raise Refused("the node image is not in the cache yet")
 
 
 def _engine_and_image() -> tuple[Engine, str]:

@@ -53,8 +53,10 @@ def timed(title: str) -> Iterator[None]:
     say(f"{title}: {seconds_text(time.monotonic() - began)}")
 
 
-def run_logged(argv: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None) -> None:
-    """Runs a command: its stdout lines are progress and are shown, its stderr goes to `log`.
+def run_logged(
+    argv: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None, show: bool = True
+) -> None:
+    """Runs a command: its stdout lines are progress and are shown (unless told not to), its stderr goes to `log`.
 
     Raises Refused with the end of the log when the command fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,8 @@ def run_logged(argv: Sequence[str | Path], log: Path, environment: Mapping[str, 
         assert process.stdout is not None
         with process:
             for line in process.stdout:
-                say(f"  {line.rstrip()}")
+                if show:
+                    say(f"  {line.rstrip()}")
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
         raise Refused(

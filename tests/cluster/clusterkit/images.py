@@ -123,6 +123,7 @@ def _build(engine: Engine, base: str, product: str) -> None:
         [*words, "--quiet", "--build-arg", f"BASE={base}", "--tag", product, cache.CHECKOUT],
         cache.LOGS / "image-build.log",
         engine.environment,
+        show=False,  # it prints the image's id alone
     )
 
 

@@ -37,7 +37,7 @@ def _kubectl_fits(program: str) -> bool:
 
 def _helm_fits(program: str) -> bool:
     found = re.match(r"v3\.(\d+)\.", _output(program, "version", "--short"))
-    return bool(found) and int(found.group(1)) >= 14
+    return found is not None and int(found.group(1)) >= 14
 
 
 _FITS: dict[str, Callable[[str], bool]] = {"kind": _kind_fits, "kubectl": _kubectl_fits, "helm": _helm_fits}

@@ -1,0 +1,87 @@
+# What a developer types. `make` alone lists it; docs/development.md tells more.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mm-rebuild
+UV_VERSION := $(shell sed -n 's/^UV = "\(.*\)"/\1/p' tests/cluster/clusterkit/versions.py)
+PYTHON_TOOLS := $(CACHE)/tools/python-tools-$(UV_VERSION)
+UV := $(PYTHON_TOOLS)/bin/uv
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest -q
+# two test processes: what the smallest machine that we care for has cores for
+WORKERS ?= 2
+# passed through to the demo: MARKET=calm|toxic
+MARKET ?=
+export MARKET
+
+.PHONY: help setup lock lint generate test test-unit test-e2e demo trader bench cluster cluster-down image clean
+
+help: ## list these targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- the development environment ------------------------------------------------------------------
+setup: .venv/.ready ## make .venv with the locked dependencies and the project, and a redis-server for the tests
+	@tests/cluster/redis-server-here
+
+.venv/.ready: locks/dev.txt pyproject.toml | $(UV)
+	@echo "making .venv from locks/dev.txt"
+	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python $(PYTHON_TOOLS)/bin/python .venv
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --require-hashes -r locks/dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(UV):
+	@echo "making $(PYTHON_TOOLS): pip and uv $(UV_VERSION)"
+	@tests/cluster/python-tools $(PYTHON_TOOLS)
+
+lock: | $(UV) ## resolve the dependencies of pyproject.toml anew into locks/
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --upgrade pyproject.toml -o locks/run.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --constraints locks/run.txt --group dev pyproject.toml -o locks/dev.txt
+
+# --- checks ---------------------------------------------------------------------------------------
+lint: setup ## style, types, import contracts, and that what is generated is up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mm_api.generate --check
+
+generate: setup ## write the CRDs and the reference pages from the models
+	$(BIN)/python -m mm_api.generate
+
+test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
+	@tests/cluster/test-all
+
+test-unit: setup ## tests that need no cluster
+	$(PYTEST) -n $(WORKERS) tests/unit tests/integration tests/conformance
+
+test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
+	@tests/cluster/with $(PYTEST) tests/e2e
+
+# --- seeing it work -------------------------------------------------------------------------------
+demo: setup ## three stages, a risk alert, an acknowledgement, on a real cluster (MARKET=toxic: a gate fails)
+	@tests/cluster/with $(BIN)/python configs/demo/demo.py
+
+trader: setup ## one trader against the embedded simulator, in the terminal; no cluster
+	@$(BIN)/mm-trader demo
+
+bench: setup ## the figures of docs/benchmarks.md
+	$(BIN)/python tests/bench/run.py
+
+# --- the cluster ----------------------------------------------------------------------------------
+cluster: setup ## bring a cluster up (CLUSTER=current: use yours; NODES=3: three nodes)
+	@$(BIN)/python tests/cluster/up
+
+cluster-down: ## end the cluster that was started here, and nothing else
+	@$(or $(wildcard $(BIN)/python),python3) tests/cluster/down
+
+image: cluster ## build the image and load it into the cluster
+	@$(BIN)/python tests/cluster/image
+
+clean: ## remove what was built in the checkout (not .venv, not the cache outside)
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
