@@ -1,0 +1,101 @@
+"""Fixtures of the end-to-end tests: one cluster and one installation for the run, one World a scenario, and the words Given, When, Then."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.kit.cluster import Cluster
+from e2e.kit.installation import Installation, locked
+from e2e.kit.steps import Given, Then, When
+from e2e.kit.world import LABEL, World, remove
+
+_TIMEOUT_SECONDS = 240
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Markers of these tests alone."""
+    config.addinivalue_line("markers", "alone: disturbs what all scenarios share; no other runs beside it")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs the cluster, and more time than a unit test."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A failed scenario's report holds its objects, events and logs."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's wrapper protocol is untyped
+    world = getattr(item, "funcargs", {}).get("world")
+    if report.failed and isinstance(world, World):
+        try:
+            report.sections.append(("the cluster at this moment", world.describe()))
+        except Exception as error:  # a report must not be lost to the search for more
+            report.sections.append(("the cluster at this moment", f"could not be described: {error!r}"))
+    if isinstance(world, World) and world.figures and call.when == "call":
+        report.sections.append(("measured", "\n".join(world.figures)))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster, and the images in it."""
+    found = Cluster()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def installation(cluster: Cluster) -> Installation:
+    """The chart, installed and Ready. Leftovers of runs before are removed by the process that comes first."""
+    made = Installation(cluster)
+    made.ensure()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with locked("leftovers") as note:
+        if note.read() != run:
+            remove(cluster, made.namespace, LABEL)
+            note.seek(0)
+            note.truncate()
+            note.write(run)
+    return made
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, cluster: Cluster, installation: Installation) -> Iterator[World]:
+    """One scenario's part of the cluster. Scenarios marked `alone` disturb what all share, and run beside no other."""
+    alone = request.node.get_closest_marker("alone") is not None
+    with locked("shared-parts", alone=alone):
+        made = World(cluster, installation, request.node.name.removeprefix("test_"))
+        try:
+            yield made
+            errors = made.unexpected_errors()
+        finally:
+            made.clean_up()
+        assert not errors, "the operator's log has errors:\n" + "\n".join(errors)
+
+
+@pytest.fixture
+def given(world: World) -> Given:
+    """What is there at the start."""
+    return Given(world)
+
+
+@pytest.fixture
+def when(world: World) -> When:
+    """What happens."""
+    return When(world)
+
+
+@pytest.fixture
+def then(world: World) -> Then:
+    """What must follow."""
+    return Then(world)

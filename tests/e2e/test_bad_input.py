@@ -1,0 +1,104 @@
+"""What `kubectl apply` refuses, and with which words: the message names the field and the rule."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from e2e.kit.api import Object
+from e2e.kit.cluster import Cluster
+from e2e.kit.installation import Installation
+from e2e.kit.objects import API_VERSION, BTC, ETH, gate, market_maker, rung, stage, venue_account
+
+GOOD = market_maker("bad-input", [stage("paper", "paper")])
+MAINNET = venue_account("bad-input", host="simulator", port=9180, secret="keys")
+del MAINNET["spec"]["endpoints"]
+MAINNET["spec"]["environment"] = "mainnet"
+
+
+def _with(change: Callable[[Object], object], base: Object = GOOD) -> Object:
+    made = copy.deepcopy(base)
+    change(made["spec"])
+    return made
+
+
+def _stages(*stages: Object) -> Object:
+    return market_maker("bad-input", list(stages))
+
+
+REFUSED = {
+    "a symbol in a wrong form": (
+        _stages(stage("paper", "paper", symbols=["eth-usdc"])),
+        ["symbols[0]", "such as ETHUSDC"],
+    ),
+    "two stages of one name": (
+        _stages(stage("paper", "paper"), stage("paper", "live")),
+        ["spec.rollout.stages", "same name"],
+    ),
+    "capital steps that fall": (
+        _stages(stage("up", "live", steps=[rung("2000", "5s"), rung("1000", "5s", [ETH, BTC])])),
+        ["steps", "fall"],
+    ),
+    "capital and steps at once": (
+        _stages({**stage("up", "live", steps=[rung("2000", "5s")]), "capital": "10"}),
+        ["stages", "either capital or steps"],
+    ),
+    "no symbol at all": (_stages(stage("paper", "paper", symbols=[])), ["symbols", "missing"]),
+    "no stage at all": (_stages(), ["spec.rollout.stages", "at least 1"]),
+    "a negative loss limit": (
+        _with(lambda spec: spec["risk"].update(dailyLossLimit="-100")),
+        ["spec.risk.dailyLossLimit", "above 0"],
+    ),
+    "a loss limit of zero": (
+        _with(lambda spec: spec["risk"].update(dailyLossLimit="0")),
+        ["spec.risk.dailyLossLimit", "above 0"],
+    ),
+    "a drawdown above the whole capital": (
+        _with(lambda spec: spec["risk"].update(maxDrawdown="1.5")),
+        ["spec.risk.maxDrawdown", "at most 1"],
+    ),
+    "a number that is not a string": (
+        _with(lambda spec: spec["risk"].update(dailyLossLimit=100)),
+        ["spec.risk.dailyLossLimit", "string"],
+    ),
+    "a duration without a unit": (
+        _with(lambda spec: spec["engine"].update(orderTimeout="5")),
+        ["spec.engine.orderTimeout", "ms|s|m|h|d"],
+    ),
+    "a field that does not exist": (
+        _with(lambda spec: spec["risk"].update(dailyLosLimit="1")),
+        ["spec.risk.dailyLosLimit"],
+    ),
+    "a pause that does not exist": (
+        _with(lambda spec: spec.update(pause="Asleep")),
+        ["spec.pause", "Hibernated"],
+    ),
+    "a gate that does not exist": (
+        _stages(stage("paper", "paper", gates=[gate("Luck")])),
+        ["gates[0].name", "NetPnL"],
+    ),
+    "a Custom gate without its query": (
+        _stages(stage("paper", "paper", gates=[gate("Custom", max="1")])),
+        ["gates", "promql"],
+    ),
+    "an account on mainnet without the second switch": (MAINNET, ["spec.environment", "allowRealMoney"]),
+    "a simulator without its addresses": (
+        _with(lambda spec: spec.update(environment="simulator"), MAINNET),
+        ["spec.endpoints", "simulator"],
+    ),
+    "a halt without a reason": (
+        {"apiVersion": API_VERSION, "kind": "TradingHalt", "metadata": {"name": "bad-input"}, "spec": {}},
+        ["spec.reason", "Required"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_kubectl_apply_refuses(case: str, cluster: Cluster, installation: Installation) -> None:
+    manifest, words = copy.deepcopy(REFUSED[case])
+    manifest["metadata"]["namespace"] = installation.namespace
+    said = cluster.refusal_of(manifest)
+    for word in words:
+        assert word.lower() in said.lower(), f"the refusal does not name {word!r}: {said}"
