@@ -177,7 +177,7 @@ class MakerChecks:
     def keeps_trading(self, *, account: str = "", within: float = 20) -> None:
         """New orders are accepted from it from now on."""
         on = account or self.account()
-        mark = self._world.market().mark(on)
+        mark = self._world.market().mark()
         eventually(
             f"{self._maker.name} places orders on {on}",
             lambda: [entry for entry in self._world.market().journal(on, mark) if entry.kind == "place"],
@@ -204,9 +204,9 @@ class MakerChecks:
             until=lambda left: not left,
         )
 
-    def journal_mark(self, account: str = "") -> int:
+    def journal_mark(self) -> int:
         """Where the venue's journal ends now."""
-        return self._world.market().mark(account or self.account())
+        return self._world.market().mark()
 
     def silent_at(self, *, after: int) -> float:
         """Wall time at the venue of the change that left nothing open, in the journal behind `after`."""

@@ -55,7 +55,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Move:
-    """A move of the price: the wall time before it, and where the venue's journal ended then."""
+    """A move of the price: the venue's wall time of it, and where the venue's journal ended before."""
 
     wall: float
     journal: int
@@ -128,17 +128,12 @@ class When:
         self._world.installation.upgrade(*values)
 
     # --- the market -------------------------------------------------------------------------------
-    def the_price_moves(self, percent: float, symbol: str = ETH) -> float:
-        """An adverse move at the venue. Returns the wall time before it."""
-        before = time.time()
-        self._world.market().move_price(symbol, percent)
-        return before
-
     def the_price_moves_against(self, maker: Maker, percent: float, symbol: str = ETH) -> Move:
         """A move against the position that the trader holds, large enough to breach a small loss limit."""
         held = MakerChecks(self._world, maker).holds_inventory(within=30, symbol=symbol)
-        mark = self._world.market().mark(self._world.account_of(maker))
-        return Move(self.the_price_moves(-percent if held > 0 else percent, symbol), mark)
+        market = self._world.market()
+        mark = market.mark()
+        return Move(market.move_price(symbol, -percent if held > 0 else percent), mark)
 
     # --- Alertmanager -----------------------------------------------------------------------------
     def alertmanager_posts(self, maker: Maker, alert: str, *, status: str = "firing", starts_at: str) -> None:

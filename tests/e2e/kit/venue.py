@@ -176,7 +176,7 @@ class Venue:
         """The account's journal, oldest first."""
         entries: list[Object] = []
         while True:
-            page = json.loads(self._ask("GET", "/sim/journal", query={"since": str(after), "limit": "5000"}))
+            page = json.loads(self._ask("GET", "/admin/journal", query={"since": str(after), "limit": "5000"}))
             entries += page["entries"]
             if not page["entries"]:
                 break
@@ -196,13 +196,14 @@ class Venue:
             if item["account"] == account
         ]
 
-    def mark(self, account: str) -> int:
+    def mark(self) -> int:
         """Where the journal ends now: `journal(account, after=mark)` begins behind it."""
-        return max((entry.seq for entry in self.journal(account)), default=0)
+        return int(json.loads(self._ask("GET", "/admin/state"))["journalSeq"])
 
-    def move_price(self, symbol: str, percent: float) -> None:
-        """Move the market at once."""
-        self._ask("POST", "/sim/move", {"symbol": symbol, "percent": percent})
+    def move_price(self, symbol: str, percent: float) -> float:
+        """Move the market at once. Returns the venue's wall time of the move, in seconds."""
+        answer = json.loads(self._ask("POST", "/admin/price", {"symbol": symbol, "by_bp": percent * 100}))
+        return float(answer["timeNs"]) / 1e9
 
 
 def second_writers(entries: Iterable[Entry]) -> list[str]:
