@@ -1,0 +1,173 @@
+"""Reads of the account and the market over REST, each as one call with the weight the venue documents for it.
+
+Everything raises `CallError` or `FrameError`; who asks turns that into an event.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from mm_trader.core.clock import Clock
+from mm_trader.core.events import DepthSnapshot, ErrorClass, OrderView, TradeView
+from mm_trader.venue.binance.governor import Purpose
+from mm_trader.venue.binance.settings import GatewaySettings
+from mm_trader.venue.binance.transport.rest import CallError, RestClient
+from mm_trader.venue.binance.wire.market import FrameError
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.replies import (
+    AccountBody,
+    CommissionBody,
+    DepthBody,
+    ExchangeInfoBody,
+    OrderBody,
+    TimeBody,
+    TradeBody,
+    depth_snapshot,
+    order_view,
+    read_body,
+    trade_view,
+)
+from mm_trader.venue.binance.wire.sign import Params
+
+_OWNERS_KEPT = 20_000
+_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
+
+
+class VenueReader:
+    """Public reads, and the account's fees: what is needed before there are rules."""
+
+    def __init__(self, rest: RestClient) -> None:
+        self._rest = rest
+
+    async def time_ms(self) -> int:
+        """The venue's time, epoch ms."""
+        body = await self._rest.call("GET", "time", {}, weight=1, signed=False)
+        return read_body(body, TimeBody).server_time
+
+    async def exchange_info(self, symbols: Sequence[str]) -> ExchangeInfoBody:
+        """Rules of these symbols. One that is not listed makes the venue refuse them all (-1121)."""
+        names = msgspec.json.encode(list(symbols)).decode()
+        body = await self._rest.call("GET", "exchangeInfo", {"symbols": names}, weight=20, signed=False)
+        return read_body(body, ExchangeInfoBody)
+
+    async def commission(self, symbol: str) -> CommissionBody:
+        """The account's rates for one symbol."""
+        body = await self._rest.call("GET", "account/commission", {"symbol": symbol}, weight=20, signed=True)
+        return read_body(body, CommissionBody)
+
+
+class OpenOrders(msgspec.Struct, frozen=True):
+    """Open orders of one symbol."""
+
+    own: list[OrderView]
+    foreign: int
+
+
+class AccountReader:
+    """Reads of one account whose symbols and prefix are known."""
+
+    def __init__(
+        self,
+        rest: RestClient,
+        numbers: Mapping[str, SymbolNumbers],
+        prefix: str,
+        clock: Clock,
+        settings: GatewaySettings,
+    ) -> None:
+        self._rest = rest
+        self._numbers = numbers
+        self._prefix = prefix
+        self._clock = clock
+        self._settings = settings
+        self._own: OrderedDict[tuple[str, int], bool] = OrderedDict()
+
+    def note_order(self, symbol: str, venue_id: int, own: bool) -> None:
+        """Remember whose order a venue id is: trades name the order by it alone."""
+        key = (symbol, venue_id)
+        self._own[key] = own
+        self._own.move_to_end(key)
+        if len(self._own) > _OWNERS_KEPT:
+            self._own.popitem(last=False)
+
+    async def open_orders(self, symbol: str) -> OpenOrders:
+        """All open orders of the symbol; those of others are only counted."""
+        body = await self._rest.call("GET", "openOrders", {"symbol": symbol}, weight=6, signed=True)
+        own: list[OrderView] = []
+        foreign = 0
+        for row in read_body(body, list[OrderBody]):
+            is_own = row.client_order_id.startswith(self._prefix)
+            self.note_order(symbol, row.order_id, is_own)
+            if is_own:
+                own.append(order_view(row, self._numbers[symbol]))
+            else:
+                foreign += 1
+        return OpenOrders(own, foreign)
+
+    async def order(self, symbol: str, *, client_id: str) -> OrderView:
+        """One order, open or ended."""
+        body = await self._order(symbol, {"origClientOrderId": client_id})
+        self.note_order(symbol, body.order_id, body.client_order_id.startswith(self._prefix))
+        return order_view(body, self._numbers[symbol])
+
+    async def _order(self, symbol: str, which: Params) -> OrderBody:
+        body = await self._rest.call("GET", "order", {"symbol": symbol, **which}, weight=4, signed=True)
+        return read_body(body, OrderBody)
+
+    async def trades(self, symbol: str, from_id: int) -> list[TradeView]:
+        """Own trades from an id on, ascending; trades of orders under another prefix are left out."""
+        rows: list[TradeBody] = []
+        for _ in range(self._settings.max_trade_pages):
+            page = await self._trades_page(symbol, rows[-1].id + 1 if rows else from_id)
+            rows.extend(page)
+            if len(page) < self._settings.trades_page:
+                break
+        else:
+            raise FrameError(f"more than {len(rows)} trades of {symbol} since {from_id}")
+        rows.sort(key=lambda row: row.id)
+        return [
+            trade_view(row, self._numbers[symbol]) for row in rows if await self._is_own(symbol, row.order_id)
+        ]
+
+    async def _trades_page(self, symbol: str, from_id: int) -> list[TradeBody]:
+        params: Params = {"symbol": symbol, "fromId": from_id, "limit": self._settings.trades_page}
+        body = await self._rest.call("GET", "myTrades", params, weight=20, signed=True)
+        return read_body(body, list[TradeBody])
+
+    async def _is_own(self, symbol: str, venue_id: int) -> bool:
+        """Whose order it is, asked from the venue where it is not known (an incarnation before)."""
+        known = self._own.get((symbol, venue_id))
+        if known is not None:
+            return known
+        try:
+            order = await self._order(symbol, {"orderId": venue_id})
+        except CallError as error:
+            if error.error is not ErrorClass.NOT_FOUND:
+                raise
+            own = False
+        else:
+            own = order.client_order_id.startswith(self._prefix)
+        self.note_order(symbol, venue_id, own)
+        return own
+
+    async def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Asset → (free, locked), all that are not zero."""
+        body = await self._rest.call("GET", "account", {"omitZeroBalances": True}, weight=20, signed=True)
+        return {row.asset: (row.free, row.locked) for row in read_body(body, AccountBody).balances}
+
+    async def depth(self, symbol: str) -> DepthSnapshot:
+        """A snapshot of the book."""
+        limit = self._settings.depth_limit
+        weight = next(weight for most, weight in _DEPTH_WEIGHTS if limit <= most)
+        body = await self._rest.call(
+            "GET", "depth", {"symbol": symbol, "limit": limit}, weight=weight, signed=False
+        )
+        return depth_snapshot(read_body(body, DepthBody), self._numbers[symbol], self._clock.monotonic_ns())
+
+    async def cancel(self, symbol: str, params: Params) -> OrderView:
+        """Cancel over REST, with the budget of cancels."""
+        body = await self._rest.call("DELETE", "order", params, weight=1, signed=True, purpose=Purpose.CANCEL)
+        return order_view(read_body(body, OrderBody), self._numbers[symbol])

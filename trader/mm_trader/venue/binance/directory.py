@@ -1,0 +1,77 @@
+"""What is asked before trading can start: the venue's time, the rules of the symbols, the account's fees. Failures are `VenueError`s."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from mm_trader.core.events import ErrorClass
+from mm_trader.core.units import SymbolRules
+from mm_trader.venue.binance.account import VenueReader
+from mm_trader.venue.binance.governor import RateGovernor
+from mm_trader.venue.binance.rules import symbol_rules
+from mm_trader.venue.binance.settings import GatewaySettings
+from mm_trader.venue.binance.transport.rest import CallError
+from mm_trader.venue.binance.venue_clock import VenueClock
+from mm_trader.venue.binance.wire.market import FrameError
+from mm_trader.venue.binance.wire.replies import ExchangeInfoBody
+from mm_trader.venue.port import VenueError
+
+log = structlog.get_logger(__name__)
+
+_BAD_SYMBOL = -1121
+
+_REASONS: dict[ErrorClass, tuple[str, bool]] = {
+    ErrorClass.AUTH: ("CredentialsRefused", True),
+    ErrorClass.CLOCK: ("ClockOutOfStep", False),
+    ErrorClass.THROTTLED: ("VenueThrottled", False),
+    ErrorClass.AMBIGUOUS: ("VenueUnreachable", False),
+}
+
+
+def venue_error(error: CallError) -> VenueError:
+    """The failure as a condition's reason. Refusals that no other attempt would change are permanent."""
+    reason, permanent = _REASONS.get(error.error, ("VenueRefused", True))
+    return VenueError(reason, f"{error.message} (code {error.code})", permanent=permanent)
+
+
+async def read_rules(
+    reader: VenueReader,
+    venue_clock: VenueClock,
+    governor: RateGovernor,
+    settings: GatewaySettings,
+    symbols: Sequence[str],
+) -> dict[str, SymbolRules]:
+    """Rules and fees of those of the symbols that the venue lists. Raises VenueError."""
+    try:
+        await venue_clock.measure(reader.time_ms, settings.clock_samples)
+        info = await _listed(reader, symbols)
+        governor.configure(info.rate_limits)
+        found = {body.symbol: body for body in info.symbols if body.symbol in symbols}
+        return {symbol: symbol_rules(body, await reader.commission(symbol)) for symbol, body in found.items()}
+    except CallError as error:
+        raise venue_error(error) from None
+    except FrameError as error:
+        raise VenueError("VenueNotUnderstood", str(error), permanent=False) from None
+
+
+async def _listed(reader: VenueReader, symbols: Sequence[str]) -> ExchangeInfoBody:
+    """exchangeInfo of the symbols that exist: a single unknown one makes the venue refuse the whole list, so then they are asked one by one."""
+    try:
+        return await reader.exchange_info(symbols)
+    except CallError as error:
+        if error.code != _BAD_SYMBOL:
+            raise
+    together = ExchangeInfoBody(symbols=[])
+    for symbol in symbols:
+        try:
+            info = await reader.exchange_info([symbol])
+        except CallError as error:
+            if error.code != _BAD_SYMBOL:
+                raise
+            log.warning("symbol_not_listed", symbol=symbol)
+            continue
+        together.symbols.extend(info.symbols)
+        together.rate_limits = info.rate_limits
+    return together

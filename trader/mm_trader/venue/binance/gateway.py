@@ -1,0 +1,273 @@
+"""The port on Binance spot: builds the parts, connects them, and routes commands. All the work is in the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mm_api.trader_config import VenueConfig
+from mm_trader.core.clock import Clock
+from mm_trader.core.commands import (
+    Cancel,
+    CancelAllOwn,
+    Command,
+    Place,
+    QueryOrder,
+    RequestDepth,
+    RequestReconcile,
+)
+from mm_trader.core.events import StreamName
+from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.venue.binance.account import AccountReader, VenueReader
+from mm_trader.venue.binance.credentials import Credentials, load_credentials
+from mm_trader.venue.binance.directory import read_rules
+from mm_trader.venue.binance.governor import RateGovernor
+from mm_trader.venue.binance.market_feed import MarketFeed
+from mm_trader.venue.binance.order_channel import OrderChannel
+from mm_trader.venue.binance.queries import Queries
+from mm_trader.venue.binance.reflexes import Reflexes
+from mm_trader.venue.binance.settings import GatewaySettings
+from mm_trader.venue.binance.sweep import Sweeper
+from mm_trader.venue.binance.transport.background import Background
+from mm_trader.venue.binance.transport.link import Link, LinkHandler
+from mm_trader.venue.binance.transport.rest import CallError, RestClient
+from mm_trader.venue.binance.user_feed import UserFeed
+from mm_trader.venue.binance.venue_clock import VenueClock
+from mm_trader.venue.binance.wire.market import FrameError
+from mm_trader.venue.binance.wire.numbers import numbers_by_symbol
+from mm_trader.venue.binance.wire.orders import RequestEncoder
+from mm_trader.venue.port import Capabilities, EventSink, GatewayHealth, VenueError
+
+log = structlog.get_logger(__name__)
+
+
+class BinanceGateway:
+    """One account at Binance spot, or at anything that speaks its protocol.
+
+    `before_send` is called with each Place right before it is written; if it raises OSError the place is dropped. `rng` is for jitter alone.
+    """
+
+    capabilities = Capabilities(dead_man=False, modify_price=False, short_without_inventory=False)
+
+    def __init__(
+        self,
+        config: VenueConfig,
+        clock: Clock,
+        *,
+        before_send: Callable[[Place], None] | None = None,
+        credentials: Credentials | None = None,
+        settings: GatewaySettings | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        """Reads the credentials where none are given. Raises VenueError."""
+        self._config = config
+        self._clock = clock
+        self._before_send = before_send
+        self._settings = settings or GatewaySettings()
+        self._rng = rng or random.Random()
+        self._credentials = credentials or load_credentials(config.credentials_dir)
+        self._encoder = RequestEncoder(self._credentials, config.recv_window)
+        self._venue_clock = VenueClock(clock)
+        self._governor = RateGovernor(self._venue_clock, self._settings)
+        self._reflexes = Reflexes(self._governor, self._resync_clock, lambda: self._drop(StreamName.ORDERS))
+        self._rest = RestClient(
+            config.rest_url,
+            self._credentials,
+            self._encoder,
+            self._venue_clock,
+            self._governor,
+            self._reflexes,
+            self._settings,
+        )
+        self._reader = VenueReader(self._rest)
+        self._chores = Background(limit=4)
+        self._resyncing = False
+        self._links: dict[StreamName, Link] = {}
+        self._orders: OrderChannel | None = None
+        self._users: UserFeed | None = None
+        self._queries: Queries | None = None
+        self._sweeper: Sweeper | None = None
+        self._blocked = False
+
+    # --- life --------------------------------------------------------------------------------------------------------------------------------
+
+    async def load_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
+        """See the port."""
+        return await read_rules(self._reader, self._venue_clock, self._governor, self._settings, symbols)
+
+    async def start(self, rules: dict[str, SymbolRules], client_id_prefix: str, sink: EventSink) -> None:
+        """See the port. Returns when all connections are up, or after a while without them: they go on trying, and say so by StreamStatus."""
+        if self._links:
+            raise RuntimeError("the gateway is started already")
+        self._build(rules, client_id_prefix, sink)
+        assert self._orders is not None
+        self._orders.start()
+        for link in self._links.values():
+            link.start()
+        self._chores.start(self._keep_clock(), "venue-clock")
+        try:
+            await self._until_connected()
+        except VenueError:
+            await self.stop()
+            raise
+
+    def _build(self, rules: dict[str, SymbolRules], prefix: str, sink: EventSink) -> None:
+        settings, clock = self._settings, self._clock
+        numbers = numbers_by_symbol(rules)
+        account = AccountReader(self._rest, numbers, prefix, clock, settings)
+        redact = self._credentials.redact
+
+        def may_land_until(symbol: str) -> int:
+            return orders.may_land_until(symbol)
+
+        self._sweeper = Sweeper(account, clock, settings, may_land_until)
+        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, sink)
+        self._orders = orders = OrderChannel(
+            self._config.ws_api_url,
+            numbers,
+            self._encoder,
+            self._venue_clock,
+            self._governor,
+            self._reflexes,
+            settings,
+            sink,
+            self._before_send,
+            self._queries.cancel,
+            lambda: self._renew(StreamName.ORDERS),
+            account.note_order,
+            redact,
+        )
+        orders.block(self._blocked)
+        self._users = UserFeed(
+            self._config.ws_api_url,
+            numbers,
+            self._encoder,
+            self._venue_clock,
+            self._governor,
+            self._reflexes,
+            prefix,
+            sink,
+            lambda: self._renew(StreamName.USER),
+            account.note_order,
+            redact,
+        )
+        market = MarketFeed(
+            self._config.stream_url, numbers, clock, sink, lambda: self._renew(StreamName.MARKET)
+        )
+        handlers: dict[StreamName, LinkHandler] = {
+            StreamName.USER: self._users,
+            StreamName.ORDERS: orders,
+            StreamName.MARKET: market,
+        }
+        for stream, handler in handlers.items():
+            self._links[stream] = Link(stream.value, handler, clock, self._governor, settings, self._rng)
+
+    async def _until_connected(self) -> None:
+        """Raises VenueError when the key is refused meanwhile."""
+        assert self._users is not None
+        refused = asyncio.create_task(self._users.key_refused.wait())
+        connected = asyncio.create_task(self._all_connected())
+        try:
+            await asyncio.wait(
+                {refused, connected},
+                timeout=self._settings.start_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            refused.cancel()
+            connected.cancel()
+        if self._users.key_refused.is_set():
+            raise VenueError(
+                "CredentialsRefused", f"user data stream refused: {self._users.refusal}", permanent=True
+            )
+
+    async def _all_connected(self) -> None:
+        for link in self._links.values():
+            await link.connected.wait()
+
+    async def stop(self) -> None:
+        """See the port."""
+        if self._orders is not None:
+            await self._orders.stop()
+        for link in self._links.values():
+            await link.stop()
+        if self._queries is not None:
+            await self._queries.stop()
+        await self._chores.close()
+        await self._rest.close()
+
+    # --- commands ----------------------------------------------------------------------------------------------------------------------------
+
+    def submit(self, command: Command) -> None:
+        """See the port. Raises RuntimeError before start() and TypeError for a command that is the shell's."""
+        if self._orders is None or self._queries is None:
+            raise RuntimeError("the gateway is not started")
+        if isinstance(command, Place | Cancel):
+            self._orders.submit(command)
+        elif isinstance(command, QueryOrder | RequestReconcile | RequestDepth | CancelAllOwn):
+            self._queries.submit(command)
+        else:
+            raise TypeError(f"{type(command).__name__} is no command for a venue")
+
+    def block_places(self, blocked: bool) -> None:
+        """See the port. Also before start()."""
+        self._blocked = blocked
+        if self._orders is not None:
+            self._orders.block(blocked)
+
+    async def cancel_all_own(self, symbols: Sequence[str], timeout_s: float) -> bool:
+        """See the port."""
+        if self._sweeper is None:
+            raise RuntimeError("the gateway is not started")
+        return await self._sweeper.sweep(list(symbols), timeout_s)
+
+    def health(self) -> GatewayHealth:
+        """See the port."""
+        now = self._clock.monotonic_ns()
+        ages: dict[str, int] = {}
+        for stream, link in self._links.items():
+            if link.heard_ns is not None:
+                ages[stream.value] = (now - link.heard_ns) // NS_PER_MS
+        used, limit = self._governor.weight()
+        return GatewayHealth(
+            streams={stream.value: link.session is not None for stream, link in self._links.items()},
+            last_message_age_ms=ages,
+            clock_offset_ms=self._venue_clock.offset_ms,
+            used_weight=used,
+            weight_limit=limit,
+            reconnects={stream.value: max(0, link.connects - 1) for stream, link in self._links.items()},
+        )
+
+    # --- chores ------------------------------------------------------------------------------------------------------------------------------
+
+    def _renew(self, stream: StreamName) -> None:
+        self._links[stream].renew()
+
+    def _drop(self, stream: StreamName) -> None:
+        link = self._links.get(stream)
+        if link is not None:
+            link.drop()
+
+    def _resync_clock(self) -> None:
+        """Once for a burst of refusals."""
+        if not self._resyncing and self._venue_clock.age_s() >= self._settings.clock_resync_min_s:
+            self._resyncing = self._chores.start(self._measure_clock("refused"), "clock-resync")
+
+    async def _measure_clock(self, cause: str) -> None:
+        before = self._venue_clock.offset_ms
+        try:
+            await self._venue_clock.measure(self._reader.time_ms, self._settings.clock_samples)
+        except (CallError, FrameError) as error:
+            log.warning("clock_not_measured", cause=cause, reason=str(error))
+        else:
+            log.info("clock_measured", cause=cause, offset_ms=self._venue_clock.offset_ms, before_ms=before)
+        finally:
+            self._resyncing = False
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.clock_interval_s)
+            await self._measure_clock("timer")

@@ -1,0 +1,99 @@
+"""The market stream: one combined connection for all symbols, decoded, without doubles, into the sink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from mm_trader.core.clock import Clock
+from mm_trader.core.events import BookTicker, DepthUpdate, Event, PublicTrade, StreamName, StreamStatus
+from mm_trader.venue.binance.transport.link import Session
+from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, Notice, stream_path
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.port import EventSink
+
+log = structlog.get_logger(__name__)
+
+_PROBE = b'{"method":"LIST_SUBSCRIPTIONS","id":1}'
+
+
+class MarketFeed:
+    """Handler of the market link."""
+
+    def __init__(
+        self,
+        stream_url: str,
+        numbers: Mapping[str, SymbolNumbers],
+        clock: Clock,
+        sink: EventSink,
+        renew: Callable[[], None],
+    ) -> None:
+        self._url = stream_url.rstrip("/") + stream_path(list(numbers))
+        self._decoder = MarketDecoder(numbers)
+        self._clock = clock
+        self._sink = sink
+        self._renew = renew
+        self._last: dict[tuple[type[Event], str], int] = {}
+        self._complained = False
+
+    def url(self) -> str:
+        """The combined stream of all symbols."""
+        return self._url
+
+    async def greet(self, session: Session) -> None:
+        """Streams are named in the address; any frame shows that it works, and a quiet market is made to send one."""
+        await session.send(_PROBE)
+        await session.first_frame
+
+    def probe(self) -> bytes:
+        """Answered also while nobody trades."""
+        return _PROBE
+
+    def on_frame(self, session: Session, frame: bytes) -> None:
+        """One frame. What cannot be read is left out: a missing difference shows as a gap in the book."""
+        try:
+            event = self._decoder.decode(frame, session.heard_ns)
+        except FrameError as error:
+            if not self._complained:
+                self._complained = True
+                log.warning("market_frame_unreadable", reason=str(error))
+            return
+        if isinstance(event, Notice):
+            if event is Notice.SHUTDOWN:
+                log.info("venue_announces_shutdown", link="market")
+                self._renew()
+        elif self._is_new(event):
+            self._sink(event)
+
+    def _is_new(self, event: Event) -> bool:
+        """While two connections overlap everything comes twice; the ids of each kind only grow."""
+        key: tuple[type[Event], str]
+        if isinstance(event, BookTicker):
+            key, number = (BookTicker, event.symbol), event.update_id
+        elif isinstance(event, DepthUpdate):
+            key, number = (DepthUpdate, event.symbol), event.last_id
+        elif isinstance(event, PublicTrade):
+            key, number = (PublicTrade, event.symbol), event.trade_id
+        else:
+            return True
+        if number <= self._last.get(key, -1):
+            return False
+        self._last[key] = number
+        return True
+
+    def on_up(self, _session: Session, replaces: Session | None) -> None:
+        """After a gap ids may start anew (a testnet that was reset)."""
+        self._complained = False
+        if replaces is None:
+            self._last.clear()
+            self._sink(StreamStatus(ts=self._clock.monotonic_ns(), stream=StreamName.MARKET, up=True))
+
+    def on_ended(self, _session: Session, _reason: str) -> None:
+        """Nothing is owed on this connection."""
+
+    def on_down(self, reason: str) -> None:
+        """No market data from here on."""
+        self._sink(
+            StreamStatus(ts=self._clock.monotonic_ns(), stream=StreamName.MARKET, up=False, reason=reason)
+        )

@@ -1,0 +1,76 @@
+"""Decimal strings of the wire ↔ whole ticks and lots, never through a float.
+
+The same few prices and sizes come back thousands of times, so a parser is a bounded dictionary that fills itself: a hit costs one look-up.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mm_api.scalars import format_decimal
+from mm_trader.core.units import SymbolRules, UnitError
+
+_DIGITS = 18
+"""Decimals kept while dividing by the step; the venue sends 8."""
+_MAX_CACHED = 1 << 16
+
+
+class StepParser(dict[str, int]):
+    """`parser["2683.80000000"]` → count of steps. Raises UnitError for anything that is no whole, non-negative count."""
+
+    def __init__(self, step: Decimal, what: str) -> None:
+        super().__init__()
+        scaled = step.scaleb(_DIGITS)
+        if step <= 0 or scaled != scaled.to_integral_value():
+            raise UnitError(f"{what} step {step} is not positive with at most {_DIGITS} decimals")
+        self._step = int(scaled)
+        self._what = what
+
+    def __missing__(self, text: str) -> int:
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction.ljust(_DIGITS, "0")
+        if not digits.isascii() or not digits.isdigit() or len(fraction) > _DIGITS or len(whole) > _DIGITS:
+            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
+        count = self._count(int(digits), text)
+        if len(self) >= _MAX_CACHED:
+            self.clear()
+        self[text] = count
+        return count
+
+    def _count(self, scaled: int, _text: str) -> int:
+        count, rest = divmod(scaled, self._step)
+        if rest:
+            raise UnitError(f"{self._what} {_text!r} is not a whole number of steps")
+        return count
+
+
+class PublicSizeParser(StepParser):
+    """Sizes of the public book: a level can hold old orders from before the step was made coarser, so they round down, but never to nothing."""
+
+    def _count(self, scaled: int, _text: str) -> int:
+        return max(1, scaled // self._step) if scaled else 0
+
+
+class SymbolNumbers:
+    """Both directions for one symbol. `lots` is exact, for own orders and trades; `public_lots` is for the book."""
+
+    __slots__ = ("lots", "public_lots", "rules", "ticks")
+
+    def __init__(self, rules: SymbolRules) -> None:
+        self.rules = rules
+        self.ticks = StepParser(rules.tick, f"{rules.symbol} price")
+        self.lots = StepParser(rules.lot, f"{rules.symbol} quantity")
+        self.public_lots = PublicSizeParser(rules.lot, f"{rules.symbol} quantity")
+
+    def price_text(self, ticks: int) -> str:
+        """Ticks → plain decimal notation, as an order carries it."""
+        return format_decimal(self.rules.tick * ticks)
+
+    def quantity_text(self, lots: int) -> str:
+        """Lots → plain decimal notation."""
+        return format_decimal(self.rules.lot * lots)
+
+
+def numbers_by_symbol(rules: dict[str, SymbolRules]) -> dict[str, SymbolNumbers]:
+    """One `SymbolNumbers` for each symbol."""
+    return {symbol: SymbolNumbers(rule) for symbol, rule in rules.items()}
