@@ -1,0 +1,151 @@
+"""The admin API under `/admin/…`: actions, scenarios, state and journal, as JSON. No venue protocol lives here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from .actions import ACTIONS, ActionError, perform
+from .engine.checks import from_e8
+from .server import shapes
+from .server.connection import Channel, dumps
+from .time import NS_PER_S
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
+
+MAX_STEPS = 1000
+
+
+class Admin:
+    """HTTP in front of `actions`; `do`, `state` and `journal` are the same for code in the same process."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+
+    def routes(self, app: web.Application) -> None:
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/admin/state", self._state)
+        app.router.add_get("/admin/journal", self._journal)
+        app.router.add_post("/admin/scenario", self._scenario)
+        app.router.add_post("/admin/{action}", self._action)
+
+    def do(self, action: str, **values: Any) -> Any:
+        """Perform an action by name. Raises ActionError."""
+        return perform(self.sim, action, values)
+
+    def run_scenario(self, steps: Sequence[Mapping[str, Any]]) -> int:
+        """Schedule actions: each step is `{at: seconds from now, action: name, …fields}`; how many."""
+        if not isinstance(steps, list) or len(steps) > MAX_STEPS:
+            raise ActionError(f"steps: must be a list of at most {MAX_STEPS}")
+        planned: list[tuple[float, str, dict[str, Any]]] = []
+        for index, step in enumerate(steps):
+            if not isinstance(step, Mapping):
+                raise ActionError(f"steps[{index}]: must be a mapping")
+            fields = dict(step)
+            at, name = fields.pop("at", 0), fields.pop("action", None)
+            if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= 86_400:
+                raise ActionError(f"steps[{index}].at: must be seconds from 0 to 86400")
+            if name not in ACTIONS:
+                raise ActionError(f"steps[{index}].action: must be one of {', '.join(ACTIONS)}")
+            planned.append((float(at), str(name), fields))
+        for at_s, name, fields in planned:
+            self.sim.scheduler.call_after(int(at_s * NS_PER_S), partial(self._scheduled, name, fields))
+        return len(planned)
+
+    def _scheduled(self, name: str, fields: dict[str, Any]) -> None:
+        try:
+            perform(self.sim, name, fields)
+        except ActionError as error:
+            self.sim.log.warning("simulator.scenario_step_failed", action=name, reason=str(error))
+
+    def state(self) -> dict[str, Any]:
+        """Everything a person or a test wants to see at one glance."""
+        sim = self.sim
+        return {
+            "timeNs": sim.clock.now(),
+            "journalSeq": sim.journal.seq,
+            "symbols": {s: self._symbol(s) for s in sim.engine.markets},
+            "accounts": {name: self._account(name) for name in sim.client_accounts},
+            "market": sim.market.state(),
+            "faults": sim.faults.shape(),
+            "connections": {
+                c.value: sum(matches(c, None) for matches in sim.sockets.live.values()) for c in Channel
+            },
+            "counters": {**sim.publisher.counts, "streamFrames": sim.hub.frames},
+        }
+
+    def _symbol(self, name: str) -> dict[str, Any]:
+        market = self.sim.engine.markets[name]
+        bid, bid_qty, ask, ask_qty = market.book.touch()
+        spec = market.spec
+        return {
+            "status": market.status.value,
+            "u": market.u,
+            "bid": shapes.price_text(spec, bid),
+            "bidQty": shapes.qty_text(spec, bid_qty),
+            "ask": shapes.price_text(spec, ask),
+            "askQty": shapes.qty_text(spec, ask_qty),
+            "last": shapes.price_text(spec, market.last_price),
+            "fairPrice": self.sim.market.fair_price(name),
+        }
+
+    def _account(self, name: str) -> dict[str, Any]:
+        account = self.sim.engine.accounts[name]
+        return {
+            "balances": {
+                asset: {"free": from_e8(b.free), "locked": from_e8(b.locked)}
+                for asset, b in account.balances.items()
+            },
+            "openOrders": [
+                shapes.queried(o, self.sim.engine.markets[o.symbol].spec) for o in account.open.values()
+            ],
+            "trades": len(account.trades),
+        }
+
+    # --- HTTP -----------------------------------------------------------------------------------------------
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _json({"status": "ok", "symbols": list(self.sim.engine.markets)})
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return _json(self.state())
+
+    async def _journal(self, request: web.Request) -> web.Response:
+        since, limit = request.query.get("since", "0"), request.query.get("limit", "10000")
+        if not (since.isdigit() and since.isascii() and limit.isdigit() and limit.isascii()):
+            return _json({"error": "since and limit: must be whole numbers"}, 400)
+        entries = self.sim.journal.since(int(since[:18]), min(int(limit[:9]), 100_000))
+        return _json({"seq": self.sim.journal.seq, "entries": entries})
+
+    async def _scenario(self, request: web.Request) -> web.Response:
+        try:
+            body = await _body(request)
+            return _json({"scheduled": self.run_scenario(body.get("steps", []))})
+        except ActionError as error:
+            return _json({"error": str(error)}, 400)
+
+    async def _action(self, request: web.Request) -> web.Response:
+        try:
+            return _json(perform(self.sim, request.match_info["action"], await _body(request)))
+        except ActionError as error:
+            return _json({"error": str(error)}, 400)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """The JSON object sent, or the query's pairs where nothing was sent."""
+    try:
+        raw = await request.text()
+        body = json.loads(raw) if raw.strip() else dict(request.query)
+    except (ValueError, RecursionError, LookupError) as error:
+        raise ActionError("the body must be a JSON object") from error
+    if not isinstance(body, dict):
+        raise ActionError("the body must be a JSON object")
+    return body
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(text=dumps(value), status=status, content_type="application/json")

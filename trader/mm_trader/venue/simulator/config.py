@@ -1,0 +1,203 @@
+"""What a simulator runs with, typed and checked, from code, command line, YAML file or environment.
+
+Every error is one line that names the option and says how to mend it (`ConfigError`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+from .engine.checks import to_e8
+from .engine.types import E8, StpMode, SymbolSpec
+
+QUOTES = ("USDC", "USDT", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB")
+"""Quote assets that a symbol's name is split at, in the order they are tried."""
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the text is one line for the person who wrote it."""
+
+
+class MarketKind(StrEnum):
+    SEEDED = "seeded"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketConfig:
+    """`seeded:SEED[:PRESET]` or `replay:FILE[@SYMBOL],…`."""
+
+    kind: MarketKind = MarketKind.SEEDED
+    seed: str = "1"
+    preset: str = "calm"
+    files: tuple[tuple[str, str | None], ...] = ()
+    """Recorded files with the symbol each is to appear as, None = by base asset or order."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyConfig:
+    """One API key. `secret` (HMAC) or `public_key` (Ed25519). Never shown in a repr."""
+
+    api_key: str
+    secret: str | None = field(default=None, repr=False)
+    public_key: Ed25519PublicKey | None = field(default=None, repr=False)
+    may_trade: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """An account: its name, keys, starting balances (10^-8 by asset), and commissions if not the market's."""
+
+    name: str
+    keys: tuple[KeyConfig, ...]
+    balances: dict[str, int]
+    maker_commission: Decimal | None = None
+    taker_commission: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitConfig:
+    """Rate limits, as exchangeInfo will state them. 0 switches one off."""
+
+    weight_per_minute: int = 6000
+    raw_per_5_minutes: int = 300_000
+    orders_per_10s: int = 100
+    orders_per_day: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorConfig:
+    """Everything. The defaults run a calm seeded market of ETHUSDC and BTCUSDC on a free port of 127.0.0.1."""
+
+    accounts: tuple[AccountConfig, ...] = ()
+    symbols: tuple[SymbolSpec, ...] = ()
+    market: MarketConfig = MarketConfig()
+    host: str = "127.0.0.1"
+    port: int = 0
+    speed: float = 1.0
+    limits: LimitConfig = LimitConfig()
+    default_stp: StpMode = StpMode.EXPIRE_MAKER
+    ping_interval_s: float | None = None
+    """Seconds between server pings; None = 20 on a system clock, never on a manual one."""
+    journal_size: int = 200_000
+
+    def __post_init__(self) -> None:
+        if not self.symbols:
+            object.__setattr__(self, "symbols", parse_symbols("ETHUSDC,BTCUSDC"))
+        if not 0 < self.speed <= 1000:
+            raise ConfigError(f"--speed {self.speed}: must be above 0 and at most 1000")
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"--port {self.port}: must be 0 to 65535")
+        names = [a.name for a in self.accounts]
+        keys = [k.api_key for a in self.accounts for k in a.keys]
+        for what, values in (("account", names), ("API key of account", keys)):
+            if len(set(values)) != len(values):
+                raise ConfigError(f"--account: the same {what} is given twice; each must be its own")
+
+
+def parse_symbols(text: str) -> tuple[SymbolSpec, ...]:
+    """`ETHUSDC,BTCUSDC` as symbol rules."""
+    names = [n.strip().upper() for n in text.split(",") if n.strip()]
+    if not names or len(set(names)) != len(names):
+        raise ConfigError(f"--symbols {text!r}: give each symbol once, as in ETHUSDC,BTCUSDC")
+    return tuple(symbol_spec(name) for name in names)
+
+
+def symbol_spec(name: str) -> SymbolSpec:
+    """Rules of a symbol by its name: tick 0.01, lot by base asset, minimum notional 5."""
+    for quote in QUOTES:
+        base = name.removesuffix(quote)
+        if base and base != name:
+            break
+    else:
+        raise ConfigError(f"--symbols {name}: cannot tell its quote asset; known are {', '.join(QUOTES)}")
+    if not name.isalnum() or not name.isascii():
+        raise ConfigError(f"--symbols {name!r}: only letters and digits")
+    lot = E8 // 100_000 if base == "BTC" else E8 // 10_000
+    return SymbolSpec(name, base, quote, lot_e8=lot, min_qty_e8=lot)
+
+
+def parse_account(text: str, option: str = "--account") -> AccountConfig:
+    """`NAME:KEY:SECRET:ASSET=AMOUNT,…`; SECRET may be `ed25519=PUBLIC` (base64, or the path of a PEM file)."""
+    parts = text.split(":", 3)
+    name = parts[0] if parts[0] else "?"
+    if len(parts) != 4 or not all(parts[:3]):
+        raise ConfigError(
+            f"{option} {name}: must be NAME:KEY:SECRET:ASSET=AMOUNT,… (as in …:ETH=10,USDC=50000)"
+        )
+    key = make_key(parts[1], parts[2], f"{option} {name}")
+    return AccountConfig(name, (key,), parse_balances(parts[3], f"{option} {name}"))
+
+
+def make_key(api_key: str, secret: str, where: str) -> KeyConfig:
+    if not (api_key.isalnum() and api_key.isascii()):
+        raise ConfigError(f"{where}: the API key may hold letters and digits only")
+    if secret.startswith("ed25519="):
+        return KeyConfig(api_key, public_key=parse_public_key(secret.removeprefix("ed25519="), where))
+    return KeyConfig(api_key, secret=secret)
+
+
+def parse_public_key(text: str, where: str) -> Ed25519PublicKey:
+    """An Ed25519 public key: base64 of the raw 32 bytes or of DER, PEM text, or the path of a PEM file."""
+    try:
+        if "-----BEGIN" in text:
+            key = load_pem_public_key(text.encode())
+        elif text.endswith(".pem"):
+            key = load_pem_public_key(Path(text).read_bytes())
+        else:
+            raw = base64.b64decode(text, validate=True)
+            key = Ed25519PublicKey.from_public_bytes(raw) if len(raw) == 32 else load_der_public_key(raw)
+    except (OSError, ValueError, binascii.Error, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{where}: not an Ed25519 public key (base64 or a .pem file)") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ConfigError(f"{where}: the public key is of another kind than Ed25519")
+    return key
+
+
+def parse_balances(text: str, where: str) -> dict[str, int]:
+    """`ETH=10,USDC=50000` as 10^-8 integers by asset."""
+    balances: dict[str, int] = {}
+    for part in filter(None, text.split(",")):
+        asset, _, amount = part.partition("=")
+        try:
+            balances[asset.strip().upper()] = to_e8(amount.strip())
+        except ValueError as error:
+            raise ConfigError(f"{where}: balance {part!r} must be ASSET=AMOUNT, as in ETH=10") from error
+    return balances
+
+
+def parse_market(text: str) -> MarketConfig:
+    """`seeded:SEED[:PRESET]` or `replay:FILE[@SYMBOL][,FILE…]`."""
+    kind, _, rest = text.partition(":")
+    if kind == MarketKind.SEEDED:
+        seed, _, preset = rest.partition(":")
+        return MarketConfig(MarketKind.SEEDED, seed or "1", preset or "calm")
+    if kind == MarketKind.REPLAY and rest:
+        files: list[tuple[str, str | None]] = []
+        for item in filter(None, rest.split(",")):
+            path, at, symbol = item.rpartition("@")
+            files.append(
+                (path, symbol.upper()) if at and "/" not in symbol and "." not in symbol else (item, None)
+            )
+        return MarketConfig(MarketKind.REPLAY, files=tuple(files))
+    raise ConfigError(f"--market {text!r}: must be seeded:SEED[:PRESET] or replay:FILE[@SYMBOL],…")
+
+
+def parse_rate(text: str, where: str) -> Decimal:
+    """A commission rate as a decimal part of one, between −0.01 and 0.01."""
+    try:
+        rate = Decimal(text)
+    except ArithmeticError as error:
+        raise ConfigError(f"{where} {text!r}: must be a decimal, as in 0.001") from error
+    if not Decimal("-0.01") <= rate <= Decimal("0.01"):
+        raise ConfigError(f"{where} {text}: must lie between -0.01 and 0.01")
+    return rate

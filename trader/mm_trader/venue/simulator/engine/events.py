@@ -1,0 +1,81 @@
+"""What the engine reports, in the order it happened.
+
+Market streams are made from `BookUpdate` and `TradeEvent`, user events from `ExecutionEvent` and `BalanceEvent`,
+the journal from all of them: one source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .account import Account
+from .types import ExecType, Order, OrderStatus
+
+
+@dataclass(slots=True)
+class BookUpdate:
+    """One atomic change of a symbol's book. `u` grows by exactly one per update of the symbol.
+
+    `bids` and `asks` are the changed prices (ticks); `touch` is (bid, bid qty, ask, ask qty) after it.
+    """
+
+    symbol: str
+    u: int
+    time_ns: int
+    bids: list[int]
+    asks: list[int]
+    touch: tuple[int, int, int, int]
+    touch_changed: bool
+
+
+@dataclass(slots=True)
+class TradeEvent:
+    """A public trade print; price in ticks, quantity in lots. `taker_order` groups prints for aggTrade."""
+
+    symbol: str
+    id: int
+    price: int
+    qty: int
+    time_ns: int
+    buyer_is_maker: bool
+    taker_order: int
+
+
+@dataclass(slots=True)
+class ExecutionEvent:
+    """One executionReport: the order as it was at that moment."""
+
+    order: Order
+    exec_type: ExecType
+    status: OrderStatus
+    time_ns: int
+    execution_id: int
+    client_id: str
+    orig_client_id: str
+    qty: int
+    executed: int
+    executed_quote: int
+    prevented: int
+    on_book: bool
+    last_price: int = 0
+    last_qty: int = 0
+    last_quote: int = 0
+    trade_id: int = -1
+    is_maker: bool = False
+    commission: int = 0
+    commission_asset: str | None = None
+    counter_order: int = -1
+    prevented_qty: int = 0
+    prevented_match_id: int = -1
+
+
+@dataclass(slots=True)
+class BalanceEvent:
+    """Balances that an operation touched, as (asset, free, locked) in 10^-8."""
+
+    account: Account
+    time_ns: int
+    balances: list[tuple[str, int, int]]
+
+
+Event = BookUpdate | TradeEvent | ExecutionEvent | BalanceEvent

@@ -1,0 +1,191 @@
+"""The engine's words: enumerations, the symbol's rules, orders, and what callers pass in.
+
+Prices are integer ticks and quantities integer lots inside; amounts of an asset and decimals at the border are
+integers of 10^-8 (`_e8`), which is the precision Binance states for every asset.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .book import Level
+
+E8 = 100_000_000
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    LIMIT = "LIMIT"
+    LIMIT_MAKER = "LIMIT_MAKER"
+    MARKET = "MARKET"
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class OrderStatus(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+
+class ExecType(StrEnum):
+    NEW = "NEW"
+    CANCELED = "CANCELED"
+    REPLACED = "REPLACED"
+    REJECTED = "REJECTED"
+    TRADE = "TRADE"
+    EXPIRED = "EXPIRED"
+    TRADE_PREVENTION = "TRADE_PREVENTION"
+
+
+class StpMode(StrEnum):
+    """What happens when an account would trade with itself; the taker's mode decides."""
+
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+    DECREMENT = "DECREMENT"
+
+
+class SymbolStatus(StrEnum):
+    TRADING = "TRADING"
+    HALT = "HALT"
+    BREAK = "BREAK"
+    CANCEL_ONLY = "CANCEL_ONLY"
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolSpec:
+    """A symbol's rules. All `_e8` fields are integers of 10^-8."""
+
+    name: str
+    base: str
+    quote: str
+    tick_e8: int = E8 // 100
+    lot_e8: int = E8 // 10_000
+    min_price_e8: int = E8 // 100
+    max_price_e8: int = 1_000_000 * E8
+    min_qty_e8: int = E8 // 10_000
+    max_qty_e8: int = 9_000 * E8
+    market_max_qty_e8: int = 3_000 * E8
+    min_notional_e8: int = 5 * E8
+    max_notional_e8: int = 9_000_000 * E8
+    percent_up_e4: int = 50_000
+    """PERCENT_PRICE_BY_SIDE multiplier up, in 1/10,000 (50,000 = 5 times the reference price)."""
+    percent_down_e4: int = 2_000
+    max_num_orders: int = 200
+    max_position_e8: int = 0
+    """Largest base position (holdings plus open buys); 0 = no MAX_POSITION filter."""
+    max_amends: int = 10
+
+    def __post_init__(self) -> None:
+        if self.tick_e8 <= 0 or self.lot_e8 <= 0:
+            raise ValueError(f"symbol {self.name}: tick and lot must be above zero")
+        if (self.tick_e8 * self.lot_e8) % E8:
+            raise ValueError(f"symbol {self.name}: tick x lot must be a whole number of 10^-8 {self.quote}")
+
+    @property
+    def quote_mult(self) -> int:
+        """10^-8 of quote asset per tick and lot."""
+        return self.tick_e8 * self.lot_e8 // E8
+
+
+@dataclass(slots=True)
+class NewOrder:
+    """What a client asks for. Decimals are integers of 10^-8, None where not sent."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    client_id: str
+    tif: TimeInForce = TimeInForce.GTC
+    qty_e8: int | None = None
+    price_e8: int | None = None
+    quote_qty_e8: int | None = None
+    stp: StpMode | None = None
+    iceberg_qty_e8: int = 0
+    strategy_id: int | None = None
+    strategy_type: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """One order from acceptance to its one final state. Quantities in lots, price in ticks, times in ns."""
+
+    id: int
+    account: Account
+    symbol: str
+    client_id: str
+    side: Side
+    type: OrderType
+    tif: TimeInForce
+    price: int
+    qty: int
+    quote_qty: int
+    """quoteOrderQty of a MARKET order, 10^-8 of quote; 0 otherwise."""
+    stp: StpMode
+    created_ns: int
+    updated_ns: int
+    status: OrderStatus = OrderStatus.NEW
+    executed: int = 0
+    executed_quote: int = 0
+    prevented: int = 0
+    locked: int = 0
+    """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
+    working_ns: int = -1
+    amends: int = 0
+    maker_filled: bool = False
+    taker_filled: bool = False
+    strategy_id: int | None = None
+    strategy_type: int | None = None
+    level: Level | None = None
+    prev: Order | None = None
+    next: Order | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Lots that can still trade: original − executed − prevented."""
+        return self.qty - self.executed - self.prevented
+
+    @property
+    def is_final(self) -> bool:
+        return self.status not in OPEN_STATUSES
+
+
+OPEN_STATUSES = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
+
+
+@dataclass(slots=True)
+class Fill:
+    """The taker's view of one trade: what FULL responses list. Amounts in 10^-8."""
+
+    trade_id: int
+    price: int
+    qty: int
+    commission: int
+    commission_asset: str
+
+
+@dataclass(slots=True)
+class Placed:
+    """An order the engine accepted (it may already be filled or expired) and its immediate fills."""
+
+    order: Order
+    fills: list[Fill] = field(default_factory=list)

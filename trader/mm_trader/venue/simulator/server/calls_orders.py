@@ -1,0 +1,217 @@
+"""Signed calls that change orders: place, test, cancel, cancel all, amend. cancelReplace has a module of its own."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from ..engine.checks import from_e8
+from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
+from ..engine.types import NewOrder, Order, OrderStatus, OrderType, Placed, Side, StpMode, TimeInForce
+from . import shapes
+from .calls_account import find_order
+from .desk import Call, Desk, Request, Security
+from .params import Params, missing
+
+
+class ResponseType(StrEnum):
+    ACK = "ACK"
+    RESULT = "RESULT"
+    FULL = "FULL"
+
+
+class CancelRestriction(StrEnum):
+    ONLY_NEW = "ONLY_NEW"
+    ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
+
+
+RESTRICTED_TO = {
+    CancelRestriction.ONLY_NEW: OrderStatus.NEW,
+    CancelRestriction.ONLY_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
+}
+
+
+def not_required(name: str) -> RefusalError:
+    return RefusalError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
+    """The new order that the parameters describe, and how its response is to look."""
+    symbol = params.symbol()
+    desk.exchange.market(symbol)
+    params.need("side")
+    side = params.choice("side", Side, RefusalError(-1117, "Invalid side."))
+    params.need("type")
+    kind = params.choice("type", OrderType, RefusalError(-1116, "Invalid orderType."))
+    assert side is not None and kind is not None, "both were just required"
+    tif = params.choice("timeInForce", TimeInForce, RefusalError(-1115, "Invalid timeInForce."))
+    quantity, price = params.decimal("quantity"), params.decimal("price")
+    quote_quantity = params.decimal("quoteOrderQty")
+    client_id = params.client_id("newClientOrderId")
+    iceberg = params.decimal("icebergQty")
+    strategy_id, strategy_type = params.integer("strategyId"), params.integer("strategyType", 1_000_000)
+    stp = params.choice(
+        "selfTradePreventionMode",
+        StpMode,
+        RefusalError(-1013, "This symbol does not allow the specified self-trade prevention mode."),
+    )
+    shape = params.choice("newOrderRespType", ResponseType)
+    if kind is OrderType.MARKET:
+        for name in ("price", "timeInForce"):
+            if params.has(name):
+                raise not_required(name)
+        if quantity is None and quote_quantity is None:
+            raise missing("quantity")
+        if quantity is not None and quote_quantity is not None:
+            raise not_required("quoteOrderQty")
+    else:
+        if quote_quantity is not None:
+            raise not_required("quoteOrderQty")
+        if kind is OrderType.LIMIT and tif is None:
+            raise missing("timeInForce")
+        if kind is OrderType.LIMIT_MAKER and tif is not None:
+            raise not_required("timeInForce")
+        for name, value in (("quantity", quantity), ("price", price)):
+            if value is None:
+                raise missing(name)
+    default = ResponseType.ACK if kind is OrderType.LIMIT_MAKER else ResponseType.FULL
+    new = NewOrder(
+        symbol,
+        side,
+        kind,
+        client_id or desk.generated_id(),
+        tif or TimeInForce.GTC,
+        quantity,
+        price,
+        quote_quantity,
+        stp,
+        iceberg or 0,
+        strategy_id,
+        strategy_type,
+    )
+    return new, shape or default
+
+
+def place(desk: Desk, request: Request) -> Any:
+    new, shape = read_new_order(desk, request.params)
+    request.params.finish()
+    desk.limits.check_orders(request.account.name)
+    return placed_shape(desk, enter(desk, request, new), shape)
+
+
+def enter(desk: Desk, request: Request, new: NewOrder) -> Placed:
+    """Hand an order to the engine; the journal learns of refusals too."""
+    account = request.account
+    try:
+        placed = desk.exchange.place(account, new)
+    except RefusalError as error:
+        desk.journal.refusal(account.name, new, error.code, error.msg, desk.clock.now())
+        raise
+    desk.limits.add_orders(account.name, 1)
+    return placed
+
+
+def placed_shape(desk: Desk, placed: Placed, shape: ResponseType) -> dict[str, Any]:
+    order = placed.order
+    if shape is ResponseType.ACK:
+        return shapes.ack(order)
+    if shape is ResponseType.RESULT:
+        return shapes.result(order, desk.spec(order.symbol))
+    return shapes.full(order, desk.spec(order.symbol), placed.fills)
+
+
+def place_test(desk: Desk, request: Request) -> Any:
+    """Everything but the engine: parameters, filters, order count."""
+    rates_wanted = request.params.flag("computeCommissionRates", False)
+    new, _ = read_new_order(desk, request.params)
+    request.params.finish()
+    desk.exchange.validate(request.account, new)
+    if not rates_wanted:
+        return {}
+    rates = request.account.rates_for(new.symbol)
+    none = {"maker": shapes.ZERO, "taker": shapes.ZERO}
+    return {
+        "standardCommissionForOrder": {
+            "maker": from_e8(rates.maker_e8),
+            "taker": from_e8(rates.taker_e8),
+        },
+        "specialCommissionForOrder": none,
+        "taxCommissionForOrder": none,
+        "discount": {
+            "enabledForAccount": False,
+            "enabledForSymbol": False,
+            "discountAsset": "BNB",
+            "discount": "0.75000000",
+        },
+    }
+
+
+def cancel_checked(
+    desk: Desk, order: Order, cancel_id: str, restriction: CancelRestriction | None
+) -> dict[str, Any]:
+    """Cancel under an optional restriction; the cancel's response."""
+    if order.is_final:
+        raise RefusalError(-2011, UNKNOWN_ORDER)
+    if restriction is not None and order.status is not RESTRICTED_TO[restriction]:
+        raise RefusalError(-2011, "Order was not canceled due to cancel restrictions.")
+    desk.exchange.cancel(order, cancel_id)
+    return shapes.cancelled(order, desk.spec(order.symbol), cancel_id)
+
+
+def read_restriction(params: Params) -> CancelRestriction | None:
+    return params.choice(
+        "cancelRestrictions", CancelRestriction, RefusalError(-1145, "Invalid cancelRestrictions")
+    )
+
+
+def cancel(desk: Desk, request: Request) -> Any:
+    cancel_id = request.params.client_id("newClientOrderId") or desk.generated_id()
+    restriction = read_restriction(request.params)
+    order = find_order(desk, request, RefusalError(-2011, UNKNOWN_ORDER))
+    request.params.finish()
+    return cancel_checked(desk, order, cancel_id, restriction)
+
+
+def cancel_all(desk: Desk, request: Request) -> Any:
+    """Cancel every open order of one symbol."""
+    symbol = request.params.symbol()
+    spec = desk.spec(symbol)
+    request.params.finish()
+    orders = [o for o in request.account.open.values() if o.symbol == symbol]
+    if not orders:
+        raise RefusalError(-2011, UNKNOWN_ORDER)
+    responses = []
+    for order in orders:
+        cancel_id = desk.generated_id()
+        desk.exchange.cancel(order, cancel_id)
+        responses.append(shapes.cancelled(order, spec, cancel_id))
+    return responses
+
+
+def amend(desk: Desk, request: Request) -> Any:
+    """Reduce an order's quantity and keep its place in the queue."""
+    params = request.params
+    quantity = params.decimal("newQty")
+    if quantity is None:
+        raise missing("newQty")
+    new_id = params.client_id("newClientOrderId") or desk.generated_id()
+    order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
+    params.finish()
+    if order.is_final:
+        raise RefusalError(-2013, NO_SUCH_ORDER)
+    previous = desk.exchange.amend(order, quantity, new_id)
+    return shapes.amended(order, desk.spec(order.symbol), previous, desk.exchange.last_execution_id)
+
+
+def _test_weight(params: Params) -> int:
+    return 20 if params.has("computeCommissionRates") else 1
+
+
+_SIGNED = Security.SIGNED
+CALLS = (
+    Call(("POST", "order"), "order.place", place, 1, _SIGNED, True, "place"),
+    Call(("POST", "order/test"), "order.test", place_test, _test_weight, _SIGNED),
+    Call(("DELETE", "order"), "order.cancel", cancel, 1, _SIGNED, True, "cancel"),
+    Call(("DELETE", "openOrders"), "openOrders.cancelAll", cancel_all, 1, _SIGNED, True, "cancel"),
+    Call(("PUT", "order/amend/keepPriority"), "order.amend.keepPriority", amend, 4, _SIGNED, True, "amend"),
+)

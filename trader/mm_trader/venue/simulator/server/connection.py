@@ -1,0 +1,123 @@
+"""One WebSocket connection: frames out without a task per connection, delayed or cut where a fault asks for it.
+
+Text frames are encoded once and written to the transport of every subscriber; a reader that does not keep up is cut
+at a bounded backlog, as the venue does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from aiohttp import web
+
+from ..time import Scheduler
+
+MAX_BACKLOG = 16 * 1024 * 1024
+"""Bytes a slow reader may be behind before it is cut."""
+
+
+class Channel(StrEnum):
+    """What a connection carries, as the admin API names it."""
+
+    MARKET = "market"
+    USER = "user"
+    ORDERS = "orders"
+
+
+def text_frame(text: str) -> bytes:
+    """An unmasked, uncompressed WebSocket text frame."""
+    data = text.encode()
+    size = len(data)
+    if size < 126:
+        return bytes((0x81, size)) + data
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + data
+    return b"\x81\x7f" + size.to_bytes(8, "big") + data
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+class Connection:
+    """Sends to one client. `delay_ns` asks how long frames of a channel are held back right now."""
+
+    def __init__(
+        self,
+        number: int,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        scheduler: Scheduler,
+        delay_ns: Callable[[Channel], int],
+    ) -> None:
+        self.number = number
+        self.ip = request.remote or ""
+        self.socket = socket
+        self._transport = request.transport
+        self._scheduler = scheduler
+        self._delay_ns = delay_ns
+        self._not_before: dict[Channel, int] = {}
+        self._buffer: list[bytes] = []
+        self._flush_asked = False
+        self.muted = False
+        """A half-open socket: nothing leaves, nothing tells the client."""
+        self.pong_due_ns = 0
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing() and not self.socket.closed
+
+    def send(self, value: Any, channel: Channel) -> None:
+        self.send_frame(text_frame(dumps(value)), channel)
+
+    def send_frame(self, frame: bytes, channel: Channel) -> None:
+        """Queue a ready frame; order is kept even when the delay shrinks."""
+        if self.muted or not self.open:
+            return
+        delay = self._delay_ns(channel)
+        held_until = self._not_before.get(channel, 0)
+        if delay or held_until:
+            now = self._scheduler.clock.now()
+            due = max(now + delay, held_until)
+            if due > now:
+                self._not_before[channel] = due
+                self._scheduler.call_at(due, lambda: self._write(frame))
+                return
+            del self._not_before[channel]
+        self._write(frame)
+
+    def _write(self, frame: bytes) -> None:
+        self._buffer.append(frame)
+        if not self._flush_asked:
+            self._flush_asked = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_asked = False
+        transport = self._transport
+        if transport is None or not self.open:
+            self._buffer.clear()
+            return
+        transport.write(b"".join(self._buffer))
+        self._buffer.clear()
+        if transport.get_write_buffer_size() > MAX_BACKLOG:
+            transport.abort()
+
+    def ping(self, now_ns: int) -> None:
+        """A server ping whose payload is the time in ms, as the venue's are."""
+        data = str(now_ns // 1_000_000).encode()
+        if self.open and not self.muted:
+            self._write(bytes((0x89, len(data))) + data)
+
+    def pong(self, data: bytes) -> None:
+        if self.open and not self.muted and len(data) < 126:
+            self._write(bytes((0x8A, len(data))) + data)
+
+    def cut(self) -> None:
+        """Drop the TCP connection without a goodbye."""
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,114 @@
+"""The desk: what every call needs (engine, keys, limits, journal) and how a call is described.
+
+Calls register in the `CALLS` tables of `calls_*`; `rest` and `wsapi` look them up and run them through `Desk.perform`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..engine.account import Account
+from ..engine.errors import RefusalError
+from ..engine.exchange import Exchange
+from ..engine.types import SymbolSpec
+from ..journal import Journal
+from ..time import NS_PER_MS, Clock
+from .auth import Authenticator, Identity
+from .limits import RateLimits
+from .params import Params
+from .publisher import Publisher
+
+
+class Security(StrEnum):
+    """What a call asks of the client: nothing, or a signature."""
+
+    NONE = "NONE"
+    SIGNED = "SIGNED"
+
+
+@dataclass(slots=True)
+class Request:
+    """One call as it arrived: parameters, who sent it (None for public calls), from where."""
+
+    params: Params
+    identity: Identity | None
+    ip: str
+    source: str
+
+    @property
+    def account(self) -> Account:
+        assert self.identity is not None, "a signed call has an identity"
+        return self.identity.account
+
+
+Handler = Callable[["Desk", Request], Any]
+Weight = Callable[[Params], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One venue function under its REST route and WebSocket API method (either may be absent)."""
+
+    rest: tuple[str, str] | None
+    ws: str | None
+    handler: Handler
+    weight: int | Weight = 1
+    security: Security = Security.NONE
+    trades: bool = False
+    """Needs the TRADE permission; weight is given back when it succeeds; the kind that order faults apply to."""
+    fault_class: str = "query"
+    """What the admin API calls this kind of call: place, cancel, amend, replace or query."""
+
+    def weight_of(self, params: Params) -> int:
+        return self.weight if isinstance(self.weight, int) else self.weight(params)
+
+
+class Desk:
+    """State shared by all calls. `pump` sends out what a call caused."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        auth: Authenticator,
+        limits: RateLimits,
+        journal: Journal,
+        publisher: Publisher,
+        clock: Clock,
+    ) -> None:
+        self.exchange = exchange
+        self.auth = auth
+        self.limits = limits
+        self.journal = journal
+        self.publisher = publisher
+        self.clock = clock
+        self._generated = 0
+
+    def now_ms(self) -> int:
+        return self.clock.now() // NS_PER_MS
+
+    def spec(self, symbol: str) -> SymbolSpec:
+        return self.exchange.market(symbol).spec
+
+    def generated_id(self) -> str:
+        """A client order id for a client that sent none."""
+        self._generated += 1
+        return f"gen{self._generated:019d}"
+
+    def perform(self, call: Call, request: Request) -> Any:
+        """Charge, check permission, run, send out; the result for the wire or RefusalError."""
+        weight = call.weight_of(request.params)
+        self.limits.charge(request.ip, weight)
+        if call.trades and request.identity is not None and not request.identity.key.may_trade:
+            raise RefusalError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+        self.journal.source = request.source
+        try:
+            result = call.handler(self, request)
+        finally:
+            self.publisher.pump()
+            self.journal.source = ""
+        if call.trades:
+            self.limits.refund(request.ip, weight)
+        return result

@@ -1,0 +1,217 @@
+"""From engine events to the wire: market streams, user events and the journal, all from the same list.
+
+`pump` is called after every operation. bookTicker goes out at once; depth is batched to the clock's 100 ms and 1000 ms
+marks with contiguous U…u; partial books at the same marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..engine.checks import from_e8
+from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
+from ..engine.exchange import Exchange
+from ..engine.matching import Market
+from ..engine.types import ExecType
+from ..journal import Journal
+from ..time import NS_PER_MS, Scheduler
+from .connection import dumps
+from .info import book_levels
+from .limits import RateLimits
+from .shapes import account_position, execution_report
+from .streams import StreamHub
+
+FAST_NS = 100 * NS_PER_MS
+SLOW_EVERY = 10
+"""Every tenth fast mark is a slow (1000 ms) one."""
+PARTIAL_DEPTHS = (5, 10, 20)
+MAKER_COUNT_BACK = 5
+"""Unfilled-order count given back at an order's first maker fill; 1 at its first taker fill (docs' example values)."""
+
+UserSink = Callable[[str, str], None]
+"""(account name, JSON text of the event)."""
+
+
+class _DepthBatch:
+    """Changed prices of one symbol since the last batch of one speed."""
+
+    __slots__ = ("asks", "bids", "sent_u")
+
+    def __init__(self, u: int) -> None:
+        self.bids: dict[int, None] = {}
+        self.asks: dict[int, None] = {}
+        self.sent_u = u
+
+    def add(self, update: BookUpdate) -> None:
+        for price in update.bids:
+            self.bids[price] = None
+        for price in update.asks:
+            self.asks[price] = None
+
+
+class Publisher:
+    """Owns the way out. `user_sink` delivers a user event to an account's subscriptions."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        hub: StreamHub,
+        limits: RateLimits,
+        journal: Journal,
+        scheduler: Scheduler,
+        user_sink: UserSink,
+    ) -> None:
+        self.exchange = exchange
+        self.hub = hub
+        self.limits = limits
+        self.journal = journal
+        self.scheduler = scheduler
+        self.user_sink = user_sink
+        self._fast = {s: _DepthBatch(m.u) for s, m in exchange.markets.items()}
+        self._slow = {s: _DepthBatch(m.u) for s, m in exchange.markets.items()}
+        self._aggregate_ids = dict.fromkeys(exchange.markets, 0)
+        self.counts = {"trades": 0, "bookUpdates": 0, "executions": 0}
+        self.last_trades: dict[str, list[TradeEvent]] = {s: [] for s in exchange.markets}
+
+    def start(self) -> None:
+        now = self.scheduler.clock.now()
+        self.scheduler.call_at((now // FAST_NS + 1) * FAST_NS, self._mark)
+
+    def pump(self) -> None:
+        """Send out everything the engine has reported since the last call."""
+        events = self.exchange.drain()
+        if not events:
+            return
+        now_ms = self.scheduler.clock.now() // NS_PER_MS
+        run: list[TradeEvent] = []
+        for event in events:
+            if isinstance(event, TradeEvent):
+                if run and (run[-1].taker_order != event.taker_order or run[-1].price != event.price):
+                    self._aggregate(run, now_ms)
+                    run = []
+                run.append(event)
+                self._trade(event, now_ms)
+            elif isinstance(event, BookUpdate):
+                self._book(event)
+            elif isinstance(event, ExecutionEvent):
+                self._execution(event, now_ms)
+            elif isinstance(event, BalanceEvent):
+                self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
+        if run:
+            self._aggregate(run, now_ms)
+
+    # --- user side ------------------------------------------------------------------------------------------
+    def _execution(self, event: ExecutionEvent, now_ms: int) -> None:
+        self.counts["executions"] += 1
+        spec = self.exchange.markets[event.order.symbol].spec
+        self.journal.execution(event, spec)
+        if event.exec_type is ExecType.TRADE and event.executed == event.last_qty:
+            self.limits.add_orders(event.order.account.name, -MAKER_COUNT_BACK if event.is_maker else -1)
+        self.user_sink(event.order.account.name, dumps(execution_report(event, spec, now_ms)))
+
+    # --- market side ----------------------------------------------------------------------------------------
+    def _book(self, update: BookUpdate) -> None:
+        self.counts["bookUpdates"] += 1
+        self._fast[update.symbol].add(update)
+        self._slow[update.symbol].add(update)
+        if update.touch_changed:
+            stream = f"{update.symbol.lower()}@bookTicker"
+            if self.hub.wanted(stream):
+                self.hub.publish(
+                    stream, lambda: book_ticker_text(self.exchange.markets[update.symbol], update)
+                )
+
+    def _trade(self, event: TradeEvent, now_ms: int) -> None:
+        self.counts["trades"] += 1
+        recent = self.last_trades[event.symbol]
+        recent.append(event)
+        if len(recent) > 2000:
+            del recent[:1000]
+        spec = self.exchange.markets[event.symbol].spec
+        self.hub.publish(
+            f"{event.symbol.lower()}@trade",
+            lambda: dumps(
+                {
+                    "e": "trade",
+                    "E": now_ms,
+                    "s": event.symbol,
+                    "t": event.id,
+                    "p": from_e8(event.price * spec.tick_e8),
+                    "q": from_e8(event.qty * spec.lot_e8),
+                    "T": event.time_ns // NS_PER_MS,
+                    "m": event.buyer_is_maker,
+                    "M": True,
+                }
+            ),
+        )
+
+    def _aggregate(self, run: list[TradeEvent], now_ms: int) -> None:
+        first, last = run[0], run[-1]
+        self._aggregate_ids[first.symbol] += 1
+        spec = self.exchange.markets[first.symbol].spec
+        self.hub.publish(
+            f"{first.symbol.lower()}@aggTrade",
+            lambda: dumps(
+                {
+                    "e": "aggTrade",
+                    "E": now_ms,
+                    "s": first.symbol,
+                    "a": self._aggregate_ids[first.symbol],
+                    "p": from_e8(first.price * spec.tick_e8),
+                    "q": from_e8(sum(t.qty for t in run) * spec.lot_e8),
+                    "f": first.id,
+                    "l": last.id,
+                    "T": first.time_ns // NS_PER_MS,
+                    "m": first.buyer_is_maker,
+                    "M": True,
+                }
+            ),
+        )
+
+    def _mark(self) -> None:
+        """A 100 ms mark of the clock: send the batches that are due."""
+        self.pump()
+        now = self.scheduler.clock.now()
+        mark = now // FAST_NS
+        for symbol, market in self.exchange.markets.items():
+            self._flush(symbol, market, self._fast[symbol], "@100ms", now)
+            if mark % SLOW_EVERY == 0:
+                self._flush(symbol, market, self._slow[symbol], "", now)
+        self.scheduler.call_at((mark + 1) * FAST_NS, self._mark)
+
+    def _flush(self, symbol: str, market: Market, batch: _DepthBatch, suffix: str, now: int) -> None:
+        if market.u == batch.sent_u:
+            return
+        name = symbol.lower()
+        first = batch.sent_u + 1
+        self.hub.publish(f"{name}@depth{suffix}", lambda: depth_text(market, batch, first, now // NS_PER_MS))
+        for count in PARTIAL_DEPTHS:
+            self.hub.publish(f"{name}@depth{count}{suffix}", lambda count=count: partial_text(market, count))  # type: ignore[misc]
+        batch.bids.clear()
+        batch.asks.clear()
+        batch.sent_u = market.u
+
+
+def book_ticker_text(market: Market, update: BookUpdate) -> str:
+    spec = market.spec
+    bid, bid_qty, ask, ask_qty = update.touch
+    return (
+        f'{{"u":{update.u},"s":"{update.symbol}","b":"{from_e8(bid * spec.tick_e8)}",'
+        f'"B":"{from_e8(bid_qty * spec.lot_e8)}","a":"{from_e8(ask * spec.tick_e8)}",'
+        f'"A":"{from_e8(ask_qty * spec.lot_e8)}"}}'
+    )
+
+
+def depth_text(market: Market, batch: _DepthBatch, first: int, now_ms: int) -> str:
+    spec, book = market.spec, market.book
+    tick, lot = spec.tick_e8, spec.lot_e8
+    bids = [[from_e8(p * tick), from_e8(book.bids.qty_at(p) * lot)] for p in sorted(batch.bids, reverse=True)]
+    asks = [[from_e8(p * tick), from_e8(book.asks.qty_at(p) * lot)] for p in sorted(batch.asks)]
+    return dumps(
+        {"e": "depthUpdate", "E": now_ms, "s": spec.name, "U": first, "u": market.u, "b": bids, "a": asks}
+    )
+
+
+def partial_text(market: Market, count: int) -> str:
+    bids, asks = book_levels(market, count)
+    return dumps({"lastUpdateId": market.u, "bids": bids, "asks": asks})

@@ -1,0 +1,139 @@
+"""REST framing: routes of `/api/v3`, parameters from query and form body, headers and error bodies."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import unquote_plus
+
+from aiohttp import web
+
+from ..engine.errors import RefusalError
+from ..faults import FaultBoard
+from ..time import Scheduler
+from . import calls_account, calls_market, calls_orders, calls_replace
+from .auth import Identity
+from .connection import Channel, dumps
+from .desk import Call, Desk, Request, Security
+from .outcome import Outcome, run
+from .params import Params
+
+ALL_CALLS = calls_market.CALLS + calls_account.CALLS + calls_orders.CALLS + calls_replace.CALLS
+REST_CALLS: dict[tuple[str, str], Call] = {c.rest: c for c in ALL_CALLS if c.rest is not None}
+MAX_BODY = 64 * 1024
+GONE = "This endpoint has been removed; subscribe to user data on the WebSocket API instead."
+
+
+def split_params(raw: str) -> dict[str, str]:
+    """`a=1&b=2` as a mapping, percent-decoded; a name given twice is refused."""
+    values: dict[str, str] = {}
+    for part in raw.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        name = unquote_plus(name, errors="replace")
+        if name in values:
+            raise RefusalError(-1101, "Duplicate values for a parameter detected.")
+        values[name] = unquote_plus(value, errors="replace")
+    return values
+
+
+class Rest:
+    """Handles every request below `/api/`."""
+
+    def __init__(self, desk: Desk, faults: FaultBoard, scheduler: Scheduler) -> None:
+        self.desk = desk
+        self.faults = faults
+        self.scheduler = scheduler
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One request in, one response out; a dropped one loses its connection instead."""
+        raw_path, _, raw_query = request.raw_path.partition("?")
+        path = raw_path.removeprefix("/api/v3/").rstrip("/")
+        ip = request.remote or ""
+        identity: Identity | None = None
+        try:
+            call = self._find(request.method, path)
+            body = await self._body(request)
+            params = split_params(body)
+            params.update(split_params(raw_query))
+            if call.security is Security.SIGNED:
+                identity = self.desk.auth.rest(request.headers.get("X-MBX-APIKEY"), params, raw_query, body)
+            source = f"rest:{ip}:{self._port(request)}"
+            outcome = run(self.desk, self.faults, call, Request(Params(params), identity, ip, source))
+        except RefusalError as error:
+            outcome = Outcome(error.status, error=error)
+        if outcome is None:
+            self._drop(request)
+        if identity is not None:
+            await self._delay()
+        return self._response(outcome, ip, identity) if outcome is not None else web.Response()
+
+    @staticmethod
+    def _port(request: web.Request) -> Any:
+        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+        return peer[1] if peer else 0
+
+    def _find(self, method: str, path: str) -> Call:
+        call = REST_CALLS.get((method, path))
+        if call is not None:
+            return call
+        if path.startswith("userDataStream"):
+            raise RefusalError(-1000, GONE, 410)
+        if any(known == path for _, known in REST_CALLS):
+            raise RefusalError(-1000, f"Request method '{method}' is not supported.", 405)
+        raise RefusalError(-1000, "Path is not valid.", 404)
+
+    @staticmethod
+    async def _body(request: web.Request) -> str:
+        if not request.can_read_body:
+            return ""
+        try:
+            raw = await request.content.read(MAX_BODY + 1)
+            while len(raw) <= MAX_BODY and not request.content.at_eof():
+                more = await request.content.read(MAX_BODY + 1 - len(raw))
+                if not more:
+                    break
+                raw += more
+        except (ValueError, web.HTTPException) as error:
+            raise RefusalError(-1000, "The request body could not be read.") from error
+        if len(raw) > MAX_BODY:
+            raise RefusalError(-1101, "Too many parameters sent for this endpoint.", 413)
+        return raw.decode("utf-8", "surrogateescape")
+
+    async def _delay(self) -> None:
+        """Hold the answer back on the simulator's own clock."""
+        delay = self.faults.delay_ns(Channel.ORDERS)
+        if delay:
+            due = asyncio.Event()
+            self.scheduler.call_after(delay, due.set)
+            await due.wait()
+
+    @staticmethod
+    def _drop(request: web.Request) -> None:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError
+
+    def _response(self, outcome: Outcome, ip: str, identity: Identity | None) -> web.Response:
+        headers = self.desk.limits.headers(ip, identity.account.name if identity is not None else None)
+        if outcome.raw is not None:
+            return web.Response(
+                text=outcome.raw, status=outcome.status, headers=headers, content_type="text/html"
+            )
+        body = outcome.result
+        if outcome.error is not None:
+            error = outcome.error
+            body = {"code": error.code, "msg": error.msg}
+            data = dict(error.data) if error.data is not None else {}
+            retry = data.pop("retryAfter", None)
+            if retry is not None:
+                headers["Retry-After"] = str(retry)
+            if data:
+                body["data"] = data
+        return web.Response(
+            body=dumps(body).encode("utf-8", "replace"),
+            status=outcome.status,
+            headers=headers,
+            content_type="application/json",
+        )

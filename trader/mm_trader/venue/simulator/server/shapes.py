@@ -1,0 +1,282 @@
+"""JSON shapes of orders, trades, balances and user events, with Binance's field names.
+
+Pure functions from engine values; decimals are strings with eight digits, times integer milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.account import Account, AccountTrade
+from ..engine.checks import from_e8
+from ..engine.events import BalanceEvent, ExecutionEvent
+from ..engine.types import ExecType, Fill, Order, OrderStatus, OrderType, StpMode, SymbolSpec
+
+ZERO = "0.00000000"
+NS_PER_MS = 1_000_000
+
+
+def ms(ns: int) -> int:
+    return ns // NS_PER_MS if ns >= 0 else -1
+
+
+def price_text(spec: SymbolSpec, ticks: int) -> str:
+    return from_e8(ticks * spec.tick_e8)
+
+
+def qty_text(spec: SymbolSpec, lots: int) -> str:
+    return from_e8(lots * spec.lot_e8)
+
+
+def _working(order: Order) -> bool:
+    return order.type is not OrderType.MARKET or order.executed > 0
+
+
+def _state(order: Order, spec: SymbolSpec) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "price": price_text(spec, order.price),
+        "origQty": qty_text(spec, order.qty),
+        "executedQty": qty_text(spec, order.executed),
+        "origQuoteOrderQty": from_e8(order.quote_qty),
+        "cummulativeQuoteQty": from_e8(order.executed_quote),
+        "status": order.status.value,
+        "timeInForce": order.tif.value,
+        "type": order.type.value,
+        "side": order.side.value,
+    }
+    if order.prevented:
+        shape["preventedQuantity"] = qty_text(spec, order.prevented)
+    return shape
+
+
+def _extras(order: Order) -> dict[str, Any]:
+    extras: dict[str, Any] = {}
+    if order.strategy_id is not None:
+        extras["strategyId"] = order.strategy_id
+    if order.strategy_type is not None:
+        extras["strategyType"] = order.strategy_type
+    return extras
+
+
+def ack(order: Order) -> dict[str, Any]:
+    """The ACK response of a new order."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "transactTime": ms(order.created_ns),
+    }
+
+
+def result(order: Order, spec: SymbolSpec) -> dict[str, Any]:
+    """The RESULT response of a new order."""
+    return {
+        **ack(order),
+        **_state(order, spec),
+        "workingTime": ms(order.working_ns),
+        **_extras(order),
+        "selfTradePreventionMode": order.stp.value,
+    }
+
+
+def full(order: Order, spec: SymbolSpec, fills: list[Fill]) -> dict[str, Any]:
+    """The FULL response of a new order: RESULT with the immediate fills."""
+    shape = result(order, spec)
+    shape["fills"] = [
+        {
+            "price": price_text(spec, f.price),
+            "qty": qty_text(spec, f.qty),
+            "commission": from_e8(f.commission),
+            "commissionAsset": f.commission_asset,
+            "tradeId": f.trade_id,
+        }
+        for f in fills
+    ]
+    return shape
+
+
+def cancelled(order: Order, spec: SymbolSpec, cancel_id: str) -> dict[str, Any]:
+    """The response of a cancel."""
+    return {
+        "symbol": order.symbol,
+        "origClientOrderId": order.client_id,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": cancel_id,
+        "transactTime": ms(order.updated_ns),
+        **_state(order, spec),
+        **_extras(order),
+        "selfTradePreventionMode": order.stp.value,
+    }
+
+
+def queried(order: Order, spec: SymbolSpec) -> dict[str, Any]:
+    """An order as queries and open-order lists show it."""
+    state = _state(order, spec)
+    quote_qty = state.pop("origQuoteOrderQty")
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        **state,
+        "stopPrice": ZERO,
+        "icebergQty": ZERO,
+        "time": ms(order.created_ns),
+        "updateTime": ms(order.updated_ns),
+        "isWorking": _working(order),
+        "workingTime": ms(order.working_ns),
+        "origQuoteOrderQty": quote_qty,
+        **_extras(order),
+        "selfTradePreventionMode": order.stp.value,
+    }
+
+
+def amended(order: Order, spec: SymbolSpec, previous_id: str, execution_id: int) -> dict[str, Any]:
+    """The response of an amend that keeps priority."""
+    return {
+        "transactTime": ms(order.updated_ns),
+        "executionId": execution_id,
+        "amendedOrder": {
+            "symbol": order.symbol,
+            "orderId": order.id,
+            "orderListId": -1,
+            "origClientOrderId": previous_id,
+            "clientOrderId": order.client_id,
+            "price": price_text(spec, order.price),
+            "qty": qty_text(spec, order.qty),
+            "executedQty": qty_text(spec, order.executed),
+            "preventedQty": qty_text(spec, order.prevented),
+            "quoteOrderQty": from_e8(order.quote_qty),
+            "cumulativeQuoteQty": from_e8(order.executed_quote),
+            "status": order.status.value,
+            "timeInForce": order.tif.value,
+            "type": order.type.value,
+            "side": order.side.value,
+            "workingTime": ms(order.working_ns),
+            "selfTradePreventionMode": order.stp.value,
+        },
+    }
+
+
+def my_trade(trade: AccountTrade, spec: SymbolSpec) -> dict[str, Any]:
+    return {
+        "symbol": trade.symbol,
+        "id": trade.id,
+        "orderId": trade.order_id,
+        "orderListId": -1,
+        "price": price_text(spec, trade.price),
+        "qty": qty_text(spec, trade.qty),
+        "quoteQty": from_e8(trade.quote),
+        "commission": from_e8(trade.commission),
+        "commissionAsset": trade.commission_asset,
+        "time": ms(trade.time_ns),
+        "isBuyer": trade.is_buyer,
+        "isMaker": trade.is_maker,
+        "isBestMatch": True,
+    }
+
+
+def account(owner: Account, omit_zero: bool, may_trade: bool) -> dict[str, Any]:
+    """The account endpoint."""
+    rates = owner.rates
+    return {
+        "makerCommission": rates.maker_e8 // 10_000,
+        "takerCommission": rates.taker_e8 // 10_000,
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": {
+            "maker": from_e8(rates.maker_e8),
+            "taker": from_e8(rates.taker_e8),
+            "buyer": ZERO,
+            "seller": ZERO,
+        },
+        "canTrade": may_trade,
+        "canWithdraw": False,
+        "canDeposit": False,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": ms(owner.updated_ns),
+        "accountType": "SPOT",
+        "balances": [
+            {"asset": asset, "free": from_e8(b.free), "locked": from_e8(b.locked)}
+            for asset, b in sorted(owner.balances.items())
+            if not omit_zero or b.free or b.locked
+        ],
+        "permissions": ["SPOT"],
+        "uid": owner.uid,
+    }
+
+
+def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
+    """The executionReport user event, with every field that is always present and the conditional ones that apply."""
+    order = event.order
+    report: dict[str, Any] = {
+        "e": "executionReport",
+        "E": now_ms,
+        "s": order.symbol,
+        "c": event.client_id,
+        "S": order.side.value,
+        "o": order.type.value,
+        "f": order.tif.value,
+        "q": qty_text(spec, event.qty),
+        "p": price_text(spec, order.price),
+        "P": ZERO,
+        "F": ZERO,
+        "g": -1,
+        "C": event.orig_client_id,
+        "x": event.exec_type.value,
+        "X": event.status.value,
+        "r": "NONE",
+        "i": order.id,
+        "l": qty_text(spec, event.last_qty),
+        "z": qty_text(spec, event.executed),
+        "L": price_text(spec, event.last_price),
+        "n": from_e8(event.commission),
+        "N": event.commission_asset,
+        "T": ms(event.time_ns),
+        "t": event.trade_id,
+        "I": event.execution_id,
+        "w": event.on_book,
+        "m": event.is_maker,
+        "M": event.exec_type is ExecType.TRADE,
+        "O": ms(order.created_ns),
+        "Z": from_e8(event.executed_quote),
+        "Y": from_e8(event.last_quote),
+        "Q": from_e8(order.quote_qty),
+        "W": ms(order.working_ns),
+        "V": order.stp.value,
+    }
+    if event.exec_type is ExecType.TRADE_PREVENTION:
+        report |= {
+            "v": event.prevented_match_id,
+            "A": qty_text(spec, event.prevented),
+            "B": qty_text(spec, event.prevented_qty),
+            "u": order.id,
+            "U": event.counter_order,
+            "Cs": order.symbol,
+            "pl": qty_text(spec, event.prevented_qty),
+            "pL": price_text(spec, event.last_price),
+            "pY": from_e8(event.last_price * event.prevented_qty * spec.quote_mult),
+        }
+    if order.strategy_id is not None:
+        report["j"] = order.strategy_id
+    if order.strategy_type is not None:
+        report["J"] = order.strategy_type
+    if event.status is OrderStatus.EXPIRED_IN_MATCH and order.stp is not StpMode.NONE:
+        report["eR"] = "STP"
+    return report
+
+
+def account_position(event: BalanceEvent, now_ms: int) -> dict[str, Any]:
+    """The outboundAccountPosition user event."""
+    return {
+        "e": "outboundAccountPosition",
+        "E": now_ms,
+        "u": ms(event.time_ns),
+        "B": [
+            {"a": asset, "f": from_e8(free), "l": from_e8(locked)} for asset, free, locked in event.balances
+        ],
+    }

@@ -1,0 +1,150 @@
+"""Life of the WebSocket connections: upgrade, read loop, server pings, orderly and disorderly ends.
+
+Two kinds share it: market streams (`/ws…`, `/stream`) and the WebSocket API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import WSMsgType, web
+
+from ..faults import FaultBoard
+from ..time import NS_PER_S, Scheduler
+from .connection import Channel, Connection
+from .streams import MAX_STREAMS, StreamClient, StreamHub
+
+MAX_MESSAGE = 256 * 1024
+PONG_WITHIN_S = 60
+OnText = Callable[[str], Awaitable[None] | None]
+
+
+class Sockets:
+    """Accepts WebSockets and keeps them alive; `live` maps each to what the admin API may cut it as."""
+
+    def __init__(self, scheduler: Scheduler, faults: FaultBoard, ping_interval_s: float) -> None:
+        self.scheduler = scheduler
+        self.faults = faults
+        self.ping_interval_s = ping_interval_s
+        self.live: dict[Connection, Callable[[Channel, str | None], bool]] = {}
+        self.refuse_new = False
+        self._number = 0
+
+    async def serve(
+        self,
+        request: web.Request,
+        matches: Callable[[Channel, str | None], bool],
+        begin: Callable[[Connection], OnText],
+        end: Callable[[], None],
+    ) -> web.StreamResponse:
+        """Run one connection to its end. `begin` gets the connection and gives the text handler."""
+        socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MAX_MESSAGE)
+        if self.refuse_new or not socket.can_prepare(request):
+            return web.Response(status=503 if self.refuse_new else 400, text="")
+        await socket.prepare(request)
+        self._number += 1
+        connection = Connection(self._number, request, socket, self.scheduler, self.faults.delay_ns)
+        self.live[connection] = matches
+        on_text = begin(connection)
+        self._ping_later(connection)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    waiting = on_text(message.data)
+                    if waiting is not None:
+                        await waiting
+                elif message.type is WSMsgType.PING:
+                    connection.pong(bytes(message.data))
+                elif message.type is WSMsgType.PONG:
+                    connection.pong_due_ns = 0
+                elif message.type is WSMsgType.BINARY:
+                    await socket.close(code=1003, message=b"text frames only")
+                else:
+                    break
+        except ConnectionResetError:
+            connection.cut()
+        finally:
+            self.live.pop(connection, None)
+            end()
+        return socket
+
+    def _ping_later(self, connection: Connection) -> None:
+        if self.ping_interval_s > 0:
+            self.scheduler.call_after(int(self.ping_interval_s * NS_PER_S), lambda: self._ping(connection))
+
+    def _ping(self, connection: Connection) -> None:
+        if connection not in self.live:
+            return
+        now = self.scheduler.clock.now()
+        if connection.pong_due_ns and now >= connection.pong_due_ns:
+            connection.cut()
+            return
+        connection.ping(now)
+        connection.pong_due_ns = connection.pong_due_ns or now + PONG_WITHIN_S * NS_PER_S
+        self._ping_later(connection)
+
+    def chosen(self, channel: Channel | None, account: str | None) -> list[Connection]:
+        """Live connections of a channel (None = any) and account (None = any)."""
+        everything = channel is None and account is None
+        return [c for c, matches in self.live.items() if everything or _hit(matches, channel, account)]
+
+    def cut(self, channel: Channel | None, account: str | None) -> int:
+        """Drop every connection that matches; how many."""
+        chosen = self.chosen(channel, account)
+        for connection in chosen:
+            connection.cut()
+        return len(chosen)
+
+    def mute(self, channel: Channel | None, account: str | None) -> int:
+        """Make every connection that matches half-open; how many."""
+        chosen = self.chosen(channel, account)
+        for connection in chosen:
+            connection.muted = True
+        return len(chosen)
+
+
+def _hit(
+    matches: Callable[[Channel, str | None], bool], channel: Channel | None, account: str | None
+) -> bool:
+    channels = (channel,) if channel is not None else tuple(Channel)
+    return any(matches(c, account) for c in channels)
+
+
+class MarketSockets:
+    """The market-stream endpoints."""
+
+    def __init__(self, sockets: Sockets, hub: StreamHub) -> None:
+        self.sockets = sockets
+        self.hub = hub
+
+    async def raw(self, request: web.Request) -> web.StreamResponse:
+        """`/ws` and `/ws/<stream>[/<stream>…]`: frames as they are."""
+        return await self._serve(request, request.match_info.get("streams", ""), combined=False)
+
+    async def combined(self, request: web.Request) -> web.StreamResponse:
+        """`/stream?streams=a/b`: frames wrapped in `{stream, data}`."""
+        return await self._serve(request, request.query.get("streams", ""), combined=True)
+
+    async def _serve(self, request: web.Request, names: str, combined: bool) -> web.StreamResponse:
+        streams = [n for n in names.split("/") if n]
+        if len(streams) > MAX_STREAMS or any(len(n) > 100 for n in streams):
+            return web.Response(status=400, text="")
+        client: list[StreamClient] = []
+
+        def begin(connection: Connection) -> OnText:
+            one = StreamClient(connection, combined)
+            client.append(one)
+            self.hub.add(one, streams)
+
+            def on_text(text: str) -> None:
+                connection.send(self.hub.handle(one, text), Channel.MARKET)
+
+            return on_text
+
+        def end() -> None:
+            for one in client:
+                self.hub.remove(one)
+
+        return await self.sockets.serve(
+            request, lambda channel, account: channel is Channel.MARKET and account is None, begin, end
+        )

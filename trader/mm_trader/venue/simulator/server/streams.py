@@ -1,0 +1,150 @@
+"""Market streams: who listens to what, and the SUBSCRIBE family of requests.
+
+A payload is turned into at most two frames (plain and wrapped) however many listen; nothing is made for a stream
+without listeners.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from .connection import Channel, Connection, dumps, text_frame
+
+MAX_STREAMS = 1024
+
+
+class StreamClient:
+    """A market-data connection: its subscriptions and whether frames are wrapped in `{stream, data}`."""
+
+    def __init__(self, connection: Connection, combined: bool) -> None:
+        self.connection = connection
+        self.combined = combined
+        self.streams: dict[str, None] = {}
+
+
+class StreamHub:
+    """All market-data connections by stream name."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, dict[StreamClient, None]] = {}
+        self.clients: dict[StreamClient, None] = {}
+        self.frames = 0
+
+    def wanted(self, stream: str) -> bool:
+        return stream in self._listeners
+
+    def publish(self, stream: str, payload: Callable[[], str]) -> None:
+        """Send the text of `payload` to everybody who listens to `stream`."""
+        listeners = self._listeners.get(stream)
+        if not listeners:
+            return
+        text = payload()
+        plain: bytes | None = None
+        wrapped: bytes | None = None
+        for client in listeners:
+            if client.combined:
+                if wrapped is None:
+                    wrapped = text_frame(f'{{"stream":"{stream}","data":{text}}}')
+                client.connection.send_frame(wrapped, Channel.MARKET)
+            else:
+                if plain is None:
+                    plain = text_frame(text)
+                client.connection.send_frame(plain, Channel.MARKET)
+        self.frames += len(listeners)
+
+    def add(self, client: StreamClient, streams: list[str]) -> None:
+        self.clients[client] = None
+        for stream in streams:
+            client.streams[stream] = None
+            self._listeners.setdefault(stream, {})[client] = None
+
+    def unsubscribe(self, client: StreamClient, streams: list[str]) -> None:
+        for stream in streams:
+            client.streams.pop(stream, None)
+            listeners = self._listeners.get(stream)
+            if listeners is not None:
+                listeners.pop(client, None)
+                if not listeners:
+                    del self._listeners[stream]
+
+    def remove(self, client: StreamClient) -> None:
+        self.unsubscribe(client, list(client.streams))
+        self.clients.pop(client, None)
+
+    def handle(self, client: StreamClient, text: str) -> dict[str, Any]:
+        """Answer one control message of a client."""
+        try:
+            request = json.loads(text)
+        except (ValueError, RecursionError):
+            return {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1", "id": None}
+        if not isinstance(request, dict):
+            return _invalid("request must be an object", None)
+        number = request.get("id")
+        if number is not None and not (
+            (isinstance(number, int) and not isinstance(number, bool) and number >= 0)
+            or (isinstance(number, str) and len(number) <= 36)
+        ):
+            return _invalid("request ID must be an unsigned integer", None)
+        method, params = request.get("method"), request.get("params", [])
+        handler = self._methods().get(method) if isinstance(method, str) else None
+        if handler is None:
+            return _invalid(
+                f"unknown variant `{dumps(method)[:60]}`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
+                "`LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`",
+                number,
+            )
+        return handler(client, params, number)
+
+    def _methods(self) -> dict[str, Callable[[StreamClient, Any, Any], dict[str, Any]]]:
+        return {
+            "SUBSCRIBE": self._subscribe,
+            "UNSUBSCRIBE": self._unsubscribe,
+            "LIST_SUBSCRIPTIONS": lambda c, _, n: {"result": list(c.streams), "id": n},
+            "GET_PROPERTY": self._get_property,
+            "SET_PROPERTY": self._set_property,
+        }
+
+    def _subscribe(self, client: StreamClient, params: Any, number: Any) -> dict[str, Any]:
+        streams = _names(params)
+        if streams is None:
+            return _invalid("params must be an array of stream names", number)
+        if len(client.streams.keys() | set(streams)) > MAX_STREAMS:
+            return _invalid(f"too many streams, at most {MAX_STREAMS}", number)
+        self.add(client, streams)
+        return {"result": None, "id": number}
+
+    def _unsubscribe(self, client: StreamClient, params: Any, number: Any) -> dict[str, Any]:
+        streams = _names(params)
+        if streams is None:
+            return _invalid("params must be an array of stream names", number)
+        self.unsubscribe(client, streams)
+        return {"result": None, "id": number}
+
+    def _get_property(self, client: StreamClient, params: Any, number: Any) -> dict[str, Any]:
+        if not isinstance(params, list) or len(params) != 1 or not isinstance(params[0], str):
+            return _invalid("property name must be a string", number)
+        if params[0] != "combined":
+            return {"code": 0, "msg": "Unknown property", "id": number}
+        return {"result": client.combined, "id": number}
+
+    def _set_property(self, client: StreamClient, params: Any, number: Any) -> dict[str, Any]:
+        if not isinstance(params, list) or not params or not isinstance(params[0], str):
+            return _invalid("property name must be a string", number)
+        if params[0] != "combined":
+            return {"code": 0, "msg": "Unknown property", "id": number}
+        if len(params) != 2 or not isinstance(params[1], bool):
+            return {"code": 1, "msg": "Invalid value type: expected Boolean", "id": number}
+        client.combined = params[1]
+        return {"result": None, "id": number}
+
+
+def _names(params: Any) -> list[str] | None:
+    if not isinstance(params, list) or not all(isinstance(p, str) and 0 < len(p) <= 100 for p in params):
+        return None
+    return params
+
+
+def _invalid(why: str, number: Any) -> dict[str, Any]:
+    return {"code": 2, "msg": f"Invalid request: {why}", "id": number}

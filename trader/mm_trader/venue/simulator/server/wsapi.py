@@ -1,0 +1,296 @@
+"""WebSocket API framing: `{id, method, params}` in, `{id, status, result | error, rateLimits}` out, sessions, user data.
+
+User events go out as `{subscriptionId, event}` on the connection that subscribed, one subscription per account each.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from ..engine.errors import RefusalError
+from ..faults import USER_KINDS, FaultBoard, FaultKind
+from ..time import NS_PER_MS, Scheduler
+from .auth import Identity, key_refused, ws_payload
+from .connection import Channel, Connection, dumps, text_frame
+from .desk import Call, Desk, Request, Security
+from .outcome import Outcome, run
+from .params import Params
+from .rest import ALL_CALLS
+from .sockets import OnText, Sockets
+
+WS_CALLS: dict[str, Call] = {c.ws: c for c in ALL_CALLS if c.ws is not None}
+CONNECT_WEIGHT = 2
+GONE_METHODS = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
+
+
+class _Number(str):
+    """A JSON number kept as the text that was sent: signatures are made over that text."""
+
+    __slots__ = ()
+
+
+def param_text(value: Any) -> str | None:
+    """A parameter's value as it is signed; None for what cannot be one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return dumps(value)
+    return None
+
+
+class Session:
+    """One WebSocket API connection: who logged on, which accounts it listens to."""
+
+    def __init__(self, connection: Connection, now_ms: int) -> None:
+        self.connection = connection
+        self.connected_ms = now_ms
+        self.identity: Identity | None = None
+        self.authorized_ms: int | None = None
+        self.return_limits = True
+        self.subscriptions: dict[str, int] = {}
+        """Subscription id by account name."""
+        self.last_account: str | None = None
+
+    def matches(self, channel: Channel, account: str | None) -> bool:
+        """Whether the admin API means this connection by `channel` (user or orders) and `account`."""
+        if channel is Channel.USER:
+            return bool(self.subscriptions) and (account is None or account in self.subscriptions)
+        if channel is Channel.ORDERS:
+            used_for_orders = self.last_account is not None or not self.subscriptions
+            return used_for_orders and account in (None, self.last_account)
+        return False
+
+
+class WsApi:
+    """Handles `/ws-api/v3`."""
+
+    def __init__(self, desk: Desk, faults: FaultBoard, sockets: Sockets, scheduler: Scheduler) -> None:
+        self.desk = desk
+        self.faults = faults
+        self.sockets = sockets
+        self.scheduler = scheduler
+        self.sessions: dict[Session, None] = {}
+        self._subscription_id = 0
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        mine: list[Session] = []
+        try:
+            self.desk.limits.charge(request.remote or "", CONNECT_WEIGHT)
+        except RefusalError as error:
+            return web.json_response({"code": error.code, "msg": error.msg}, status=error.status)
+        always_limits = request.query.get("returnRateLimits", "true").lower() != "false"
+
+        def begin(connection: Connection) -> OnText:
+            session = Session(connection, self.desk.now_ms())
+            session.return_limits = always_limits
+            mine.append(session)
+            self.sessions[session] = None
+            return lambda text: self._receive(session, text)
+
+        def end() -> None:
+            for session in mine:
+                self.sessions.pop(session, None)
+
+        return await self.sockets.serve(
+            request, lambda channel, account: bool(mine) and mine[0].matches(channel, account), begin, end
+        )
+
+    # --- user events ----------------------------------------------------------------------------------------
+    def deliver(self, account: str, text: str) -> None:
+        """Send a user event to every connection subscribed to `account`, unless a fault eats it."""
+        fault = self.faults.take(USER_KINDS, account) if self.faults.armed else None
+        if fault is not None and fault.kind is FaultKind.LOSE_USER_EVENT:
+            return
+        times = 2 if fault is not None and fault.kind is FaultKind.DUPLICATE_USER_EVENT else 1
+        for session in self.sessions:
+            number = session.subscriptions.get(account)
+            if number is None:
+                continue
+            frame = text_frame(f'{{"subscriptionId":{number},"event":{text}}}')
+            if fault is not None and fault.kind is FaultKind.LATE_USER_EVENT:
+                self._send_late(session, frame, fault.ms)
+                continue
+            for _ in range(times):
+                session.connection.send_frame(frame, Channel.USER)
+
+    def _send_late(self, session: Session, frame: bytes, delay_ms: int) -> None:
+        self.scheduler.call_after(
+            delay_ms * NS_PER_MS, lambda: session.connection.send_frame(frame, Channel.USER)
+        )
+
+    # --- requests -------------------------------------------------------------------------------------------
+    def _receive(self, session: Session, text: str) -> None:
+        number: Any = None
+        values: dict[str, str] = {}
+        try:
+            number, method, values = self._parse(text)
+            outcome, channel = self._run(session, method, values)
+        except RefusalError as error:
+            outcome, channel = Outcome(error.status, error=error), Channel.ORDERS
+        if outcome is None:
+            return
+        if outcome.raw is not None:
+            session.connection.send_frame(text_frame(outcome.raw), channel)
+            return
+        limits = session.return_limits
+        if "returnRateLimits" in values:
+            limits = values["returnRateLimits"] != "false"
+        session.connection.send(self._reply(session, number, outcome, limits), channel)
+
+    @staticmethod
+    def _parse(text: str) -> tuple[Any, str, dict[str, str]]:
+        try:
+            message = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+        except (ValueError, RecursionError) as error:
+            raise _BadRequestError(None, "Invalid JSON Request") from error
+        if not isinstance(message, dict):
+            raise _BadRequestError(None, "Invalid JSON Request")
+        number = message.get("id")
+        if isinstance(number, _Number):
+            if not number.lstrip("-").isdigit() or len(number) > 20:
+                raise _BadRequestError(
+                    None, "Invalid JSON Request\nJSON sent for parameter 'id' is not valid"
+                )
+            number = int(number)
+        elif number is not None and (not isinstance(number, str) or len(number) > 36):
+            raise _BadRequestError(None, "Invalid JSON Request\nJSON sent for parameter 'id' is not valid")
+        method = message.get("method")
+        if not isinstance(method, str) or isinstance(method, _Number):
+            raise _BadRequestError(
+                number, "Invalid JSON Request\nJSON sent for parameter 'method' is not valid"
+            )
+        params = message.get("params")
+        params = {} if params is None else params
+        if not isinstance(params, dict):
+            raise _BadRequestError(
+                number, "Invalid JSON Request\nJSON sent for parameter 'params' is not valid"
+            )
+        values: dict[str, str] = {}
+        for name, value in params.items():
+            sent = param_text(value)
+            if sent is None:
+                raise _BadRequestError(
+                    number, f"Invalid JSON Request\nJSON sent for parameter '{name}' is not valid"
+                )
+            values[name] = str(sent)
+        return number, method, values
+
+    def _run(self, session: Session, method: str, values: dict[str, str]) -> tuple[Outcome | None, Channel]:
+        own = {
+            "session.logon": self._logon,
+            "session.status": lambda s, _: self._status(s),
+            "session.logout": self._logout,
+            "userDataStream.subscribe": self._subscribe,
+            "userDataStream.subscribe.signature": self._subscribe_signed,
+            "userDataStream.unsubscribe": self._unsubscribe,
+            "session.subscriptions": self._subscriptions,
+        }.get(method)
+        if own is not None:
+            self.desk.limits.charge(session.connection.ip, CONNECT_WEIGHT)
+            return Outcome(200, own(session, values)), Channel.USER
+        if method in GONE_METHODS:
+            raise RefusalError(-1000, "This method has been removed; use userDataStream.subscribe.", 410)
+        call = WS_CALLS.get(method)
+        if call is None:
+            raise RefusalError(-1020, f"Unknown method '{method[:60]}'. This operation is not supported.")
+        identity = None
+        if call.security is Security.SIGNED:
+            identity = self._identify(session, values)
+            session.last_account = identity.account.name if call.trades else session.last_account
+        source = f"ws:{session.connection.number}"
+        request = Request(Params(values), identity, session.connection.ip, source)
+        return run(self.desk, self.faults, call, request), Channel.ORDERS
+
+    def _identify(self, session: Session, values: dict[str, str]) -> Identity:
+        """The signed request's own key, or the session's if it carries none."""
+        if "apiKey" in values or "signature" in values or session.identity is None:
+            return self.desk.auth.ws(values)
+        self.desk.auth.key(session.identity.key.api_key)
+        self.desk.auth.check_time(values.get("timestamp"), values.get("recvWindow"))
+        return session.identity
+
+    def _reply(self, session: Session, number: Any, outcome: Outcome, limits: bool) -> dict[str, Any]:
+        reply: dict[str, Any] = {"id": number, "status": outcome.status}
+        if outcome.error is not None:
+            error = outcome.error
+            if isinstance(error, _BadRequestError):
+                reply["id"] = error.number
+            reply["error"] = {"code": error.code, "msg": error.msg}
+            if error.data is not None:
+                data = dict(error.data)
+                if "retryAfter" in data:  # seconds on REST, but the moment in epoch ms here
+                    data["serverTime"] = self.desk.now_ms()
+                    data["retryAfter"] = data["serverTime"] + data["retryAfter"] * 1000
+                reply["error"]["data"] = data
+        else:
+            reply["result"] = outcome.result
+        if limits:
+            reply["rateLimits"] = self.desk.limits.shapes(session.connection.ip, session.last_account)
+        return reply
+
+    # --- sessions -------------------------------------------------------------------------------------------
+    def _logon(self, session: Session, values: dict[str, str]) -> Any:
+        identity = self.desk.auth.key(values.get("apiKey"))
+        if identity.key.public_key is None:
+            raise RefusalError(-4056, "HMAC_SHA256 API key is not supported.", 401)
+        self.desk.auth.check_time(values.get("timestamp"), values.get("recvWindow"))
+        self.desk.auth.check_signature(identity.key, ws_payload(values), values.get("signature"))
+        session.identity = identity
+        session.authorized_ms = self.desk.now_ms()
+        return self._status(session)
+
+    def _status(self, session: Session) -> Any:
+        return {
+            "apiKey": session.identity.key.api_key if session.identity is not None else None,
+            "authorizedSince": session.authorized_ms,
+            "connectedSince": session.connected_ms,
+            "returnRateLimits": session.return_limits,
+            "serverTime": self.desk.now_ms(),
+            "userDataStream": bool(session.subscriptions),
+        }
+
+    def _logout(self, session: Session, _values: dict[str, str]) -> Any:
+        session.identity = None
+        session.authorized_ms = None
+        return self._status(session)
+
+    def _subscribe(self, session: Session, _values: dict[str, str]) -> Any:
+        if session.identity is None:
+            raise key_refused()
+        return self._add_subscription(session, session.identity)
+
+    def _subscribe_signed(self, session: Session, values: dict[str, str]) -> Any:
+        return self._add_subscription(session, self.desk.auth.ws(values))
+
+    def _add_subscription(self, session: Session, identity: Identity) -> Any:
+        name = identity.account.name
+        if name in session.subscriptions:
+            raise RefusalError(-2035, "User Data Stream subscription already active.")
+        self._subscription_id += 1
+        session.subscriptions[name] = self._subscription_id
+        return {"subscriptionId": self._subscription_id}
+
+    def _unsubscribe(self, session: Session, values: dict[str, str]) -> Any:
+        wanted = Params(values).integer("subscriptionId")
+        found = [n for n, number in session.subscriptions.items() if wanted is None or number == wanted]
+        if not found:
+            raise RefusalError(-2036, "User Data Stream subscription not active.")
+        for name in found:
+            del session.subscriptions[name]
+        return {}
+
+    def _subscriptions(self, session: Session, _values: dict[str, str]) -> Any:
+        return [{"subscriptionId": number} for number in session.subscriptions.values()]
+
+
+class _BadRequestError(RefusalError):
+    """A message that is no request; `number` is its id where one could be read."""
+
+    def __init__(self, number: Any, msg: str) -> None:
+        super().__init__(-1135, msg)
+        self.number = number

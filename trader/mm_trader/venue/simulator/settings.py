@@ -1,0 +1,208 @@
+"""Options from the command line, a YAML file, account files and the environment, joined into one `SimulatorConfig`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .actions import ACTIONS
+from .config import (
+    AccountConfig,
+    ConfigError,
+    LimitConfig,
+    MarketConfig,
+    SimulatorConfig,
+    make_key,
+    parse_account,
+    parse_balances,
+    parse_market,
+    parse_rate,
+    parse_symbols,
+)
+from .engine.types import StpMode
+
+OPTIONS = (
+    "port",
+    "host",
+    "account",
+    "account_file",
+    "accounts_from_env",
+    "symbols",
+    "market",
+    "speed",
+    "maker_commission",
+    "taker_commission",
+    "stp",
+    "scenario",
+    "limits",
+)
+DEFAULT_PORT = 9443
+
+
+def load_config(
+    args: Mapping[str, Any], environ: Mapping[str, str] | None = None
+) -> tuple[SimulatorConfig, list[dict[str, Any]]]:
+    """(configuration, scenario steps) from parsed options. Raises ConfigError."""
+    environ = os.environ if environ is None else environ
+    given: dict[str, Any] = _from_yaml(args["config"]) if args.get("config") else {}
+    given |= {name: args[name] for name in OPTIONS if args.get(name) is not None}
+    accounts = _accounts(given, environ)
+    maker, taker = _rate(given, "maker_commission"), _rate(given, "taker_commission")
+    accounts = [
+        replace(
+            a,
+            maker_commission=a.maker_commission if a.maker_commission is not None else maker,
+            taker_commission=a.taker_commission if a.taker_commission is not None else taker,
+        )
+        for a in accounts
+    ]
+    config = SimulatorConfig(
+        accounts=tuple(accounts),
+        symbols=parse_symbols(_joined(given.get("symbols", "ETHUSDC,BTCUSDC"), "--symbols")),
+        market=_market(given.get("market")),
+        host=str(given.get("host", "127.0.0.1")),
+        port=_port(given.get("port", DEFAULT_PORT)),
+        speed=_speed(given.get("speed", 1.0)),
+        limits=_limits(given.get("limits", {})),
+        default_stp=_stp(given.get("stp", StpMode.EXPIRE_MAKER)),
+    )
+    return config, _scenario(given.get("scenario"))
+
+
+def _from_yaml(path: str) -> dict[str, Any]:
+    raw = read_yaml(path, "--config")
+    if not isinstance(raw, dict):
+        raise ConfigError(f"--config {path}: must be a mapping of options")
+    values = {str(k).replace("-", "_"): v for k, v in raw.items()}
+    for name in values:
+        if name not in (*OPTIONS, "accounts"):
+            raise ConfigError(f"--config {path}: unknown option {name!r}; see --help")
+    return values
+
+
+def read_yaml(path: str, option: str) -> Any:
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{option} {path}: not YAML ({str(error).splitlines()[0]})") from error
+
+
+def _accounts(given: Mapping[str, Any], environ: Mapping[str, str]) -> list[AccountConfig]:
+    accounts = [parse_account(str(text)) for text in _listed(given.get("account"))]
+    for index, raw in enumerate(_listed(given.get("accounts"))):
+        accounts.append(_account_mapping(raw, f"accounts[{index}]"))
+    for path in _listed(given.get("account_file")):
+        accounts += _account_file(str(path))
+    prefix = given.get("accounts_from_env")
+    if prefix:
+        names = sorted(n for n in environ if n.startswith(str(prefix)))
+        if not names:
+            raise ConfigError(f"--accounts-from-env {prefix}: no variable begins with it")
+        accounts += [parse_account(environ[n], f"variable {n}: account") for n in names]
+    return accounts
+
+
+def _account_file(path: str) -> list[AccountConfig]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--account-file {path}: cannot be read ({type(error).__name__})") from error
+    return [
+        parse_account(line.strip(), f"--account-file {path} line {number}:")
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+
+
+def _account_mapping(raw: Any, where: str) -> AccountConfig:
+    """An account in YAML: name, key, secret, balances {asset: amount}, maker-commission, taker-commission."""
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: must be a mapping with name, key, secret, balances")
+    values = {str(k).replace("-", "_"): v for k, v in raw.items()}
+    for name in ("name", "key", "secret", "balances"):
+        if not values.get(name):
+            raise ConfigError(f"{where}: {name} is missing")
+    balances = values["balances"]
+    if not isinstance(balances, dict):
+        raise ConfigError(f"{where}.balances: must be a mapping, as in {{ETH: '10'}}")
+    text = ",".join(f"{a}={v}" for a, v in balances.items())
+    return AccountConfig(
+        str(values["name"]),
+        (make_key(str(values["key"]), str(values["secret"]), where),),
+        parse_balances(text, where),
+        _rate(values, "maker_commission"),
+        _rate(values, "taker_commission"),
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _joined(value: Any, option: str) -> str:
+    if isinstance(value, list):
+        return ",".join(str(v) for v in value)
+    if not isinstance(value, str):
+        raise ConfigError(f"{option}: must be text")
+    return value
+
+
+def _rate(given: Mapping[str, Any], name: str) -> Any:
+    value = given.get(name)
+    return None if value is None else parse_rate(str(value), f"--{name.replace('_', '-')}")
+
+
+def _market(value: Any) -> MarketConfig:
+    return MarketConfig() if value is None else parse_market(_joined(value, "--market"))
+
+
+def _port(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"--port {value!r}: must be a whole number")
+    return value
+
+
+def _speed(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(f"--speed {value!r}: must be a number")
+    return float(value)
+
+
+def _stp(value: Any) -> StpMode:
+    try:
+        return StpMode(str(value))
+    except ValueError as error:
+        raise ConfigError(f"--stp {value}: must be one of {', '.join(StpMode)}") from error
+
+
+def _limits(value: Any) -> LimitConfig:
+    known = {f.name for f in fields(LimitConfig)}
+    if not isinstance(value, dict):
+        raise ConfigError("limits: must be a mapping")
+    values = {str(k).replace("-", "_"): v for k, v in value.items()}
+    for name, number in values.items():
+        if name not in known:
+            raise ConfigError(f"limits: unknown field {name!r}; known: {', '.join(sorted(known))}")
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise ConfigError(f"limits.{name}: must be a whole number, 0 = off")
+    return LimitConfig(**values)
+
+
+def _scenario(path: Any) -> list[dict[str, Any]]:
+    if path is None:
+        return []
+    raw = read_yaml(str(path), "--scenario")
+    steps = raw.get("steps") if isinstance(raw, dict) else None
+    if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
+        raise ConfigError(f"--scenario {path}: must hold `steps`, a list of mappings")
+    for index, step in enumerate(steps):
+        if step.get("action") not in ACTIONS:
+            raise ConfigError(f"--scenario {path}: steps[{index}].action must be one of {', '.join(ACTIONS)}")
+    return steps

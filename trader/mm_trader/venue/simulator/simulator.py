@@ -1,0 +1,204 @@
+"""The composition root: engine, market, server and admin put together, started and stopped.
+
+`async with Simulator(config) as sim:` runs it in the current event loop with `sim.port`, `sim.url`, and direct handles
+`sim.engine`, `sim.admin`. With a `ManualClock` nothing happens by itself: `await sim.advance(ns)` moves time.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import structlog
+from aiohttp import web
+
+from .admin import Admin
+from .config import AccountConfig, ConfigError, MarketKind, SimulatorConfig
+from .engine.account import CommissionRates
+from .engine.exchange import Exchange
+from .engine.types import E8
+from .faults import FaultBoard
+from .journal import Journal
+from .market.driver import MarketDriver
+from .market.preset import Preset, PresetError, load_preset
+from .market.seeded import SeededMarket
+from .server.auth import Authenticator
+from .server.connection import Channel, text_frame
+from .server.desk import Desk
+from .server.limits import RateLimits
+from .server.publisher import Publisher
+from .server.rest import Rest
+from .server.sockets import MarketSockets, Sockets
+from .server.streams import StreamHub
+from .server.wsapi import WsApi
+from .time import Clock, Scheduler, SystemClock
+
+PING_INTERVAL_S = 20.0
+SHUTDOWN_S = 0.3
+DEFAULT_COMMISSION = CommissionRates(100_000, 100_000)
+
+
+class Simulator:
+    """One simulated venue on one port. Raises ConfigError before anything is opened."""
+
+    def __init__(self, config: SimulatorConfig, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.log = structlog.get_logger(__name__)
+        self.scheduler = Scheduler(self.clock)
+        self.engine = Exchange(config.symbols, self.clock.now, config.default_stp)
+        self.journal = Journal(config.journal_size)
+        self.faults = FaultBoard()
+        self.limits = RateLimits(config.limits, self.clock)
+        self.hub = StreamHub()
+        self._preset = self._load_preset()
+        self.client_accounts = tuple(a.name for a in config.accounts)
+        for account in config.accounts:
+            self.engine.add_account(account.name, account.balances, self._rates(account))
+        self.auth = Authenticator(self.engine, config.accounts, self.clock)
+        self.publisher = Publisher(
+            self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver
+        )
+        self.market = self._make_market()
+        self.desk = Desk(self.engine, self.auth, self.limits, self.journal, self.publisher, self.clock)
+        ping = config.ping_interval_s
+        self.sockets = Sockets(
+            self.scheduler,
+            self.faults,
+            ping if ping is not None else 0.0 if self.clock.manual else PING_INTERVAL_S,
+        )
+        self.wsapi = WsApi(self.desk, self.faults, self.sockets, self.scheduler)
+        self.rest = Rest(self.desk, self.faults, self.scheduler)
+        self.admin = Admin(self)
+        self._runner: web.AppRunner | None = None
+        self.port = config.port
+
+    # --- life -----------------------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Open the port and let the market begin. Raises OSError if the port is taken."""
+        runner = web.AppRunner(
+            self._app(),
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_S,
+            handle_signals=False,
+            keepalive_timeout=75,
+        )
+        await runner.setup()
+        self._runner = runner
+        site = web.TCPSite(runner, self.config.host, self.config.port)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self.port = runner.addresses[0][1]
+        self.market.start()
+        self.publisher.start()
+        self.scheduler.start()
+
+    async def stop(self) -> None:
+        """Cut every connection and close the port."""
+        self.scheduler.stop()
+        for connection in list(self.sockets.live):
+            connection.cut()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def advance(self, ns: int) -> None:
+        """Move a manual clock forward, running everything that falls due."""
+        await self.scheduler.advance(ns)
+
+    @property
+    def url(self) -> str:
+        """Base address for REST, `http://host:port`."""
+        return f"http://{self.config.host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """Base address for sockets, `ws://host:port`."""
+        return f"ws://{self.config.host}:{self.port}"
+
+    # --- control --------------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        """Testnet reset; see `actions.reset`."""
+        self.engine.forget_all()
+        for account in self.config.accounts:
+            for asset, amount in account.balances.items():
+                self.engine.accounts[account.name].balance(asset).free = amount
+        self.market.reseed()
+        self.journal.add("reset", self.clock.now(), "*")
+
+    def accept_again(self) -> None:
+        self.sockets.refuse_new = False
+
+    def announce_shutdown(self) -> int:
+        """`serverShutdown` to every connection, in each one's own framing; how many."""
+        event = f'{{"e":"serverShutdown","E":{self.desk.now_ms()}}}'
+        for client in self.hub.clients:
+            wrapped = f'{{"stream":"!serverShutdown","data":{event}}}' if client.combined else event
+            client.connection.send_frame(text_frame(wrapped), Channel.MARKET)
+        for session in self.wsapi.sessions:
+            session.connection.send_frame(text_frame(f'{{"event":{event}}}'), Channel.USER)
+        return len(self.hub.clients) + len(self.wsapi.sessions)
+
+    # --- inside ---------------------------------------------------------------------------------------------
+    def _deliver(self, account: str, text: str) -> None:
+        self.wsapi.deliver(account, text)
+
+    def _load_preset(self) -> Preset | None:
+        if self.config.market.kind is not MarketKind.SEEDED:
+            return None
+        try:
+            return load_preset(self.config.market.preset)
+        except PresetError as error:
+            raise ConfigError(f"--market: {error}") from error
+
+    def _rates(self, account: AccountConfig) -> CommissionRates:
+        maker, taker = account.maker_commission, account.taker_commission
+        if self._preset is not None:
+            maker = self._preset.maker_commission if maker is None else maker
+            taker = self._preset.taker_commission if taker is None else taker
+        return CommissionRates(
+            DEFAULT_COMMISSION.maker_e8 if maker is None else int(maker * E8),
+            DEFAULT_COMMISSION.taker_e8 if taker is None else int(taker * E8),
+        )
+
+    def _make_market(self) -> MarketDriver:
+        config = self.config.market
+        if config.kind is MarketKind.SEEDED:
+            assert self._preset is not None, "a seeded market has a preset"
+            return SeededMarket(
+                self.engine, self.scheduler, self.publisher.pump, config.seed, self._preset, self.config.speed
+            )
+        from .market.replay import ReplayError, ReplayMarket
+
+        try:
+            return ReplayMarket(
+                self.engine, self.scheduler, self.publisher.pump, config.files, self.config.speed
+            )
+        except ReplayError as error:
+            raise ConfigError(f"--market: {error}") from error
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=1024 * 1024)
+        markets = MarketSockets(self.sockets, self.hub)
+        self.admin.routes(app)
+        for path in ("/ws-api/v3", "/ws-api/v3/"):
+            app.router.add_get(path, self.wsapi.serve)
+        for path in ("/ws", "/ws/"):
+            app.router.add_get(path, markets.raw)
+        app.router.add_get("/ws/{streams:.+}", markets.raw)
+        for path in ("/stream", "/stream/"):
+            app.router.add_get(path, markets.combined)
+        app.router.add_route("*", "/api/{rest:.*}", self.rest.handle)
+        return app
