@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from e2e.kit.api import NotFound
+
 Seen = TypeVar("Seen")
 
 PATIENCE = float(os.environ.get("MM_E2E_PATIENCE", "1"))
@@ -31,16 +33,16 @@ def eventually(
     """Look again and again until `until(look())` is true, and return what was seen.
 
     `within`: seconds, stretched by PATIENCE. Raises DeadlineMissed with `what` and the last look.
-    An AssertionError raised by either function counts as "not yet", with its text as what was seen.
+    An AssertionError or NotFound raised by either function counts as "not yet", with its text as what was seen.
     """
     deadline = time.monotonic() + within * PATIENCE
     while True:
-        seen: Seen | AssertionError
+        seen: Seen | AssertionError | NotFound
         try:
             seen = look()
             if until(seen):
                 return seen
-        except AssertionError as not_yet:
+        except (AssertionError, NotFound) as not_yet:
             seen = not_yet
         if time.monotonic() > deadline:
             raise DeadlineMissed(f"{what}: not within {within * PATIENCE:g} s; last seen: {seen}")
