@@ -53,11 +53,11 @@ def wait_for(name: str, check: Callable[[], str]) -> bool:
     ends = time.monotonic() + DEADLINE_S
     while True:
         try:
-            print(f"ok    {name}: {check().strip()}", flush=True)
+            sys.stdout.write(f"ok    {name}: {check().strip()}\n")
             return True
         except (OSError, RuntimeError, redis.RedisError) as error:
             if time.monotonic() > ends:
-                print(f"FAIL  {name}: {error}", flush=True)
+                sys.stdout.write(f"FAIL  {name}: {error}\n")
                 return False
         time.sleep(0.5)
 
@@ -67,7 +67,8 @@ def main() -> int:
     checks: list[tuple[str, Callable[[], str]]] = [("operator", check_operator), ("redis", check_redis)]
     if "SIMULATOR_URL" in os.environ:
         checks.append(("simulator", check_simulator))
-    return 0 if all([wait_for(name, check) for name, check in checks]) else 1
+    results = [wait_for(name, check) for name, check in checks]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
