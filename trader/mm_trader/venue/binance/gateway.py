@@ -22,6 +22,7 @@ from mm_trader.core.commands import (
 from mm_trader.core.events import StreamName
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
+from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.credentials import Credentials, load_credentials
 from mm_trader.venue.binance.directory import read_rules
 from mm_trader.venue.binance.governor import RateGovernor
@@ -72,7 +73,12 @@ class BinanceGateway:
         self._encoder = RequestEncoder(self._credentials, config.recv_window)
         self._venue_clock = VenueClock(clock)
         self._governor = RateGovernor(self._venue_clock, self._settings)
-        self._reflexes = Reflexes(self._governor, self._resync_clock, lambda: self._drop(StreamName.ORDERS))
+        self._reflexes = Reflexes(
+            self._governor,
+            self._credentials.redact,
+            self._resync_clock,
+            lambda: self._drop(StreamName.ORDERS),
+        )
         self._rest = RestClient(
             config.rest_url,
             self._credentials,
@@ -118,13 +124,13 @@ class BinanceGateway:
         settings, clock = self._settings, self._clock
         numbers = numbers_by_symbol(rules)
         account = AccountReader(self._rest, numbers, prefix, clock, settings)
-        redact = self._credentials.redact
+        answers = Answers(clock, sink)
 
         def may_land_until(symbol: str) -> int:
             return orders.may_land_until(symbol)
 
         self._sweeper = Sweeper(account, clock, settings, may_land_until)
-        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, sink)
+        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, sink, answers)
         self._orders = orders = OrderChannel(
             self._config.ws_api_url,
             numbers,
@@ -134,11 +140,11 @@ class BinanceGateway:
             self._reflexes,
             settings,
             sink,
+            answers,
             self._before_send,
             self._queries.cancel,
             lambda: self._renew(StreamName.ORDERS),
             account.note_order,
-            redact,
         )
         orders.block(self._blocked)
         self._users = UserFeed(
@@ -152,7 +158,6 @@ class BinanceGateway:
             sink,
             lambda: self._renew(StreamName.USER),
             account.note_order,
-            redact,
         )
         market = MarketFeed(
             self._config.stream_url, numbers, clock, sink, lambda: self._renew(StreamName.MARKET)

@@ -8,7 +8,7 @@ import structlog
 
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import BookTicker, DepthUpdate, Event, PublicTrade, StreamName, StreamStatus
-from mm_trader.venue.binance.transport.link import Session
+from mm_trader.venue.binance.transport.session import Session
 from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, Notice, stream_path
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.port import EventSink

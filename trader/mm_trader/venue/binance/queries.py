@@ -11,9 +11,6 @@ import structlog
 
 from mm_trader.core.commands import Cancel, CancelAllOwn, QueryOrder, RequestDepth, RequestReconcile
 from mm_trader.core.events import (
-    CommandDropped,
-    CommandRefused,
-    CommandUnknown,
     ErrorClass,
     OrderFound,
     OrderNotFound,
@@ -22,6 +19,8 @@ from mm_trader.core.events import (
     ReconcileSnapshot,
 )
 from mm_trader.venue.binance.account import AccountReader
+from mm_trader.venue.binance.answers import Answers
+from mm_trader.venue.binance.reflexes import Failure
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.sweep import Sweeper
 from mm_trader.venue.binance.transport.background import Background
@@ -46,12 +45,14 @@ class Queries:
         venue_clock: VenueClock,
         settings: GatewaySettings,
         sink: EventSink,
+        answers: Answers,
     ) -> None:
         self._account = account
         self._sweeper = sweeper
         self._clock = venue_clock.clock
         self._settings = settings
         self._sink = sink
+        self._answers = answers
         self._slots = asyncio.Semaphore(settings.parallel_queries)
         self._tasks = Background(settings.max_queries)
         self._cancels = Background(settings.parallel_cancels * 4)
@@ -159,45 +160,14 @@ class Queries:
         try:
             order = await self._account.cancel(cancel.symbol, cancel_params(cancel))
         except FrameError as error:
-            self._cancel_unknown(cancel, str(error))
+            self._answers.unknown(cancel, str(error))
         except CallError as error:
-            if not error.sent:
-                self._sink(
-                    CommandDropped(
-                        ts=self._clock.monotonic_ns(),
-                        symbol=cancel.symbol,
-                        client_id=cancel.client_id,
-                        command="cancel",
-                        reason=error.message,
-                    )
-                )
-            elif error.error is ErrorClass.AMBIGUOUS:
-                self._cancel_unknown(cancel, error.message)
+            if error.sent:
+                self._answers.failed(cancel, Failure(error.error, error.code, error.message))
             else:
-                self._sink(
-                    CommandRefused(
-                        ts=self._clock.monotonic_ns(),
-                        symbol=cancel.symbol,
-                        client_id=cancel.client_id,
-                        command="cancel",
-                        error=error.error,
-                        code=error.code,
-                        message=error.message,
-                    )
-                )
+                self._answers.dropped(cancel, error.message)
         else:
-            self._sink(OrderFound(ts=self._clock.monotonic_ns(), order=order))
-
-    def _cancel_unknown(self, cancel: Cancel, reason: str) -> None:
-        self._sink(
-            CommandUnknown(
-                ts=self._clock.monotonic_ns(),
-                symbol=cancel.symbol,
-                client_id=cancel.client_id,
-                command="cancel",
-                reason=reason,
-            )
-        )
+            self._answers.cancelled(order)
 
     def _query_failed(self, command: QueryOrder, error: ErrorClass, reason: str) -> None:
         self._sink(

@@ -1,29 +1,79 @@
-"""What the gateway does by itself on an answer of the venue, besides passing it on: wait, stop, look at the clock."""
+"""What the gateway does by itself on a failure reply of the venue, before it is passed on: wait, stop, look at the clock.
+
+One place for REST and the WebSocket API, so that the reaction table is read and acted on in the same way everywhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+import msgspec
+
+from mm_trader.core.events import ErrorClass
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
-from mm_trader.venue.binance.reactions import Step
+from mm_trader.venue.binance.reactions import UNREADABLE, Step, classify
+from mm_trader.venue.binance.wire.replies import ApiReply, ErrorBody
+
+_decode_error = msgspec.json.Decoder(ErrorBody).decode
+_MAX_MESSAGE = 200
+
+
+class Failure(NamedTuple):
+    """A reply that is no success, judged. The message is free of secrets."""
+
+    error: ErrorClass
+    code: int
+    message: str
 
 
 class Reflexes:
-    """One place for the steps of the reaction table."""
+    """Judges failures and acts on the step that the table names."""
 
     def __init__(
-        self, governor: RateGovernor, resync_clock: Callable[[], None], disconnect_orders: Callable[[], None]
+        self,
+        governor: RateGovernor,
+        redact: Callable[[str], str],
+        resync_clock: Callable[[], None],
+        disconnect_orders: Callable[[], None],
     ) -> None:
         self._governor = governor
+        self.redact = redact
         self._resync_clock = resync_clock
         self._disconnect_orders = disconnect_orders
 
-    def act(self, step: Step, purpose: Purpose, wait_s: float | None) -> None:
-        """`wait_s`: what the venue asked for, if it did."""
-        if step is Step.PAUSE:
+    def on_http(self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose) -> Failure:
+        """A REST reply other than 2xx; `Retry-After` is in seconds."""
+        try:
+            error: ErrorBody | None = _decode_error(body)
+        except msgspec.DecodeError:
+            error = None
+        return self._judge(status, error, retry_after(headers), purpose)
+
+    def on_reply(self, reply: ApiReply, purpose: Purpose) -> Failure:
+        """A WebSocket API reply other than 2xx; `retryAfter` is epoch ms."""
+        wait_s = None
+        data = reply.error.data if reply.error is not None else None
+        if data is not None and data.retry_after is not None:
+            wait_s = self._governor.wait_of(data.retry_after)
+        return self._judge(reply.status or 0, reply.error, wait_s, purpose)
+
+    def _judge(self, status: int, error: ErrorBody | None, wait_s: float | None, purpose: Purpose) -> Failure:
+        code = error.code if error is not None else None
+        message = error.msg if error is not None else f"status {status} with a body that is not the venue's"
+        reaction = classify(status, code, message)
+        if reaction.step is Step.PAUSE:
             self._governor.throttled(purpose, wait_s)
-        elif step is Step.BAN:
+        elif reaction.step is Step.BAN:
             self._governor.banned(wait_s)
             self._disconnect_orders()
-        elif step is Step.RESYNC:
+        elif reaction.step is Step.RESYNC:
             self._resync_clock()
+        shown = self.redact(message)[:_MAX_MESSAGE]
+        return Failure(reaction.error, UNREADABLE if code is None else code, shown)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The header's seconds; None where it is absent or no number."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None

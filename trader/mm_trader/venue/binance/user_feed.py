@@ -9,9 +9,8 @@ import structlog
 
 from mm_trader.core.events import AccountUpdate, ErrorClass, ExecutionReport, StreamName, StreamStatus
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
-from mm_trader.venue.binance.reactions import UNREADABLE, classify
 from mm_trader.venue.binance.reflexes import Reflexes
-from mm_trader.venue.binance.transport.link import LinkError, Session
+from mm_trader.venue.binance.transport.session import LinkError, Session
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.market import FrameError, Notice
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
@@ -41,7 +40,6 @@ class UserFeed:
         sink: EventSink,
         renew: Callable[[], None],
         note_order: Callable[[str, int, bool], None],
-        redact: Callable[[str], str],
     ) -> None:
         self._url = ws_api_url
         self._decoder = UserDecoder(numbers)
@@ -53,7 +51,6 @@ class UserFeed:
         self._sink = sink
         self._renew = renew
         self._note_order = note_order
-        self._redact = redact
         self._subscribing: dict[Session, asyncio.Future[ApiReply]] = {}
         self.key_refused = asyncio.Event()
         self.refusal = ""
@@ -77,14 +74,11 @@ class UserFeed:
         if reply.status == 200:
             self.key_refused.clear()
             return
-        code = reply.error.code if reply.error is not None else None
-        message = self._redact(reply.error.msg) if reply.error is not None else "no reason given"
-        reaction = classify(reply.status or 0, code, message)
-        self._reflexes.act(reaction.step, Purpose.QUERY, None)
-        if reaction.error is ErrorClass.AUTH:
-            self.refusal = message
+        failure = self._reflexes.on_reply(reply, Purpose.QUERY)
+        if failure.error is ErrorClass.AUTH:
+            self.refusal = failure.message
             self.key_refused.set()
-        raise LinkError(f"subscription refused: {message} ({UNREADABLE if code is None else code})")
+        raise LinkError(f"subscription refused: {failure.message} ({failure.code})")
 
     def probe(self) -> bytes:
         """`ping` of the WebSocket API."""
@@ -97,7 +91,7 @@ class UserFeed:
             event = bytes(reply.event)
             decoded = self._decoder.decode(event, session.heard_ns) if event else None
         except FrameError as error:
-            raise LinkError(self._redact(str(error))) from None
+            raise LinkError(self._reflexes.redact(str(error))) from None
         if decoded is None:
             self._on_reply(session, reply)
         elif isinstance(decoded, Notice):
@@ -116,9 +110,8 @@ class UserFeed:
     def _on_reply(self, session: Session, reply: ApiReply) -> None:
         self._governor.observe(reply.rate_limits)
         if reply.id is None and reply.error is not None:
-            raise LinkError(
-                f"the venue ends the session: {self._redact(reply.error.msg)} ({reply.error.code})"
-            )
+            failure = self._reflexes.on_reply(reply, Purpose.QUERY)
+            raise LinkError(f"the venue ends the session: {failure.message} ({failure.code})")
         answer = self._subscribing.get(session)
         if answer is not None and reply.id == _SUBSCRIBE_ID and not answer.done():
             answer.set_result(reply)

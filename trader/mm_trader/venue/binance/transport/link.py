@@ -7,14 +7,12 @@ the frames mean is the handler's business.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from typing import Protocol
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.protocol import State
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import NS_PER_S
@@ -22,51 +20,9 @@ from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.background import Background
 from mm_trader.venue.binance.transport.backoff import Backoff
+from mm_trader.venue.binance.transport.session import LinkError, Session, UpgradeRefusedError, open_socket
 
 log = structlog.get_logger(__name__)
-
-_QUIET = logging.getLogger("mm_trader.venue.binance.websockets")
-_QUIET.setLevel(logging.CRITICAL)  # the library's debug lines show whole frames, keys and signatures included
-_MAX_FRAME = 8 * 2**20
-_CLOSE_TIMEOUT_S = 0.5
-
-
-class LinkError(Exception):
-    """The connection cannot be used or trusted any more: give it up and connect anew. The message is for people and holds no secret."""
-
-
-class Session:
-    """One connection of a link."""
-
-    def __init__(self, ws: ClientConnection, clock: Clock) -> None:
-        self._ws = ws
-        self.opened_ns = clock.monotonic_ns()
-        self.heard_ns = self.opened_ns
-        self.first_frame: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.reader: asyncio.Task[str] | None = None
-
-    @property
-    def open(self) -> bool:
-        """False: a write is sure to fail."""
-        return self._ws.state is State.OPEN
-
-    async def send(self, frame: bytes) -> None:
-        """Write one text frame. Raises ConnectionClosed or TimeoutError, in which case it may or may not have been sent."""
-        await self._ws.send(frame, text=True)
-
-    async def recv(self) -> bytes:
-        """The next frame. Raises ConnectionClosed."""
-        return await self._ws.recv(decode=False)
-
-    def abort(self) -> None:
-        """Cut it without a closing handshake: the peer may not be there."""
-        self._ws.transport.abort()
-
-    async def close(self) -> None:
-        """Close it in order and wait for the reader to end."""
-        await self._ws.close()
-        if self.reader is not None:
-            await asyncio.wait({self.reader})
 
 
 class LinkHandler(Protocol):
@@ -283,7 +239,7 @@ class Link:
             raise LinkError("banned by the venue")
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
-                session = Session(await self._connect(), self._clock)
+                session = Session(await self._open(), self._clock)
                 self._sessions.add(session)
                 session.reader = asyncio.create_task(self._read(session), name=f"read-{self.name}")
                 await self._greet(session)
@@ -291,27 +247,14 @@ class Link:
         except TimeoutError:
             raise LinkError("no connection in time") from None
 
-    async def _connect(self) -> ClientConnection:
+    async def _open(self) -> ClientConnection:
         try:
-            return await connect(
-                self._handler.url(),
-                logger=_QUIET,
-                compression=None,
-                proxy=None,
-                open_timeout=None,
-                close_timeout=_CLOSE_TIMEOUT_S,
-                max_size=_MAX_FRAME,
-                max_queue=1024,
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            retry_after = error.response.headers.get("Retry-After")
-            wait_s = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
-            if status == 418:
-                self._governor.banned(wait_s)
-            raise LinkError(f"upgrade refused with status {status}") from None
-        except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
-            raise LinkError(f"cannot connect: {type(error).__name__}") from None
+            return await open_socket(self._handler.url())
+        except UpgradeRefusedError as error:
+            if error.status in (418, 429):
+                # on an upgrade both mean that connecting again at once makes it worse
+                self._governor.banned(error.wait_s)
+            raise
 
     async def _greet(self, session: Session) -> None:
         assert session.reader is not None
@@ -353,7 +296,11 @@ class Link:
 
 
 async def _result(session: Session) -> str:
-    """Why the session ended; an exception of the reader is a defect and passes through."""
+    """Why the session ended. A defect, in a handler or in what it calls, ends the connection like a loss: the kernel will reconcile."""
     assert session.reader is not None
     await asyncio.wait({session.reader})
-    return session.reader.result()
+    error = session.reader.exception()
+    if error is None:
+        return session.reader.result()
+    log.error("link_reader_failed", error=type(error).__name__, exc_info=error)
+    return f"defect: {type(error).__name__}"

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from mm_trader.core.events import ErrorClass
 from mm_trader.venue.binance.credentials import Credentials
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
-from mm_trader.venue.binance.reactions import UNREADABLE, classify
 from mm_trader.venue.binance.reflexes import Reflexes
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.orders import RequestEncoder
-from mm_trader.venue.binance.wire.replies import ErrorBody
 from mm_trader.venue.binance.wire.sign import Params, query, signed_query
-
-_decode_error = msgspec.json.Decoder(ErrorBody).decode
-_MAX_MESSAGE = 200
 
 
 class CallError(Exception):
@@ -106,7 +100,8 @@ class RestClient:
                 self._governor.observe_headers(response.headers)
                 if response.status // 100 == 2:
                     return body
-                raise self._failure(response.status, body, response.headers.get("Retry-After"), purpose)
+                failure = self._reflexes.on_http(response.status, body, response.headers, purpose)
+                raise CallError(failure.error, failure.message, code=failure.code)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             # no connection was made, so nothing was sent. Texts of HTTP errors can hold the signed address: only their kind is passed on.
             raise CallError(
@@ -114,14 +109,3 @@ class RestClient:
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise CallError(ErrorClass.AMBIGUOUS, f"{path}: {type(error).__name__}") from None
-
-    def _failure(self, status: int, body: bytes, retry_after: str | None, purpose: Purpose) -> CallError:
-        try:
-            error = _decode_error(body)
-            code, message = error.code, self._credentials.redact(error.msg)[:_MAX_MESSAGE]
-        except msgspec.DecodeError:
-            code, message = None, f"HTTP {status} with a body that is not the venue's"
-        reaction = classify(status, code, message)
-        wait_s = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
-        self._reflexes.act(reaction.step, purpose, wait_s)
-        return CallError(reaction.error, message, code=UNREADABLE if code is None else code)
