@@ -1,0 +1,145 @@
+"""`mm-trader`: the command line of the trader and of what belongs to it. Each command is imported when it is used: a running trader stays small."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import mm_trader
+
+DESCRIPTION = "A market maker with a risk engine that fails closed. See docs/trader.md."
+EPILOG = """\
+examples:
+  mm-trader demo                             one trader against a simulated venue, with a live view
+  mm-trader simulate --port 9443 --account demo:KEY:SECRET:ETH=10,USDC=50000
+  mm-trader --config configs/traders/simulator.yaml
+  mm-trader config-check configs/traders/simulator.yaml
+
+exit status: 0 stopped as asked and nothing open at the venue, 1 it could not work, 2 the config must be changed
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from mm_trader.venue.simulator import cli as simulator
+
+    parser = argparse.ArgumentParser(
+        prog="mm-trader",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mm-trader {mm_trader.__version__}")
+    _run_options(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", help="run a trader (the same as mm-trader --config FILE)")
+    _run_options(run)
+    demo = commands.add_parser(
+        "demo", help="one trader against a simulated venue in this process, with a live view"
+    )
+    demo.add_argument(
+        "--seconds", type=float, metavar="N", help="stop after N seconds (default: until Ctrl-C)"
+    )
+    demo.add_argument(
+        "--market", choices=("calm", "toxic"), default="calm", help="toxic: more informed flow (default calm)"
+    )
+    demo.add_argument("--seed", type=int, default=7, metavar="N", help="seed of the market (default 7)")
+    demo.add_argument(
+        "--symbols", default="ETHUSDC,BTCUSDC", metavar="LIST", help="symbols (default ETHUSDC,BTCUSDC)"
+    )
+    demo.add_argument("--plain", action="store_true", help="lines of text even on a terminal")
+    simulator.add_parser(commands)
+    check = commands.add_parser("config-check", help="check a trader's config file and say what is wrong")
+    check.add_argument("file", metavar="FILE")
+    return parser
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="the trader's config (docs/trader.md)")
+    parser.add_argument(
+        "--holder",
+        metavar="ID",
+        help="who holds the lease (default: MM_HOLDER, else an id kept beside the journal)",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if len(arguments) >= 2 and arguments[0] == "--config" and len(arguments) in (2, 4):
+        quick = _plain_run(arguments)
+        if quick is not None:
+            return quick
+    parser = build_parser()
+    args = parser.parse_args(arguments)
+    match args.command:
+        case "simulate":
+            from mm_trader.venue.simulator import cli as simulator
+
+            return simulator.run(args)
+        case "demo":
+            from mm_trader.shell.demo.run import run_demo
+
+            return run_demo(
+                seconds=args.seconds,
+                preset=args.market,
+                seed=args.seed,
+                symbols=args.symbols.split(","),
+                plain=args.plain,
+            )
+        case "config-check":
+            return check_config(args.file)
+        case _:
+            if not args.config:
+                parser.print_usage(sys.stderr)
+                print("mm-trader: --config FILE is missing (or try: mm-trader demo)", file=sys.stderr)
+                return 2
+            return run(args.config, args.holder)
+
+
+def _plain_run(arguments: list[str]) -> int | None:
+    """`--config FILE [--holder ID]` without building the whole parser, which would import the simulator into every trader."""
+    if len(arguments) == 2:
+        return run(arguments[1], None)
+    if arguments[2] == "--holder":
+        return run(arguments[1], arguments[3])
+    return None
+
+
+def run(path: str, holder: str | None) -> int:
+    """Run a trader with this config file."""
+    from mm_trader.shell.config import load_config
+    from mm_trader.shell.errors import ConfigError
+
+    try:
+        config = load_config(path)
+    except ConfigError as error:
+        print(f"mm-trader: {error}", file=sys.stderr)
+        return 2
+    from mm_trader.shell.process import run_trader
+
+    return run_trader(config, holder, path)
+
+
+def check_config(path: str) -> int:
+    """Say whether the file can be used, and what it would do."""
+    from mm_trader.shell.config import load_config
+    from mm_trader.shell.errors import ConfigError
+
+    try:
+        config = load_config(path)
+    except ConfigError as error:
+        print(f"mm-trader: {error}", file=sys.stderr)
+        return 2
+    store = config.redis.url if config.redis is not None else "memory"
+    print(
+        f"{path}: ok: {config.strategy.name} on {', '.join(config.symbols)} at {config.venue.kind.value} "
+        f"({config.venue.environment.value}), capital {config.risk.capital}, daily loss limit "
+        f"{config.risk.daily_loss_limit}, state in {store}, journal in {config.journal_dir}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

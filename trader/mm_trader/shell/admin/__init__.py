@@ -1,0 +1,1 @@
+"""The trader's own HTTP port: probes, status, metrics, admin API."""

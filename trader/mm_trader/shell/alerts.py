@@ -1,0 +1,36 @@
+"""Tells people and the operator: the log, and the alert stream in the store. Further channels join the list.
+
+A channel must return at once and must not raise; what takes time is its own affair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from mm_api.redis_contract import AlertRecord
+
+Channel = Callable[[AlertRecord], None]
+_METHOD = {"info": "info", "warning": "warning", "critical": "error"}
+
+log = structlog.get_logger("alert")
+
+
+def log_channel(record: AlertRecord) -> None:
+    """One log line for each alert, at the level of its severity."""
+    write = getattr(log, _METHOD[record.severity])
+    write("alert", kind=record.kind, reason=record.reason, message=record.message, halt_id=record.halt_id)
+
+
+class Alerts:
+    """Sends each alert to every channel, in order."""
+
+    def __init__(self, channels: Sequence[Channel]) -> None:
+        self._channels = tuple(channels)
+        self.sent = 0
+
+    def send(self, record: AlertRecord) -> None:
+        """Send to all."""
+        self.sent += 1
+        for channel in self._channels:
+            channel(record)

@@ -1,0 +1,264 @@
+"""The composition root: the one place where a trader's object graph is built from its config. `build`, `start`, `stop`, `health`.
+
+Order of start: journal (its halts hold at once) → admin server (probes answer while the rest waits) → store (halts are read before anything else)
+→ lease → writer → session (venue, kernel, trading). Stop is the reverse: orders first, lease last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from mm_api.redis_contract import ReportedState
+from mm_api.trader_config import TraderConfig
+from mm_trader.core.clock import Clock
+from mm_trader.core.commands import Place
+from mm_trader.core.events import ReconcileRequested
+from mm_trader.core.state import KernelStatus
+from mm_trader.core.units import SymbolRules
+from mm_trader.shell.admin.server import AdminServer
+from mm_trader.shell.alerts import Alerts, log_channel
+from mm_trader.shell.clock import SystemClock
+from mm_trader.shell.command_stream import CommandStream
+from mm_trader.shell.config import redis_password
+from mm_trader.shell.dispatcher import Dispatcher, KernelPort
+from mm_trader.shell.effects import ShellEffects
+from mm_trader.shell.flatten import Flattener
+from mm_trader.shell.gate import PlaceGate
+from mm_trader.shell.gateway_handle import GatewayHandle
+from mm_trader.shell.halts import Halts
+from mm_trader.shell.journal import Journal
+from mm_trader.shell.lease import LeaseKeeper
+from mm_trader.shell.lifecycle import Lifecycle, PartHealth
+from mm_trader.shell.logs import redactor
+from mm_trader.shell.parts import JournalPart, LeasePart, SessionPart, StorePart, WriterPart
+from mm_trader.shell.reporter import Progress, Reporter
+from mm_trader.shell.session import KernelFactory, Session, SessionParts
+from mm_trader.shell.store.memory import MemoryStore
+from mm_trader.shell.store.port import Store
+from mm_trader.shell.tasks import Tasks
+from mm_trader.shell.venue_start import VenueStart
+from mm_trader.shell.writer import Writer
+from mm_trader.venue.port import Capabilities, GatewayHealth, VenueGateway
+
+STOP_TIMEOUT_S = 12.0
+"""For seeing every order cancelled; the pod's grace period is 20 s by default."""
+log = structlog.get_logger("app")
+
+GatewayFactory = Callable[[TraderConfig, Clock, Callable[[Place], None]], VenueGateway]
+
+
+class LeaseRanOutError(OSError):
+    """Raised in the last function before the socket: the gateway drops the place."""
+
+
+class App:
+    """One trader."""
+
+    def __init__(
+        self,
+        config: TraderConfig,
+        holder: str,
+        *,
+        clock: Clock | None = None,
+        store: Store | None = None,
+        gateway_factory: GatewayFactory | None = None,
+        kernel_factory: KernelFactory | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Builds; nothing is opened yet. Raises ConfigError for secrets that cannot be read."""
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.store: Store = store or make_store(config, self.clock)
+        self.gate = PlaceGate()
+        self.failed = asyncio.Event()
+        """A task that must not end has ended: the process is not alive any more."""
+        self.journal = Journal(config.journal_dir, self.clock)
+        self.progress = Progress(holder=holder, epoch=config.epoch)
+        make = gateway_factory or binance_gateway
+        self.gateway = GatewayHandle(
+            lambda: make(config, self.clock, self._before_send),
+            Capabilities(dead_man=False, modify_price=False, short_without_inventory=False),
+        )
+        tasks = [Tasks(self._task_failed) for _ in range(2)]
+        self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
+        self.alerts = Alerts([log_channel, self.writer.alert])
+        self.flattener = Flattener(self.gateway, config.symbols, self.clock, self.alerts)
+        self.effects = ShellEffects(
+            journal=self.journal,
+            gateway=self.gateway,
+            writer=self.writer,
+            alerts=self.alerts,
+            gate=self.gate,
+            flattener=self.flattener,
+            clock=self.clock,
+            lease_valid=self._lease_valid,
+        )
+        self.dispatcher = Dispatcher(self.effects, lambda error, where: self.session.crashed(error, where))
+        self.halts = Halts(
+            self.store,
+            self.journal,
+            self.gate,
+            self.alerts,
+            config.identity,
+            self.clock,
+            self.dispatcher,
+            lambda: self.session.halted(),
+        )
+        self.effects.halts, self.effects.emit = self.halts, self.dispatcher
+        self.commands = CommandStream(
+            self.store, self.halts, self.journal, config.revision, self.clock, self.dispatcher
+        )
+        self.progress.last_command = lambda: self.commands.last_id
+        self.reporter = Reporter(
+            config,
+            self.clock,
+            self.progress,
+            self.dispatcher,
+            self.halts,
+            self.flattener,
+            self.writer,
+            self.journal.ledger,
+        )
+        journal_part = JournalPart(self.journal, self.clock, sleep)
+        self.session = Session(
+            SessionParts(
+                config=config,
+                clock=self.clock,
+                store=self.store,
+                journal=self.journal,
+                report=lambda: journal_part.report,
+                gate=self.gate,
+                halts=self.halts,
+                writer=self.writer,
+                alerts=self.alerts,
+                effects=self.effects,
+                dispatcher=self.dispatcher,
+                flattener=self.flattener,
+                venue=VenueStart(
+                    self.gateway, config.identity, config.symbols, self.progress, self._report_now, sleep
+                ),
+                progress=self.progress,
+                kernel_factory=kernel_factory or self._kernel,
+                attach_gate=lambda: self.gate.attach(self.gateway.block_places),
+                tasks=tasks[1],
+                sleep=sleep,
+            )
+        )
+        self.keeper = LeaseKeeper(
+            self.store, self.clock, config.lease, holder, config.epoch, self.session, sleep
+        )
+        self.session_part = SessionPart(
+            session=self.session,
+            keeper=self.keeper,
+            gateway=self.gateway,
+            dispatcher=self.dispatcher,
+            reporter=self.reporter,
+            journal=journal_part,
+            halts=self.halts,
+            alerts=self.alerts.send,
+            config=config,
+            clock=self.clock,
+            tasks=tasks[1],
+            sleep=sleep,
+            stop_timeout_s=STOP_TIMEOUT_S,
+        )
+        self.admin = AdminServer(self)
+        self.lifecycle = Lifecycle(
+            [
+                journal_part,
+                self.admin,
+                StorePart(self.store, self.halts, self.commands, config, self.progress, sleep),
+                LeasePart(self.keeper),
+                WriterPart(self.writer, self.halts, self.commands, tasks[0]),
+                self.session_part,
+            ]
+        )
+
+    async def start(self) -> None:
+        """Start all parts. Returns when the trader asks for its lease; trading begins when it has it. Raises JournalInUseError, OSError."""
+        await self.lifecycle.start()
+
+    async def stop(self, reason: str) -> bool:
+        """Orderly end. True: nothing is open at the venue."""
+        self.session_part.stop_reason = reason
+        await self.lifecycle.stop()
+        return self.session_part.left_zero
+
+    def health(self) -> dict[str, PartHealth]:
+        """Each part's health."""
+        return self.lifecycle.health()
+
+    # --- what admin server and terminal view read ---------------------------------------------------------------------------------------
+
+    def alive(self) -> bool:
+        """The loop goes round and no task that must run has ended."""
+        started = self.session_part in self.lifecycle.running
+        return not self.failed.is_set() and (not started or self.session_part.health().healthy)
+
+    def kernel_status(self) -> KernelStatus | None:
+        """The kernel's own word, None before there is one."""
+        return self.reporter.kernel_status()
+
+    def state(self) -> ReportedState:
+        """The reported state as it is now."""
+        return self.reporter.state(self.kernel_status())
+
+    def gateway_health(self) -> GatewayHealth:
+        """State of the connections."""
+        return self.gateway.health()
+
+    def request_reconcile(self, symbol: str | None, cause: str) -> None:
+        """Compare with the venue now."""
+        self.dispatcher(ReconcileRequested(ts=self.clock.monotonic_ns(), symbol=symbol, cause=cause))
+
+    # --- inside -------------------------------------------------------------------------------------------------------------------------
+
+    def _lease_valid(self) -> bool:
+        return self.keeper.lease.valid(self.clock.monotonic_ns())
+
+    def _before_send(self, place: Place) -> None:
+        """The last look before the socket: on disk, and the lease still runs."""
+        self.effects.journal_intent(place)
+        if not self._lease_valid():
+            raise LeaseRanOutError("the lease has run out")
+
+    def _report_now(self) -> None:
+        self.reporter.report(self.reporter.kernel_status())
+
+    def _kernel(self, rules: dict[str, SymbolRules], ids: object, restored: object) -> KernelPort:
+        from mm_trader.kernel import Kernel
+
+        return Kernel(  # type: ignore[no-any-return]
+            self.config,
+            rules,
+            ids,
+            restored,
+            ts=self.clock.monotonic_ns(),
+            wall_ns=self.clock.wall_ns(),
+        )
+
+    def _task_failed(self, error: BaseException, name: str) -> None:
+        self.session.crashed(error, f"task {name}")
+        if name in ("lease", "tick", "writer", "halt-writer", "halt-reader", "commands"):
+            self.failed.set()
+
+
+def make_store(config: TraderConfig, clock: Clock) -> Store:
+    """Redis where it is configured, else memory. Raises ConfigError."""
+    if config.redis is None:
+        return MemoryStore(config.identity, clock)
+    from mm_trader.shell.store.redis_store import RedisStore
+
+    password = redis_password(config.redis)
+    redactor.register(password)
+    return RedisStore(config.redis, password, config.identity, clock)
+
+
+def binance_gateway(config: TraderConfig, clock: Clock, before_send: Callable[[Place], None]) -> VenueGateway:
+    """The gateway on real sockets. Raises VenueError if there are no keys."""
+    from mm_trader.venue.binance import BinanceGateway
+
+    return BinanceGateway(config.venue, clock, before_send=before_send)

@@ -1,0 +1,165 @@
+"""The one way into the kernel and out of it: events in order, commands executed in order, on one thread.
+
+A command's execution may produce events at once (a dropped place); they wait their turn. If the kernel raises, nothing it says can be trusted
+any more: places are blocked, everything under the prefix is cancelled, a halt is latched, and the process stays to show it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any, Protocol
+
+import structlog
+
+from mm_api.redis_contract import Evidence, FillRecord, LedgerRecord, OrderRecord
+from mm_trader.core.commands import (
+    Alert,
+    Command,
+    FillBooked,
+    OrderChanged,
+    Place,
+    RaiseHalt,
+)
+from mm_trader.core.events import (
+    Event,
+    HaltLifted,
+    LimitsTightened,
+    ReconcileSnapshot,
+)
+from mm_trader.core.ids import ClientIds
+from mm_trader.core.state import KernelStatus
+
+RECENT_FILLS = 200
+LATENCY_BUCKETS = 24
+"""Bucket n counts events that took less than 2^(n+8) ns: 256 ns to 2 s."""
+log = structlog.get_logger("dispatcher")
+
+
+class KernelPort(Protocol):
+    """The kernel as the shell uses it."""
+
+    def on_event(self, event: Event) -> list[Command]: ...
+    def begin_incarnation(self, ids: ClientIds) -> None: ...
+    def is_flat(self) -> bool: ...
+    def ledger(self) -> LedgerRecord: ...
+    def evidence(self, wall_ns: int) -> Evidence: ...
+    def status(self) -> KernelStatus: ...
+    def open_orders(self) -> tuple[OrderRecord, ...]: ...
+
+
+class Effects(Protocol):
+    """Where commands go. `app` binds it to journal, gateway, writer, halts and alerts."""
+
+    def place(self, command: Place) -> None: ...
+    def submit(self, command: Command) -> None: ...
+    def order_changed(self, command: OrderChanged) -> None: ...
+    def fill_booked(self, record: FillRecord, ledger: LedgerRecord) -> None: ...
+    def ledger_changed(self, ledger: LedgerRecord) -> None: ...
+    def raise_halt(self, command: RaiseHalt) -> None: ...
+    def alert(self, command: Alert) -> None: ...
+
+
+class Dispatcher:
+    """Feeds the kernel. `dispatcher(event)` is the sink that gateway and shell share."""
+
+    def __init__(
+        self,
+        effects: Effects,
+        on_crash: Callable[[BaseException, str], None],
+        measure: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        self._effects = effects
+        self._on_crash = on_crash
+        self._measure = measure
+        self._kernel: KernelPort | None = None
+        self._queue: deque[Event] = deque()
+        self._held: list[Event] = []
+        self._draining = False
+        self.crashed = False
+        self.events: dict[str, int] = {}
+        """Event type → how many the kernel has seen."""
+        self.commands: dict[str, int] = {}
+        """Command type → how many the kernel has given."""
+        self.latency = [0] * LATENCY_BUCKETS
+        self.latency_sum_ns = 0
+        self.recent_fills: deque[FillRecord] = deque(maxlen=RECENT_FILLS)
+        self.last_snapshot: ReconcileSnapshot | None = None
+        self._table: dict[type[Command], Callable[[Any], None]] = {
+            Place: effects.place,
+            OrderChanged: effects.order_changed,
+            FillBooked: self._fill,
+            RaiseHalt: effects.raise_halt,
+            Alert: effects.alert,
+        }
+
+    @property
+    def kernel(self) -> KernelPort | None:
+        """The running kernel. None: not built yet, or not to be trusted any more."""
+        return None if self.crashed else self._kernel
+
+    def attach(self, kernel: KernelPort) -> None:
+        """Use this kernel from now on; what could not wait for one and must not be lost is given to it first."""
+        self._kernel = kernel
+        self.crashed = False
+        held, self._held = self._held, []
+        for event in held:
+            self(event)
+
+    def __call__(self, event: Event) -> None:
+        """Handle an event, and all that follow from it."""
+        self._queue.append(event)
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._queue:
+                self._handle(self._queue.popleft())
+        finally:
+            self._draining = False
+
+    def _handle(self, event: Event) -> None:
+        kernel = self.kernel
+        if kernel is None:
+            if isinstance(event, (HaltLifted, LimitsTightened)):
+                self._held.append(event)
+            return
+        name = type(event).__name__
+        self.events[name] = self.events.get(name, 0) + 1
+        began = self._measure()
+        try:
+            commands = kernel.on_event(event)
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it was, trading stops
+            self._crash(error, name)
+            return
+        took = self._measure() - began
+        self.latency[min(max(took.bit_length() - 8, 0), LATENCY_BUCKETS - 1)] += 1
+        self.latency_sum_ns += took
+        for command in commands:
+            try:
+                self._execute(command)
+            except Exception as error:  # noqa: BLE001 - a command that cannot be executed (journal full) leaves the kernel wrong about the world
+                self._crash(error, type(command).__name__)
+                return
+        if isinstance(event, HaltLifted):
+            self._effects.ledger_changed(kernel.ledger())
+        elif isinstance(event, ReconcileSnapshot):
+            self.last_snapshot = event
+
+    def _execute(self, command: Command) -> None:
+        kind = type(command)
+        name = kind.__name__
+        self.commands[name] = self.commands.get(name, 0) + 1
+        self._table.get(kind, self._effects.submit)(command)
+
+    def _fill(self, command: FillBooked) -> None:
+        assert self._kernel is not None
+        self.recent_fills.append(command.record)
+        self._effects.fill_booked(command.record, self._kernel.ledger())
+
+    def _crash(self, error: BaseException, where: str) -> None:
+        self.crashed = True
+        self._queue.clear()
+        log.error("kernel_failed", where=where, error=repr(error), exc_info=error)
+        self._on_crash(error, where)

@@ -1,0 +1,144 @@
+"""Executes the kernel's commands: journal before socket, store behind. The dispatcher decides the order, this the destination."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from mm_api.redis_contract import FillRecord, LedgerRecord, OrderRecord
+from mm_trader.core.clock import Clock
+from mm_trader.core.commands import Alert, Command, OrderChanged, Place, RaiseHalt
+from mm_trader.core.events import CommandDropped, Event, Side
+from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.shell.alerts import Alerts
+from mm_trader.shell.flatten import Flattener
+from mm_trader.shell.gate import PlaceGate
+from mm_trader.shell.halts import Halts
+from mm_trader.shell.journal import Journal
+from mm_trader.shell.writer import Writer
+from mm_trader.venue.port import VenueGateway
+
+log = structlog.get_logger("orders")
+
+
+class ShellEffects:
+    """Implements `dispatcher.Effects` on the real parts."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        gateway: VenueGateway,
+        writer: Writer,
+        alerts: Alerts,
+        gate: PlaceGate,
+        flattener: Flattener,
+        clock: Clock,
+        lease_valid: Callable[[], bool],
+    ) -> None:
+        self._journal = journal
+        self._gateway = gateway
+        self._writer = writer
+        self._alerts = alerts
+        self._gate = gate
+        self._flattener = flattener
+        self._clock = clock
+        self._lease_valid = lease_valid
+        self.rules: Mapping[str, SymbolRules] = {}
+        self.halts: Halts | None = None
+        self.emit: Callable[[Event], None] | None = None
+
+    def place(self, command: Place) -> None:
+        """On disk first; then to the gateway, unless places are blocked or the lease has run out."""
+        self.journal_intent(command)
+        if self._gate.closed or not self._lease_valid():
+            self._drop(command, "places are blocked" if self._gate.closed else "the lease has run out")
+            return
+        self._flattener.placed()
+        self._gateway.submit(command)
+
+    def journal_intent(self, command: Place) -> None:
+        """The order is in the journal as one that may be open; written here if the kernel's own entry did not come before."""
+        if command.client_id in self._journal.state.orders_json:
+            return
+        rules = self.rules[command.symbol]
+        now = self._clock.wall_ns() // NS_PER_MS
+        record = OrderRecord(
+            client_id=command.client_id,
+            symbol=command.symbol,
+            side="BUY" if command.side is Side.BUY else "SELL",
+            price=rules.price(command.price),
+            quantity=rules.quantity(command.size),
+            state="PENDING",
+            created_ms=now,
+            updated_ms=now,
+        )
+        self._journal.order(record, closed=False, cause="place")
+
+    def _drop(self, command: Place, reason: str) -> None:
+        if self.emit is not None:
+            self.emit(
+                CommandDropped(
+                    ts=self._clock.monotonic_ns(),
+                    symbol=command.symbol,
+                    client_id=command.client_id,
+                    command="place",
+                    reason=reason,
+                )
+            )
+
+    def submit(self, command: Command) -> None:
+        """Cancels and questions: always let through."""
+        self._gateway.submit(command)
+
+    def order_changed(self, command: OrderChanged) -> None:
+        """Journal, mirror, log."""
+        record = command.record
+        self._journal.order(record, closed=command.closed, cause=command.cause)
+        self._writer.order(record, closed=command.closed)
+        log.debug(
+            "order_changed",
+            client_id=record.client_id,
+            symbol=record.symbol,
+            side=record.side,
+            price=str(record.price),
+            quantity=str(record.quantity),
+            filled=str(record.filled),
+            state=record.state,
+            venue_id=record.venue_id,
+            cause=command.cause,
+        )
+
+    def fill_booked(self, record: FillRecord, ledger: LedgerRecord) -> None:
+        """Journal and store, ledger with it."""
+        self._journal.fill(record, ledger)
+        self._writer.fill(record, ledger)
+        log.info(
+            "fill",
+            symbol=record.symbol,
+            trade_id=record.trade_id,
+            client_id=record.client_id,
+            venue_order_id=record.venue_order_id,
+            side=record.side,
+            price=str(record.price),
+            quantity=str(record.quantity),
+            commission=str(record.commission),
+            commission_asset=record.commission_asset,
+            maker=record.maker,
+            venue_ms=record.venue_ms,
+        )
+
+    def ledger_changed(self, ledger: LedgerRecord) -> None:
+        """The ledger has another base now (a loss was accepted)."""
+        self._journal.ledger(ledger)
+        self._writer.ledger(ledger)
+
+    def raise_halt(self, command: RaiseHalt) -> None:
+        """Stop, then make it durable."""
+        assert self.halts is not None
+        self.halts.raise_halt(command.latch)
+
+    def alert(self, command: Alert) -> None:
+        """Tell people."""
+        self._alerts.send(command.record)

@@ -1,0 +1,72 @@
+"""Makes sure that nothing is open at the venue, and remembers when the venue last said so. Used before quoting, after a halt, and before leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from mm_api.redis_contract import AlertRecord
+from mm_trader.core.clock import Clock
+from mm_trader.core.units import NS_PER_MS
+from mm_trader.shell.alerts import Alerts
+from mm_trader.venue.port import VenueGateway
+
+SWEEP_TIMEOUT_S = 5.0
+RETRY_FIRST_S = 0.1
+RETRY_LAST_S = 2.0
+ALERT_AFTER = 3
+"""Sweeps that could not be confirmed before a person is told."""
+log = structlog.get_logger("flatten")
+
+
+class Flattener:
+    """Cancels everything under the prefix until the venue shows nothing."""
+
+    def __init__(
+        self,
+        gateway: VenueGateway,
+        symbols: Sequence[str],
+        clock: Clock,
+        alerts: Alerts,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._gateway = gateway
+        self._symbols = tuple(symbols)
+        self._clock = clock
+        self._alerts = alerts
+        self._sleep = sleep
+        self.zero_confirmed_ms: int | None = None
+        """Wall time at which the venue last showed nothing open. None: since then orders were placed, or it never did."""
+
+    def placed(self) -> None:
+        """Something was placed: the last confirmation holds no longer."""
+        self.zero_confirmed_ms = None
+
+    async def sweep(self, timeout_s: float) -> bool:
+        """One attempt. True: the venue shows nothing open."""
+        if not await self._gateway.cancel_all_own(self._symbols, timeout_s):
+            return False
+        self.zero_confirmed_ms = self._clock.wall_ns() // NS_PER_MS
+        return True
+
+    async def until_zero(self, cause: str) -> None:
+        """Attempts until one succeeds. A person is told when it takes several."""
+        attempts, pause = 0, RETRY_FIRST_S
+        while not await self.sweep(SWEEP_TIMEOUT_S):
+            attempts += 1
+            log.warning("zero_orders_unconfirmed", cause=cause, attempts=attempts)
+            if attempts == ALERT_AFTER:
+                self._alerts.send(
+                    AlertRecord(
+                        kind="Warning",
+                        severity="critical",
+                        at_ms=self._clock.wall_ns() // NS_PER_MS,
+                        reason="ZeroOrdersUnconfirmed",
+                        message="the venue does not confirm that no order is open; look at it by hand",
+                    )
+                )
+            await self._sleep(pause)
+            pause = min(pause * 2, RETRY_LAST_S)
+        log.info("zero_orders_confirmed", cause=cause)

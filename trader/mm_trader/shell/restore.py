@@ -1,0 +1,78 @@
+"""Merges what journal and store remember into what the kernel starts from. The newest wins; the venue is asked about all of it anyway."""
+
+from __future__ import annotations
+
+import structlog
+
+from mm_api.redis_contract import Latch, LedgerRecord, OrderRecord, TraderPhase
+from mm_trader.core.state import Restored
+from mm_trader.shell.journal import JournalReport
+from mm_trader.shell.journal_state import JournalState
+from mm_trader.shell.store.port import StoredState
+
+log = structlog.get_logger("restore")
+
+
+def merge(
+    journal: JournalState,
+    report: JournalReport,
+    stored: StoredState,
+    latches: tuple[Latch, ...],
+    *,
+    clean: bool,
+) -> Restored:
+    """`clean`: as `was_clean` judged it before this incarnation wrote its first line."""
+    orders: dict[str, OrderRecord] = {record.client_id: record for record in stored.orders}
+    for record in journal.orders:
+        known = orders.get(record.client_id)
+        if known is None or record.updated_ms >= known.updated_ms:
+            orders[record.client_id] = record
+    ledger = newest_ledger(journal.ledger, stored.ledger)
+    log.info(
+        "state_restored",
+        clean=clean,
+        orders=len(orders),
+        ledger_from=_origin(ledger, journal.ledger, stored.ledger),
+        evidence=stored.evidence is not None,
+        halts=len(latches),
+        corrupt_lines=report.corrupt_lines,
+    )
+    return Restored(
+        ledger=ledger,
+        orders=tuple(orders.values()),
+        fills=journal.fills,
+        latches=latches,
+        evidence=stored.evidence,
+        clean=clean,
+    )
+
+
+def was_clean(journal: JournalState, report: JournalReport, stored: StoredState) -> bool:
+    """Did the incarnation before say goodbye? By the journal where there is one, else by the last reported state."""
+    if report.existed:
+        return not journal.running
+    return stored.state is None or stored.state.phase is TraderPhase.STOPPED
+
+
+def newest_ledger(one: LedgerRecord | None, other: LedgerRecord | None) -> LedgerRecord | None:
+    """The one that has seen more trades; of two that have seen the same, the later one."""
+    if one is None or other is None:
+        return one or other
+    ahead = _trades_ahead(one, other)
+    behind = _trades_ahead(other, one)
+    if ahead != behind:
+        return one if ahead else other
+    return one if one.updated_ms >= other.updated_ms else other
+
+
+def _trades_ahead(one: LedgerRecord, other: LedgerRecord) -> bool:
+    return any(
+        position.last_trade_id > (other.positions[symbol].last_trade_id if symbol in other.positions else -1)
+        for symbol, position in one.positions.items()
+    )
+
+
+def _origin(ledger: LedgerRecord | None, journal: LedgerRecord | None, stored: LedgerRecord | None) -> str:
+    if ledger is None:
+        return "nothing"
+    return "journal" if ledger is journal else "store" if ledger is stored else "unknown"

@@ -1,0 +1,279 @@
+"""What happens when the lease comes and goes: restore, connect, settle, sweep, reconcile, trade; and the way back, in a hurry or in order.
+
+After every acquisition, also its own after a restart, the trader first waits until the venue can no longer accept an order of the one before,
+then cancels everything under the prefix and sees nothing open; only then the kernel is allowed to trade, and it reconciles first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from mm_api.kinds.common import HaltLevel
+from mm_api.redis_contract import AlertRecord, Latch, LatchSource, TraderPhase
+from mm_api.trader_config import TraderConfig
+from mm_trader.core.clock import Clock
+from mm_trader.core.events import LimitsTightened, StopRequested, TradingAllowed
+from mm_trader.core.ids import ClientIds
+from mm_trader.core.state import Restored
+from mm_trader.core.units import NS_PER_MS, NS_PER_S, SymbolRules
+from mm_trader.shell.alerts import Alerts
+from mm_trader.shell.command_stream import parse_limits
+from mm_trader.shell.dispatcher import Dispatcher, KernelPort
+from mm_trader.shell.effects import ShellEffects
+from mm_trader.shell.errors import StoreRefusedError, StoreUnavailableError
+from mm_trader.shell.flatten import Flattener
+from mm_trader.shell.gate import Blocker, PlaceGate
+from mm_trader.shell.halts import Halts
+from mm_trader.shell.journal import Journal, JournalReport
+from mm_trader.shell.reporter import INTERNAL_ERROR, Progress
+from mm_trader.shell.restore import merge, was_clean
+from mm_trader.shell.store.port import Store, StoredState, Token
+from mm_trader.shell.tasks import Tasks
+from mm_trader.shell.venue_start import VenueStart
+from mm_trader.shell.writer import Writer
+
+SETTLE_EXTRA = timedelta(milliseconds=250)
+"""On top of recvWindow: the way of a request to the venue's clock check."""
+STORE_RETRY_S = 0.2
+
+log = structlog.get_logger("session")
+
+KernelFactory = Callable[[dict[str, SymbolRules], ClientIds, Restored], KernelPort]
+
+
+class SessionParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a session works with."""
+
+    config: TraderConfig
+    clock: Clock
+    store: Store
+    journal: Journal
+    report: Callable[[], JournalReport | None]
+    """What reading the journal found; there once it is open."""
+    gate: PlaceGate
+    halts: Halts
+    writer: Writer
+    alerts: Alerts
+    effects: ShellEffects
+    dispatcher: Dispatcher
+    flattener: Flattener
+    venue: VenueStart
+    progress: Progress
+    kernel_factory: KernelFactory
+    attach_gate: Callable[[], None]
+    """Hand the gate to the gateway, once it is connected."""
+    tasks: Tasks
+    sleep: Callable[[float], Awaitable[None]]
+
+
+class Session:
+    """The trading life of one process. Implements `lease.LeaseListener`."""
+
+    def __init__(self, parts: SessionParts) -> None:
+        self._p = parts
+        self._rules: dict[str, SymbolRules] | None = None
+        self._token: Token | None = None
+        self._counter_before: int | None = None
+        self._bring_up: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.connected = False
+        self.started_trading = False
+        """An incarnation of this process made client ids."""
+        self.ready = asyncio.Event()
+        """The kernel was allowed to trade at least once."""
+
+    # --- the lease ----------------------------------------------------------------------------------------------------------------------
+
+    def lease_acquired(self, token: Token) -> None:
+        """A new token: everything from the beginning."""
+        self._token = token
+        self._p.progress.counter = token.counter
+        self._p.writer.use_token(token)
+        self._p.halts.use_token(token)
+        if not self._stopping:
+            self._begin(token)
+
+    def lease_renewed(self) -> None:
+        """Still ours: look at the halts, as with every renewal."""
+        self._p.halts.look()
+
+    def lease_lost(self, reason: str) -> None:
+        """Stop at once: the margin is the time there is for it."""
+        self._p.gate.block(Blocker.NO_LEASE)
+        self._token = None
+        self._p.writer.use_token(None)
+        self._p.halts.use_token(None)
+        self._cancel(self._bring_up)
+        self._stage(TraderPhase.WAITING_FOR_LEASE, reason)
+        self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=False, reason=reason))
+        if self.connected:
+            self._sweep(self._sweep_once())
+
+    def halted(self) -> None:
+        """A halt has just stopped trading: see to it that the venue shows nothing open."""
+        if self.connected and not self._stopping:
+            self._sweep(self._p.flattener.until_zero("halt"))
+
+    def crashed(self, error: BaseException, where: str) -> None:
+        """The kernel cannot be trusted: block, latch, cancel everything, stay alive to show it."""
+        self._p.gate.block(Blocker.INTERNAL_ERROR)
+        now_ms = self._p.clock.wall_ns() // NS_PER_MS
+        self._p.halts.raise_halt(
+            Latch(
+                id=f"risk-{INTERNAL_ERROR}-{now_ms}",
+                level=HaltLevel.HALTED,
+                source=LatchSource.RISK,
+                reason=INTERNAL_ERROR,
+                message=f"{type(error).__name__} in {where}: {error}"[:500],
+                at_ms=now_ms,
+                revision=self._p.config.revision,
+                scope=self._p.config.scope,
+            )
+        )
+        if self.connected:
+            self._sweep(self._p.flattener.until_zero("internal error"))
+
+    def revive(self) -> None:
+        """After an internal error was acknowledged: a new kernel, from what journal and store remember. Called with every tick."""
+        token, running = self._token, self._bring_up is not None and not self._bring_up.done()
+        if not self._p.dispatcher.crashed or token is None or running or self._stopping:
+            return
+        if not any(latch.reason == INTERNAL_ERROR for latch in self._p.halts.current):
+            log.warning("kernel_rebuilding")
+            self._begin(token)
+
+    # --- forward ------------------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, token: Token) -> None:
+        self._cancel(self._bring_up)
+        self._bring_up = self._p.tasks.spawn(self._come_up(token, self._now()), "bring_up")
+
+    async def _come_up(self, token: Token, granted_ns: int) -> None:
+        p = self._p
+        p.gate.block(Blocker.NO_LEASE)
+        self._stage(TraderPhase.SETTLING, "Settling")
+        await self._prepare_kernel(token)
+        settle = p.config.venue.recv_window + SETTLE_EXTRA
+        left_ns = granted_ns + round(settle.total_seconds() * NS_PER_S) - self._now()
+        if left_ns > 0:
+            await p.sleep(left_ns / NS_PER_S)
+        self._cancel(self._sweeping)  # one of an earlier time must not cancel what is placed from now on
+        await p.flattener.until_zero("before quoting")
+        p.gate.release(Blocker.INTERNAL_ERROR)
+        p.gate.release(Blocker.NO_LEASE)
+        self._stage(None, "")
+        p.dispatcher(TradingAllowed(ts=self._now(), allowed=True))
+        self.ready.set()
+        log.info("trading_allowed", epoch=token.epoch, counter=token.counter)
+
+    async def _prepare_kernel(self, token: Token) -> None:
+        p = self._p
+        kernel = p.dispatcher.kernel
+        alone = self._counter_before is None or token.counter in (
+            self._counter_before,
+            self._counter_before + 1,
+        )
+        first = self._rules is None
+        ids = ClientIds(p.config.identity, token.epoch, max(token.counter, p.journal.state.counter + 1))
+        if kernel is not None and alone:
+            self._announce(token)
+            kernel.begin_incarnation(ids)
+        else:
+            stored = await self._load()
+            report = p.report()
+            assert report is not None, "the journal is opened before a lease is asked for"
+            clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
+            if self._rules is None:
+                self._rules = await p.venue.rules()
+                p.effects.rules = self._rules
+            restored = merge(p.journal.state, report, stored, p.halts.current, clean=clean)
+            kernel = p.kernel_factory(self._rules, ids, restored)
+            self._announce(token)
+            p.dispatcher.attach(kernel)
+            limits = p.journal.state.tightened.get(p.config.revision)
+            if limits:
+                p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))
+            p.writer.resync_orders(kernel.open_orders(), {record.client_id for record in stored.orders})
+        if not self.connected:
+            await p.venue.connect(self._rules or {}, p.dispatcher)
+            p.attach_gate()
+            self.connected = True
+        self._counter_before = token.counter
+
+    def _announce(self, token: Token) -> None:
+        p = self._p
+        p.journal.start(token.epoch, max(token.counter, p.journal.state.counter + 1), p.config.scope)
+        self.started_trading = True
+        p.alerts.send(
+            AlertRecord(
+                kind="Started",
+                at_ms=p.clock.wall_ns() // NS_PER_MS,
+                message=f"epoch {token.epoch}, incarnation {token.counter}",
+            )
+        )
+
+    async def _load(self) -> StoredState:
+        while True:
+            try:
+                return await self._p.store.load(self._p.config.scope)
+            except (StoreUnavailableError, StoreRefusedError) as error:
+                log.warning("stored_state_unread", problem=str(error))
+                await self._p.sleep(STORE_RETRY_S)
+
+    # --- back ---------------------------------------------------------------------------------------------------------------------------
+
+    async def leave(self, reason: str, timeout_s: float) -> bool:
+        """The orderly way out: no place any more, everything cancelled, seen by the venue. True: nothing is open."""
+        p = self._p
+        self._stopping = True
+        p.gate.block(Blocker.STOPPING)
+        self._cancel(self._bring_up)
+        self._cancel(self._sweeping)
+        p.dispatcher(StopRequested(ts=self._now(), reason=reason))
+        self._stage(TraderPhase.STOPPING, reason)
+        zero = True
+        if self.connected:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await p.flattener.until_zero("stop")
+            except TimeoutError:
+                zero = False
+                log.warning("stopped_with_orders_perhaps_open")
+        self._stage(TraderPhase.STOPPED, reason)
+        p.alerts.send(
+            AlertRecord(
+                kind="Stopped",
+                severity="info" if zero else "critical",
+                at_ms=p.clock.wall_ns() // NS_PER_MS,
+                reason=reason,
+                message="nothing open at the venue" if zero else "orders may be open at the venue",
+            )
+        )
+        return zero
+
+    # --- inside -------------------------------------------------------------------------------------------------------------------------
+
+    async def _sweep_once(self) -> None:
+        await self._p.flattener.sweep(self._p.config.lease.margin.total_seconds())
+
+    def _sweep(self, work: Coroutine[object, object, None]) -> None:
+        self._cancel(self._sweeping)
+        self._sweeping = self._p.tasks.spawn(work, "sweep")
+
+    @staticmethod
+    def _cancel(task: asyncio.Task[None] | None) -> None:
+        if task is not None and not task.done():
+            task.cancel()
+
+    def _stage(self, phase: TraderPhase | None, reason: str) -> None:
+        self._p.progress.phase = phase
+        self._p.progress.reason = reason
+
+    def _now(self) -> int:
+        return self._p.clock.monotonic_ns()
