@@ -1,0 +1,143 @@
+"""Whatever random clients do, money is conserved, the book never crosses and every order has one final state."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mm_trader.venue.simulator.engine.errors import RefusalError
+from mm_trader.venue.simulator.engine.events import BookUpdate, Event, ExecutionEvent, TradeEvent
+from mm_trader.venue.simulator.engine.types import (
+    E8,
+    ExecType,
+    NewOrder,
+    Order,
+    OrderType,
+    Side,
+    StpMode,
+    TimeInForce,
+)
+from simengine import SYMBOL, Desk
+
+PLACE = st.tuples(
+    st.just("place"),
+    st.integers(0, 2),
+    st.sampled_from(list(Side)),
+    st.sampled_from(list(OrderType)),
+    st.sampled_from(list(TimeInForce)),
+    st.integers(259_990, 260_010),
+    st.integers(20, 40_000),
+    st.sampled_from([None, *StpMode]),
+    st.booleans(),
+)
+CANCEL = st.tuples(st.just("cancel"), st.integers(0, 50))
+AMEND = st.tuples(st.just("amend"), st.integers(0, 50), st.integers(1, 40_000))
+STEPS = st.lists(st.one_of(PLACE, PLACE, PLACE, CANCEL, AMEND), min_size=1, max_size=60)
+
+FINAL = {ExecType.CANCELED, ExecType.EXPIRED}
+
+
+class World:
+    """Plays steps and checks after each of them."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.third = self.desk.exchange.add_account("c", {"ETH": E8, "USDC": 3_000 * E8})
+        self.accounts = (self.desk.a, self.desk.b, self.third)
+        self.totals = {asset: self.desk.total(asset) for asset in ("ETH", "USDC")}
+        self.orders: list[Order] = []
+        self.finals: dict[int, int] = {}
+        self.last_u = self.desk.exchange.market(SYMBOL).u
+
+    def play(self, step: tuple[object, ...]) -> None:
+        with suppress(RefusalError):  # a refusal must leave everything as it was: the checks below see to it
+            self._act(step)
+        self.check(self.desk.events())
+
+    def _act(self, step: tuple[object, ...]) -> None:
+        exchange = self.desk.exchange
+        if step[0] == "place":
+            _, who, side, kind, tif, price, lots, stp, by_quote = step
+            market = kind is OrderType.MARKET
+            quote = lots * E8 if market and by_quote else None
+            new = NewOrder(
+                SYMBOL,
+                side,
+                kind,
+                f"c{len(self.orders)}",
+                tif if kind is OrderType.LIMIT else TimeInForce.GTC,
+                None if quote else lots * 10_000,
+                None if market else price * 10**6,
+                quote,
+                stp,
+            )
+            self.orders.append(exchange.place(self.accounts[who], new).order)
+        elif self.orders:
+            order = self.orders[step[1] % len(self.orders)]
+            if step[0] == "cancel":
+                exchange.cancel(order)
+            else:
+                exchange.amend(order, step[2] * 10_000, f"am{step[2]}-{order.id}")
+
+    def check(self, events: list[Event]) -> None:
+        for asset, total in self.totals.items():
+            assert self.desk.total(asset) == total, asset
+        for account in self.accounts:
+            for asset in ("ETH", "USDC"):
+                balance = account.balance(asset)
+                assert balance.free >= 0
+                assert balance.locked == sum(
+                    o.locked
+                    for o in account.open.values()
+                    if (o.side is Side.BUY) == (asset == "USDC")
+                )
+        self._check_book()
+        self._check_events(events)
+
+    def _check_book(self) -> None:
+        book = self.desk.exchange.market(SYMBOL).book
+        bid, _, ask, _ = book.touch()
+        assert not bid or not ask or bid < ask
+        for side in (book.bids, book.asks):
+            assert len(side.keys) == len(side.levels)
+            assert side.keys == sorted(side.keys)
+            for level in side.levels.values():
+                assert level.qty == sum(o.remaining for o in level) > 0
+        resting = {o.id for side in (book.bids, book.asks) for level in side.levels.values() for o in level}
+        assert resting == {o for a in self.accounts for o in a.open}
+
+    def _check_events(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, BookUpdate):
+                assert event.u == self.last_u + 1
+                self.last_u = event.u
+            elif isinstance(event, ExecutionEvent):
+                ended = event.exec_type in FINAL or event.status.value == "FILLED"
+                self.finals[event.order.id] = self.finals.get(event.order.id, 0) + ended
+                assert self.finals[event.order.id] <= 1
+        trades = {e.id: e.qty for e in events if isinstance(e, TradeEvent)}
+        sides: dict[int, list[int]] = {}
+        for event in events:
+            if isinstance(event, ExecutionEvent) and event.exec_type is ExecType.TRADE:
+                sides.setdefault(event.trade_id, []).append(event.last_qty)
+        assert {t: [q, q] for t, q in trades.items()} == sides
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_money_is_conserved_and_the_book_stays_sound_under_random_clients(
+    steps: list[tuple[object, ...]],
+) -> None:
+    world = World()
+    for step in steps:
+        world.play(step)
+    for order in list(world.orders):
+        if not order.is_final:
+            world.desk.exchange.cancel(order)
+    world.check(world.desk.events())
+    for order in world.orders:
+        assert order.is_final
+        assert world.finals[order.id] == 1
+        assert order.locked == 0
+        assert order.executed + order.prevented <= order.qty
