@@ -11,13 +11,15 @@ import show
 from install import is_ready
 from kube import Kube, Object
 from venue import Venue
-from watch import ExpectationError, MakerWatch
+from watch import ExpectationError, MakerWatch, Sighting
 
 NAME = "eth-usdc"
 MAIN = "sim-main"
 ENDED_BADLY = ("Stalled", "RolledBack")
-MOVE_BP = -500.0
-MOVE_OVER_S = 5.0
+SYMBOL = "BTCUSDC"
+MOVE_BP = 400.0
+MOVE_OVER_S = 4.0
+PUSHES = 4
 
 
 @dataclass
@@ -40,7 +42,7 @@ def apply(kube: Kube) -> None:
     """Two accounts and a MarketMaker of three stages."""
     show.chapter("Two accounts and one MarketMaker of three stages")
     show.line(
-        "testnet (practice account) -> small-capital (1,000 USDC) -> scale-up (2,000, then 4,000 with BTCUSDC)"
+        "testnet (practice account) -> small-capital (1,000 USDC) -> scale-up (2,000, then 6,000 with BTCUSDC)"
     )
     kube.do("apply", "-f", "configs/demo/objects/")
 
@@ -63,7 +65,7 @@ def promotion(watch: MakerWatch, began: float) -> float:
         ("testnet", "5000", 90),
         ("small-capital", "1000", 130),
         ("scale-up", "2000", 150),
-        ("scale-up", "4000", 150),
+        ("scale-up", "6000", 150),
     ):
 
         def here(status: Object, stage: str = stage, capital: str = capital) -> bool:
@@ -78,25 +80,40 @@ def promotion(watch: MakerWatch, began: float) -> float:
 
 
 def alert(watch: MakerWatch, venue: Venue, times: Times) -> str:
-    """Move the price against the trader until its daily-loss limit latches; the halt's id."""
+    """Move the price against the trader's position until its daily-loss limit latches; the halt's id."""
     show.chapter("An adverse move: the daily-loss limit halts the trader")
-    show.line(
-        f"the venue's ETHUSDC falls by {-MOVE_BP / 100:.0f} % over {MOVE_OVER_S:.0f} s; informed takers hit every bid on the way"
-    )
-    mark, seen = venue.end_of(MAIN), watch.count
-    at = time.time()
-    venue.move("ETHUSDC", MOVE_BP, MOVE_OVER_S)
-    halted = watch.wait("state Halted after the price move", _is_halted, within_s=60, after=seen)
+    mark, seen, at = venue.end_of(MAIN), watch.count, time.time()
+    halted = _push_until_halted(watch, venue, seen)
     visible = watch.line_with("Halted", after=at)
     halt = next(item for item in halted.status["halts"] if item["source"] == "Risk")
     latched = datetime.fromisoformat(halt["since"]).timestamp()
     gone = venue.none_open_since(MAIN, mark, within_s=10)
     times.cancelled = max(0.0, gone.at - latched)
     times.visible = max(0.0, visible - latched)
-    show.line(f"reason {halt['reason']}: {halt['message']}")
+    show.line(f"halt {halt['id']}, reason {halt['reason']}: {halt['message']}")
     show.line(f"alert -> no open order at the venue: {times.cancelled * 1000:.0f} ms (the venue's journal)")
     show.line(f"alert -> visible in kubectl:         {times.visible * 1000:.0f} ms")
     return str(halt["id"])
+
+
+def _push_until_halted(watch: MakerWatch, venue: Venue, seen: int) -> Sighting:
+    """A trend against the position; another one where the trader has held no position to lose on. Raises ExpectationError."""
+    for push in range(1, PUSHES + 1):
+        position = venue.position(MAIN, "BTC")
+        direction = 1 if position < 0 else -1
+        show.line(
+            f"the trader holds {position:+.5f} BTC: {SYMBOL} {'rises' if direction > 0 else 'falls'} "
+            f"by {MOVE_BP / 100:.0f} % over {MOVE_OVER_S:.0f} s"
+        )
+        venue.move(SYMBOL, direction * MOVE_BP, MOVE_OVER_S)
+        try:
+            return watch.wait(
+                f"Halted after {push} adverse moves", _is_halted, within_s=MOVE_OVER_S + 4, after=seen
+            )
+        except ExpectationError:
+            if push == PUSHES:
+                raise
+    raise AssertionError("unreachable: the last push returns or raises")
 
 
 def _is_halted(status: Object) -> bool:

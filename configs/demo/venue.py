@@ -10,7 +10,6 @@ from kube import Kube, Object
 from watch import ExpectationError
 
 SERVICE = "mm-simulator:9180"
-ACCOUNTS = ("sim-testnet", "sim-main")
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,11 @@ class Entry:
 
 
 class Venue:
-    """The simulator in the demo's namespace."""
+    """The simulator in the demo's namespace, made before anybody has traded."""
 
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
+        self._began = self._holdings()
 
     def journal(self, account: str, after: int = 0) -> list[Entry]:
         """The account's entries behind number `after`, oldest first."""
@@ -61,6 +61,19 @@ class Venue:
         """How many orders of the account rest now."""
         entries = self.journal(account)
         return entries[-1].open_orders if entries else 0
+
+    def position(self, account: str, asset: str) -> float:
+        """What the account holds of an asset beyond what it began with."""
+        held = self._holdings()[account].get(asset, 0.0)
+        return held - self._began[account].get(asset, 0.0)
+
+    def _holdings(self) -> dict[str, dict[str, float]]:
+        """Balances by account and asset, locked ones included."""
+        accounts: Object = json.loads(self._kube.service(f"{SERVICE}/admin/state"))["accounts"]
+        return {
+            name: {asset: float(b["free"]) + float(b["locked"]) for asset, b in account["balances"].items()}
+            for name, account in accounts.items()
+        }
 
     def move(self, symbol: str, by_bp: float, over_s: float) -> None:
         """Move the fair price of a symbol by basis points over some seconds: a trend that informed takers see first."""
