@@ -25,9 +25,13 @@ _KEEP = 3  # product images of earlier code that stay in the engine's store
 def image() -> None:
     """Sees to it that the images are built and in the cluster; writes and prints their names."""
     with cache.locked("image"):
-        if given := os.environ.get("MM_IMAGE"):
-            names = {"MM_IMAGE": given, "REDIS_IMAGE": os.environ.get("REDIS_IMAGE", versions.PUBLIC_REDIS)}
-            say(f"MM_IMAGE is set: taking {given} as it is")
+        # not MM_IMAGE, which `env` exports: that would freeze the image of an earlier build
+        if given := os.environ.get("USE_IMAGE"):
+            names = {
+                "MM_IMAGE": given,
+                "REDIS_IMAGE": os.environ.get("USE_REDIS_IMAGE", versions.PUBLIC_REDIS),
+            }
+            say(f"USE_IMAGE is set: taking {given} as it is")
         else:
             names = _build_and_load()
         text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
@@ -40,7 +44,7 @@ def _build_and_load() -> dict[str, str]:
         raise Refused(
             "CLUSTER=current: only you know how an image gets into that cluster.\n"
             "Mend: build it (`make image` with a kind cluster, or `docker build`; see docs/development.md), push it where\n"
-            "your nodes can pull it, and set MM_IMAGE to its name."
+            "your nodes can pull it, and set USE_IMAGE to its name."
         )
     record = kind.load_record()
     if record is None or not record.complete:
@@ -155,9 +159,18 @@ def _node_has(engine: Engine, node: str, reference: str) -> bool:
 
 
 def _forget_old(engine: Engine, product: str) -> None:
-    """Removes product images of earlier code from the engine's store, but for the newest few."""
-    listed = engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", check=False).stdout.split()
-    pattern = re.compile(rf"{re.escape(versions.PRODUCT_IMAGE)}:[0-9a-f]{{12}}")
-    old = [name for name in listed if pattern.fullmatch(name) and name != product]
-    for name in old[_KEEP - 1 :]:
-        engine.run("rmi", name, check=False)
+    """Frees the engine's store of images of earlier code and scripts, but for the newest few."""
+    listed = engine.run(
+        "images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", check=False
+    ).stdout.splitlines()
+    pairs = [line.split() for line in listed]  # newest first
+    ours = rf"{re.escape(versions.PRODUCT_IMAGE)}:[0-9a-f]{{12}}"
+    earlier = [name for name, _ in pairs if re.fullmatch(ours, name) and name != product]
+    unwanted = earlier[_KEEP - 1 :]
+    if engine.mode is Mode.BUILD:  # a store of our own: the layers of old builds and old bases go too
+        unwanted += [identity for name, identity in pairs if name == "<none>:<none>"][_KEEP:]
+        current = (nodeimage.node_reference(), nodeimage.base_reference())
+        made = re.compile(r"localhost/mm-rebuild-(node|base):.*")
+        unwanted += [name for name, _ in pairs if made.fullmatch(name) and name not in current]
+    for name in unwanted:
+        engine.run("rmi", name, check=False)  # one that a container uses stays

@@ -17,7 +17,9 @@ from clusterkit.tools import require_go, script_environment
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One script of node/: what a person is told, the argument, the files it reads, and the steps it stands on."""
+    """One script of node/: what a person is told, the argument, the files it reads, and the steps it stands on.
+
+    `makes` are the programs, filed by version, of a step that compiles: where they exist it is done."""
 
     name: str
     title: str
@@ -25,6 +27,7 @@ class Step:
     argument: str = ""
     files: tuple[str, ...] = ()
     after: tuple["Step", ...] = ()
+    makes: tuple[Path, ...] = ()
 
     @property
     def key(self) -> str:
@@ -44,6 +47,8 @@ class Step:
 
     def is_done(self) -> bool:
         """Whether the step was finished with exactly these inputs."""
+        if self.makes:
+            return all(program.exists() for program in self.makes)
         return self._stamp.exists() and self._stamp.read_text() == self.key
 
     def ensure(self, environment: dict[str, str]) -> None:
@@ -60,19 +65,33 @@ class Step:
         self._stamp.write_text(self.key)
 
 
+def _go_tool(name: str, version: str, title: str) -> Step:
+    return Step(name, title, "go-tool.sh", name, makes=(cache.tool_dir(name, version) / name,))
+
+
 PACKAGES = Step("packages", "Debian packages: podman, buildah, containerd, debootstrap", "packages.sh")
 KUBERNETES = Step(
     "kubernetes",
     f"compiling Kubernetes {versions.KUBERNETES}, seven programs (5 to 9 min cold)",
     "kubernetes.sh",
+    makes=tuple(
+        cache.tool_dir("kubernetes", versions.KUBERNETES) / name
+        for name in (
+            *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"),
+            *("kubelet", "kubeadm", "kubectl", "pause"),
+        )
+    ),
 )
-KIND = Step("kind", f"compiling kind {versions.KIND}", "go-tool.sh", "kind")
-HELM = Step("helm", f"compiling helm {versions.HELM} (about 1 min cold)", "go-tool.sh", "helm")
+KIND = _go_tool("kind", versions.KIND, f"compiling kind {versions.KIND}")
+HELM = _go_tool("helm", versions.HELM, f"compiling helm {versions.HELM} (about 1 min cold)")
 COREDNS = Step(
-    "coredns", f"compiling CoreDNS {versions.COREDNS} with the plugins a cluster uses", "coredns.sh"
+    "coredns",
+    f"compiling CoreDNS {versions.COREDNS} with the plugins that a cluster uses",
+    "coredns.sh",
+    files=("coredns.go",),
 )
-ETCD = Step("etcd", f"compiling etcd {versions.ETCD}", "go-tool.sh", "etcd")
-LOCAL_PATH = Step("local-path", "compiling the volume provisioner", "go-tool.sh", "local-path-provisioner")
+ETCD = _go_tool("etcd", versions.ETCD, f"compiling etcd {versions.ETCD}")
+LOCAL_PATH = _go_tool("local-path-provisioner", versions.LOCAL_PATH, "compiling the volume provisioner")
 NODE_FILES = Step(
     "node-files", f"Debian {versions.NODE_SUITE} for the node (debootstrap)", "debian.sh", "node"
 )

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The base of the product's image where python:3.13-slim is not to be had: Debian and its Python.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 tree=$NODE/base-slim
 rm -rf "$tree"
 cp -a "$NODE/debian-base" "$tree"

@@ -3,7 +3,6 @@
 # shellcheck shell=bash
 set -euo pipefail
 : "${CACHE:?is set by tests/cluster/up}" "${TOOLS:?}" "${NODE:?}"
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$NODE/work
 mkdir -p "$work"
 export CGO_ENABLED=0 # static programs: they run in images without a C library

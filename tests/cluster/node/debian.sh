@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A minimal Debian tree by debootstrap: `node` (systemd and what Kubernetes' node programs call), or `base` (Python,
 # for the product's image).
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 case ${1:?node or base} in
   node)
     suite=$NODE_SUITE

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiles one program from its Go module: kind, helm, etcd or local-path-provisioner.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 case ${1:?which program} in
   kind) version=$KIND_VERSION module=sigs.k8s.io/kind@v$version package=sigs.k8s.io/kind ;;
   helm) version=$HELM_VERSION module=helm.sh/helm/v3@v$version package=helm.sh/helm/v3/cmd/helm ;;

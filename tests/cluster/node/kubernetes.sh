@@ -2,7 +2,8 @@
 # Compiles Kubernetes' programs (all that a node needs, or those that are named) from the module k8s.io/kubernetes.
 # Its go.mod points at staging folders, so it cannot be installed directly: a module of our own names each staging
 # module's published version in their place.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 programs=("$@")
 [ $# -gt 0 ] || programs=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl)
 published=v0.${KUBERNETES_VERSION#*.}

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The node image: the Debian tree, kind's own files over it, Kubernetes' node programs, and the system images loaded.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 tree=$work/node
-files=$here/files
+files=$PWD/files
 rm -rf "$tree"
 cp -a "$NODE/debian-node" "$tree"
 kind_source=$(module_dir "sigs.k8s.io/kind@v$KIND_VERSION")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages that build and run the node: nothing here starts a service.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 export DEBIAN_FRONTEND=noninteractive
 wanted=(podman buildah containerd runc containernetworking-plugins netavark aardvark-dns
   iptables nftables conntrack debootstrap jq gcc libc6-dev)

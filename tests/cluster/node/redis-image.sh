@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A Redis image where the public one is not to be had: Debian's redis-server and redis-cli, the libraries they load,
 # and busybox for a shell in probes. Installed in a copy of the node's Debian tree, then picked out of it.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 tree=$work/redis-tree picked=$work/redis
 rm -rf "$tree" "$picked"
 cp -a "$NODE/debian-node" "$tree"

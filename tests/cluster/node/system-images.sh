@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The images of the control plane, the DNS server, the proxy and the volume provisioner: each a program in an empty
 # image, under the name by which kubeadm or kind's manifests ask for it. They end as archives in node/images/.
-. "$(dirname "$0")/common.sh"
+cd "$(dirname "$0")"
+. ./common.sh
 tree=$NODE/debian-node archives=$NODE/images
 rm -rf "$archives"
 mkdir -p "$archives"
