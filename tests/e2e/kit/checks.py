@@ -286,7 +286,14 @@ class MakerChecks:
     def is_gone(self, *, within: float) -> None:
         """The object, its pod, StatefulSets, ConfigMaps, Services and Secrets are gone."""
         self._eventually_absent("marketmakers", within, name=self._maker.name)
-        for resource in ("pods", "statefulsets", "configmaps", "services", "secrets"):
+        for resource in (
+            "pods",
+            "statefulsets",
+            "configmaps",
+            "services",
+            "secrets",
+            "persistentvolumeclaims",
+        ):
             self._eventually_absent(resource, 30, labels=f"mm-rebuild.io/marketmaker={self._maker.name}")
 
     def _eventually_absent(self, resource: str, within: float, *, name: str = "", labels: str = "") -> None:

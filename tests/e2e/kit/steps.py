@@ -8,7 +8,6 @@ then.it(eth).reaches("Live", within=60)
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

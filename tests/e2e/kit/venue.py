@@ -176,7 +176,9 @@ class Venue:
         """The account's journal, oldest first."""
         entries: list[Object] = []
         while True:
-            page = json.loads(self._ask("GET", "/admin/journal", query={"since": str(after), "limit": "5000"}))
+            page = json.loads(
+                self._ask("GET", "/admin/journal", query={"since": str(after), "limit": "5000"})
+            )
             entries += page["entries"]
             if not page["entries"]:
                 break

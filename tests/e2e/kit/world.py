@@ -125,7 +125,11 @@ class World:
 
     def account_of(self, maker: Maker) -> str:
         """The scenario's name of the account that the MarketMaker runs on now."""
-        account = str((maker.status().get("run") or {}).get("account", ""))
+        status = maker.status()
+        run = status.get("run") or {}
+        if run.get("phase") == "Failed":
+            run = status.get("stable") or status.get("fallback") or run
+        account = str(run.get("account", ""))
         return account.removeprefix(f"{self.market().name}-")
 
     def identity(self, account: str) -> str:
@@ -155,7 +159,7 @@ class World:
             if "Traceback" in text or str(line.get("exception", "")):
                 found.append(text)
             elif str(line.get("level", "")).lower() in ("error", "critical"):
-                about = str(line.get("name", line.get("market_maker", "")))
+                about = str(line.get("marketmaker", ""))
                 if about in ("", *(maker.name for maker in self.makers)):
                     found.append(text)
         return [text for text in found if not any(word in text for word in self.expected_errors)]
