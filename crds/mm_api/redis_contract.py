@@ -59,6 +59,30 @@ class Keys:
         return f"{self.evidence_prefix}{scope}"
 
 
+def trader_acl_rules(identity: str) -> list[str]:
+    """What follows `ACL SETUSER name reset on >password` for the user of one identity's trader (Redis 7).
+
+    It reads its own keys, writes what it owns, and cannot undo what others wrote: no lifting of a latch, no acknowledging, no command to itself.
+    The last two rules are selectors: a latch may be added but not removed, and the scripts may name any key of the identity while each
+    command inside them is still judged by the rules before.
+    """
+    root = Keys(identity).pattern.removesuffix("*")
+    owned = ("lease", "fence", "orders", "fills", "ledger", "alerts", "state", "evidence:*")
+    read_only = ("latches", "acknowledged", "commands")
+    return [
+        "resetchannels",
+        *(f"~{root}{key}" for key in owned),
+        *(f"%R~{root}{key}" for key in read_only),
+        f"%R~{DATABASE_ID_KEY}",
+        "-@all",
+        *("+ping", "+hello", "+client|setname", "+info", "+eval", "+evalsha", "+script|load"),
+        *("+get", "+hget", "+hmget", "+hgetall", "+hexists", "+lrange", "+xread", "+xrevrange", "+pttl"),
+        *("+set", "+pexpire", "+del", "+hset", "+hdel", "+hincrby", "+xadd"),
+        f"(+hset +hgetall ~{root}latches)",
+        f"(+eval +evalsha ~{root}*)",
+    ]
+
+
 class LatchSource(StrEnum):
     """Who stopped trading."""
 
@@ -183,7 +207,15 @@ class PositionRecord(ContractModel):
     fees: ExactDecimal = Field(
         default=Decimal(0), description="Quote currency, since the first fill; negative: rebates."
     )
-    last_trade_id: int = -1
+    other_fees: dict[str, ExactDecimal] = Field(
+        default_factory=dict, description="Commissions in assets that have no rate: not in the PnL."
+    )
+    last_trade_id: int = Field(
+        default=-1, description="All own trades up to this id are booked (the venue's own list said so)."
+    )
+    booked_trade_ids: list[int] = Field(
+        default_factory=list, description="Trades beyond last_trade_id that are booked too."
+    )
     mark: ExactDecimal = Field(default=Decimal(0), description="Mid at the time of writing; 0: none yet.")
 
 
@@ -201,7 +233,13 @@ class LedgerRecord(ContractModel):
         default=Decimal(0), description="Highest net PnL of the scope, marked to market."
     )
     scope: str = ""
-    scope_start_pnl: ExactDecimal = Decimal(0)
+    scope_start_pnl: ExactDecimal = Field(
+        default=Decimal(0), description="Net PnL since the first fill, when the scope began."
+    )
+    budget_start_pnl: ExactDecimal | None = Field(
+        default=None,
+        description="Where the loss budget counts from: the scope's start, or the last acknowledgement of a loss.",
+    )
     client_id_counter: int = 0
     updated_ms: int = 0
 

@@ -16,7 +16,8 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import Place
 from mm_trader.core.events import ReconcileRequested
-from mm_trader.core.state import KernelStatus
+from mm_trader.core.ids import ClientIds
+from mm_trader.core.state import KernelStatus, Restored
 from mm_trader.core.units import SymbolRules
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel
@@ -228,10 +229,10 @@ class App:
     def _report_now(self) -> None:
         self.reporter.report(self.reporter.kernel_status())
 
-    def _kernel(self, rules: dict[str, SymbolRules], ids: object, restored: object) -> KernelPort:
+    def _kernel(self, rules: dict[str, SymbolRules], ids: ClientIds, restored: Restored) -> KernelPort:
         from mm_trader.kernel import Kernel
 
-        return Kernel(  # type: ignore[no-any-return]
+        return Kernel(
             self.config,
             rules,
             ids,

@@ -7,7 +7,7 @@ any more: places are blocked, everything under the prefix is cancelled, a halt i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import Any, Protocol
 
@@ -46,7 +46,7 @@ class KernelPort(Protocol):
     def ledger(self) -> LedgerRecord: ...
     def evidence(self, wall_ns: int) -> Evidence: ...
     def status(self) -> KernelStatus: ...
-    def open_orders(self) -> tuple[OrderRecord, ...]: ...
+    def open_orders(self) -> Sequence[OrderRecord]: ...
 
 
 class Effects(Protocol):

@@ -128,7 +128,8 @@ class Reporter:
                 "halts": [latch.id for latch in self._halts.current],
                 "openOrders": status.open_orders if status is not None else 0,
                 "unknownOrders": status.unknown_orders if status is not None else 0,
-                "zeroOrdersConfirmedMs": self._flattener.zero_confirmed_ms,
+                "zeroOrdersConfirmedMs": (status.zero_orders_confirmed_ms if status is not None else None)
+                or self._flattener.zero_confirmed_ms,
                 "positions": status.positions if status is not None else {},
                 "lastCommandId": progress.last_command(),
                 "unlistedSymbols": progress.unlisted,

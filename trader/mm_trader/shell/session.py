@@ -94,7 +94,6 @@ class Session:
         """A new token: everything from the beginning."""
         self._token = token
         self._p.progress.counter = token.counter
-        self._p.writer.use_token(token)
         self._p.halts.use_token(token)
         if not self._stopping:
             self._begin(token)
@@ -158,7 +157,11 @@ class Session:
         p = self._p
         p.gate.block(Blocker.NO_LEASE)
         self._stage(TraderPhase.SETTLING, "Settling")
-        await self._prepare_kernel(token)
+        # read before the first write of this incarnation: it says how the one before ended
+        stored = await self._load()
+        p.writer.use_token(token)
+        if not await self._prepare_kernel(token, stored):
+            return
         settle = p.config.venue.recv_window + SETTLE_EXTRA
         left_ns = granted_ns + round(settle.total_seconds() * NS_PER_S) - self._now()
         if left_ns > 0:
@@ -172,7 +175,8 @@ class Session:
         self.ready.set()
         log.info("trading_allowed", epoch=token.epoch, counter=token.counter)
 
-    async def _prepare_kernel(self, token: Token) -> None:
+    async def _prepare_kernel(self, token: Token, stored: StoredState) -> bool:
+        """False: the venue's rules and the config do not fit together; a person has to change one of them."""
         p = self._p
         kernel = p.dispatcher.kernel
         alone = self._counter_before is None or token.counter in (
@@ -185,7 +189,6 @@ class Session:
             self._announce(token)
             kernel.begin_incarnation(ids)
         else:
-            stored = await self._load()
             report = p.report()
             assert report is not None, "the journal is opened before a lease is asked for"
             clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
@@ -193,7 +196,11 @@ class Session:
                 self._rules = await p.venue.rules()
                 p.effects.rules = self._rules
             restored = merge(p.journal.state, report, stored, p.halts.current, clean=clean)
-            kernel = p.kernel_factory(self._rules, ids, restored)
+            try:
+                kernel = p.kernel_factory(self._rules, ids, restored)
+            except ValueError as error:
+                self._config_refused(str(error))
+                return False
             self._announce(token)
             p.dispatcher.attach(kernel)
             limits = p.journal.state.tightened.get(p.config.revision)
@@ -205,6 +212,12 @@ class Session:
             p.attach_gate()
             self.connected = True
         self._counter_before = token.counter
+        return True
+
+    def _config_refused(self, message: str) -> None:
+        log.error("config_refused", message=message)
+        self._p.progress.error_reason, self._p.progress.error = "ConfigRefused", message
+        self._stage(TraderPhase.NOT_QUOTING, "ConfigRefused")
 
     def _announce(self, token: Token) -> None:
         p = self._p

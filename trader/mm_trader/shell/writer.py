@@ -7,7 +7,7 @@ fills and alerts are lists and are bounded by count (the ledger already contains
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
 import structlog
@@ -71,7 +71,7 @@ class Writer:
         self._orders[record.client_id] = None if closed else record
         self._touched()
 
-    def resync_orders(self, open_orders: tuple[OrderRecord, ...], stored: AbstractSet[str]) -> None:
+    def resync_orders(self, open_orders: Sequence[OrderRecord], stored: AbstractSet[str]) -> None:
         """Make the mirror say exactly `open_orders`; `stored`: client ids the store has now."""
         for client_id in stored:
             self._orders.setdefault(client_id, None)
