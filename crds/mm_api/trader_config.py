@@ -68,6 +68,12 @@ class RiskConfig(ApiModel):
     max_order_notional: PositiveDecimal | None = Field(
         default=None, description="Quote currency. Unset: the capital."
     )
+    fee_asset_rates: dict[str, PositiveDecimal] = Field(
+        default_factory=dict,
+        max_length=16,
+        description="Quote currency per unit of an asset that is neither base nor quote but pays commissions, such as BNB. "
+        "A commission in an asset that is not here halts.",
+    )
 
 
 class EngineConfig(ApiModel):

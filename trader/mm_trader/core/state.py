@@ -58,5 +58,7 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     quotes: dict[str, tuple[Decimal | None, Decimal | None]]
     """Symbol → (best own bid, best own ask) that rest at the venue."""
     mids: dict[str, Decimal | None]
+    zero_orders_confirmed_ms: int | None = None
+    """Wall ms: when the venue last confirmed that nothing under the prefix is open, since it last was otherwise."""
     volatility: dict[str, float]
     """Symbol → EWMA volatility per square-root second, as a fraction of the price."""

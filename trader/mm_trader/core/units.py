@@ -13,6 +13,10 @@ MONEY_DIGITS = 16
 """The ledger counts quote currency in 10^-16: fine enough for every tick x lot and for fees of 8 digits converted at a price of 8."""
 MONEY_UNIT = Decimal(1).scaleb(-MONEY_DIGITS)
 
+ASSET_DIGITS = 8
+"""Amounts of an asset (positions, balances, commissions) are counted in 10^-8, as the venue states them. A price of 8 digits times such an amount
+is a whole number of money units: that is why the ledger can be exact."""
+
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
@@ -32,6 +36,19 @@ def to_money(amount: Decimal) -> int:
 def from_money(units: int) -> Decimal:
     """Integer money units → exact quote amount."""
     return Decimal(units).scaleb(-MONEY_DIGITS)
+
+
+def to_asset_units(amount: Decimal) -> int:
+    """Amount of an asset → integer 10^-8. Raises UnitError if it has more digits."""
+    scaled = amount.scaleb(ASSET_DIGITS)
+    if scaled != scaled.to_integral_value():
+        raise UnitError(f"{amount} has more than {ASSET_DIGITS} decimals")
+    return int(scaled)
+
+
+def from_asset_units(units: int) -> Decimal:
+    """Integer 10^-8 → exact amount."""
+    return Decimal(units).scaleb(-ASSET_DIGITS)
 
 
 class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,200 @@
+"""Puts a kernel together: from configuration, rules and what was restored to the parts. The one place where they learn of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from mm_api.redis_contract import FillRecord, OrderRecord, PositionRecord
+from mm_api.trader_config import TraderConfig
+from mm_trader.core.events import Side, TradeView
+from mm_trader.core.ids import ClientIds
+from mm_trader.core.state import Restored
+from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.kernel.desk import Core, Desk, WallClock
+from mm_trader.kernel.ears import Ears
+from mm_trader.kernel.evidence import EvidenceKeeper
+from mm_trader.kernel.halting import Halting
+from mm_trader.kernel.markouts import MarkOuts
+from mm_trader.kernel.settings import ConfigurationError, Settings, settings_from
+from mm_trader.orders.journal import Outbox
+from mm_trader.orders.lifecycle import Lifecycle
+from mm_trader.orders.manager import OrderManager, Timings
+from mm_trader.orders.order import Order
+from mm_trader.orders.reconciler import Reconciler
+from mm_trader.orders.states import OrderState, is_final
+from mm_trader.orders.table import OrderTable
+from mm_trader.orders.trades import TradeLog
+from mm_trader.portfolio.allocation import equal_split
+from mm_trader.risk.halts import HaltBoard
+from mm_trader.risk.ledger import Position
+from mm_trader.risk.pnl import LossLimits, PnlMonitor
+from mm_trader.strategy.registry import StrategyTypes, validate_parameters
+
+_ANSWER_TIMEOUTS = 2
+"""A reconcile reads several pages: it may take this many order time-outs."""
+
+
+def build(
+    config: TraderConfig,
+    rules: Mapping[str, SymbolRules],
+    ids: ClientIds,
+    restored: Restored,
+    strategies: StrategyTypes,
+    *,
+    ts: int,
+    wall_ns: int,
+) -> tuple[Core, Halting]:
+    """See the module's docstring. Raises ConfigurationError or ParameterError."""
+    settings = settings_from(config)
+    _check_rules(settings, rules)
+    wall = WallClock(ts, wall_ns)
+    positions, trades = _positions(settings, rules, restored)
+    pnl = PnlMonitor(
+        positions,
+        LossLimits(
+            daily_loss=settings.daily_loss_limit,
+            budget=settings.loss_budget,
+            drawdown=settings.drawdown_money,
+        ),
+        restored.ledger,
+        scope=settings.scope,
+        wall_ms=wall.ms(ts),
+    )
+    evidence = EvidenceKeeper(
+        scope=settings.scope,
+        revision=settings.revision,
+        stored=restored.evidence,
+        clean=restored.clean,
+        ts=ts,
+        interval=settings.evidence_interval,
+        capital=settings.capital,
+    )
+    desks = {
+        symbol: Desk(rules[symbol], positions[symbol], trades[symbol], MarkOuts(evidence.mark_out))
+        for symbol in settings.symbols
+    }
+    core = Core(
+        settings=settings,
+        wall=wall,
+        outbox=Outbox(),
+        desks=desks,
+        table=OrderTable(settings.symbols),
+        pnl=pnl,
+        evidence=evidence,
+        halts=HaltBoard(settings.revision, settings.scope, restored.latches),
+    )
+    core.now = ts
+    halting = Halting(core)
+    ears = Ears(core, halting)
+    lifecycle = Lifecycle(dict(rules), trades, core.table, core.outbox, ears)
+    timings = Timings(order_timeout=settings.order_timeout, recv_window=settings.recv_window)
+    core.manager = OrderManager(timings, ids, core.table, lifecycle, core.outbox, ears)
+    core.reconciler = Reconciler(
+        trades,
+        core.table,
+        lifecycle,
+        core.manager,
+        core.outbox,
+        ears,
+        interval=settings.reconcile_interval,
+        answer_timeout=_ANSWER_TIMEOUTS * settings.order_timeout,
+    )
+    use_strategy(
+        core,
+        validate_parameters(config.strategy.name, config.strategy.parameters, strategies),
+        config,
+        strategies,
+    )
+    share_capital(core)
+    _restore_orders(core, restored, ts)
+    return core, halting
+
+
+def use_strategy(
+    core: Core, values: Mapping[str, Decimal], config: TraderConfig, strategies: StrategyTypes
+) -> None:
+    """One instance per symbol, with checked parameters."""
+    for desk in core.desks.values():
+        desk.strategy = strategies[config.strategy.name](values, desk.rules)
+        desk.max_inventory = int(desk.strategy.max_inventory.scaleb(8))
+
+
+def share_capital(core: Core) -> None:
+    """Split what may be used now."""
+    shares = equal_split(core.settings.capital, core.settings.symbols)
+    for symbol, desk in core.desks.items():
+        desk.capital = shares[symbol]
+
+
+def _check_rules(settings: Settings, rules: Mapping[str, SymbolRules]) -> None:
+    missing = [symbol for symbol in settings.symbols if symbol not in rules]
+    if missing:
+        raise ConfigurationError(f"symbols: the venue does not list {', '.join(missing)}")
+    quotes = sorted({rules[symbol].quote_asset for symbol in settings.symbols})
+    if len(quotes) > 1:
+        raise ConfigurationError(
+            f"symbols: they are quoted in {' and '.join(quotes)}; limits are sums in one quote currency"
+        )
+
+
+def _positions(
+    settings: Settings, rules: Mapping[str, SymbolRules], restored: Restored
+) -> tuple[dict[str, Position], dict[str, TradeLog]]:
+    """Ledger plus the journaled fills that it does not contain."""
+    records = restored.ledger.positions if restored.ledger else {}
+    positions: dict[str, Position] = {}
+    trades: dict[str, TradeLog] = {}
+    for symbol in settings.symbols:
+        record = records.get(symbol)
+        positions[symbol] = Position(rules[symbol], record)
+        watermark = record or PositionRecord()
+        trades[symbol] = TradeLog(watermark.last_trade_id, watermark.booked_trade_ids)
+    for fill in restored.fills:
+        if fill.symbol in positions and trades[fill.symbol].take(fill.trade_id):
+            positions[fill.symbol].book(_trade(fill, rules[fill.symbol]), settings.fee_rates)
+    return positions, trades
+
+
+def _trade(fill: FillRecord, rules: SymbolRules) -> TradeView:
+    return TradeView(
+        symbol=fill.symbol,
+        trade_id=fill.trade_id,
+        venue_id=fill.venue_order_id,
+        side=Side[fill.side],
+        price=rules.ticks(fill.price),
+        size=rules.lots(fill.quantity),
+        commission=fill.commission,
+        commission_asset=fill.commission_asset,
+        maker=fill.maker,
+        venue_ms=fill.venue_ms,
+    )
+
+
+def _restore_orders(core: Core, restored: Restored, ts: int) -> None:
+    """Whatever was or may have been open is UNKNOWN until the venue has spoken."""
+    for record in restored.orders:
+        desk = core.desks.get(record.symbol)
+        if desk is None or _ended(record):
+            continue
+        order = Order(
+            client_id=record.client_id,
+            symbol=record.symbol,
+            side=Side[record.side],
+            price=desk.rules.ticks(record.price),
+            size=desk.rules.lots(record.quantity),
+            state=OrderState.UNKNOWN,
+            created_ts=ts - (core.wall.ms(ts) - record.created_ms) * NS_PER_MS,
+            created_ms=record.created_ms,
+        )
+        order.filled = desk.rules.lots(record.filled)
+        order.venue_id = record.venue_id
+        if record.venue_id is not None:
+            order.acked_ts = ts - (core.wall.ms(ts) - record.updated_ms) * NS_PER_MS
+        order.leftover = order.cancel_wanted = order.inherited = True
+        order.query_due = order.next_cancel = ts
+        core.table.add(order)
+
+
+def _ended(record: OrderRecord) -> bool:
+    return record.state in OrderState.__members__ and is_final(OrderState(record.state))

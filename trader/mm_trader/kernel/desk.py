@@ -1,0 +1,152 @@
+"""What the kernel keeps per symbol, and the parts that all symbols share. Plain holders: the behaviour is in the modules that work on them."""
+
+from __future__ import annotations
+
+from mm_trader.core.events import Side, StreamName
+from mm_trader.core.units import NS_PER_MS, SymbolRules, from_money
+from mm_trader.kernel.evidence import EvidenceKeeper
+from mm_trader.kernel.markouts import MarkOuts
+from mm_trader.kernel.settings import Settings
+from mm_trader.market.book import L2Book
+from mm_trader.market.top import TopOfBook
+from mm_trader.market.volatility import EwmaVolatility
+from mm_trader.orders.journal import Outbox
+from mm_trader.orders.manager import OrderManager
+from mm_trader.orders.reconciler import Reconciler
+from mm_trader.orders.table import OrderTable
+from mm_trader.orders.trades import TradeLog
+from mm_trader.portfolio.balances import Balances
+from mm_trader.risk.behaviour import BehaviourMonitor
+from mm_trader.risk.halts import HaltBoard
+from mm_trader.risk.ledger import Position
+from mm_trader.risk.levels import RiskState
+from mm_trader.risk.pnl import PnlMonitor
+from mm_trader.strategy.base import Strategy
+
+
+class WallClock:
+    """Wall time at a monotonic instant, from the last pair that the shell gave."""
+
+    __slots__ = ("_ts", "_wall_ns")
+
+    def __init__(self, ts: int, wall_ns: int) -> None:
+        self.set(ts, wall_ns)
+
+    def set(self, ts: int, wall_ns: int) -> None:
+        """A new pair."""
+        self._ts = ts
+        self._wall_ns = wall_ns
+
+    def ms(self, ts: int) -> int:
+        """UTC ms."""
+        return (self._wall_ns + ts - self._ts) // NS_PER_MS
+
+
+class Desk:
+    """One symbol."""
+
+    __slots__ = (
+        "blocked",
+        "book",
+        "book_due",
+        "capital",
+        "dirty",
+        "hold_until",
+        "marks",
+        "max_inventory",
+        "next_look",
+        "position",
+        "rules",
+        "strategy",
+        "symbol",
+        "top",
+        "trades",
+        "two_sided",
+        "volatility",
+    )
+
+    def __init__(self, rules: SymbolRules, position: Position, trades: TradeLog, marks: MarkOuts) -> None:
+        self.symbol = rules.symbol
+        self.rules = rules
+        self.position = position
+        self.trades = trades
+        self.marks = marks
+        self.top = TopOfBook()
+        self.book = L2Book()
+        self.volatility = EwmaVolatility()
+        self.strategy: Strategy
+        self.max_inventory = 0
+        """10^-8 base."""
+        self.capital = 0
+        """Share of the capital, money."""
+        self.next_look = 0
+        """Before this, a market update does not look at the quotes again."""
+        self.dirty = False
+        """Something other than the market changed: look before the event is over."""
+        self.hold_until = 0
+        """No new order before this: the venue refused the last one."""
+        self.book_due: int | None = None
+        """When to ask for the depth snapshot again."""
+        self.blocked = "Starting"
+        """Why nothing is quoted, CamelCase; empty while quoting."""
+        self.two_sided = False
+
+
+class Core:
+    """Everything the modules of the kernel work on."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        wall: WallClock,
+        outbox: Outbox,
+        desks: dict[str, Desk],
+        table: OrderTable,
+        pnl: PnlMonitor,
+        evidence: EvidenceKeeper,
+        halts: HaltBoard,
+    ) -> None:
+        self.settings = settings
+        self.wall = wall
+        self.outbox = outbox
+        self.desks = desks
+        self.table = table
+        self.pnl = pnl
+        self.evidence = evidence
+        self.halts = halts
+        self.balances = Balances()
+        self.behaviour = BehaviourMonitor()
+        self.risk = RiskState()
+        self.manager: OrderManager
+        self.reconciler: Reconciler
+        self.streams = dict.fromkeys(StreamName, False)
+        self.allowed = False
+        self.allowed_reason = "WaitingForLease"
+        self.stopping = ""
+        """Why it leaves; empty while it does not."""
+        self.now = 0
+        self.cancels_first = False
+        """A halt was raised in this event: cancels leave before everything else."""
+
+    def own_locked(self) -> dict[str, int]:
+        """By asset, 10^-8: what own orders lock, or may lock, at the venue."""
+        locked: dict[str, int] = {}
+        for desk in self.desks.values():
+            for order in self.table.live(desk.symbol):
+                amount = max(order.size - order.filled, 0) * desk.position.lot
+                if order.side is Side.BUY:
+                    asset = desk.rules.quote_asset
+                    amount = -(-amount * order.price * desk.position.tick // 10**8)
+                else:
+                    asset = desk.rules.base_asset
+                locked[asset] = locked.get(asset, 0) + amount
+        return locked
+
+    def scope_net(self) -> int:
+        """Net PnL since the scope began, money."""
+        return self.pnl.net - self.pnl.scope_start
+
+    def describe_loss(self) -> str:
+        """For people."""
+        return f"net PnL of the scope {from_money(self.scope_net()):.4f}"

@@ -1,0 +1,172 @@
+"""What the kernel does when the order side speaks: books fills, counts evidence, watches behaviour, and marks the symbol for another look."""
+
+from __future__ import annotations
+
+from mm_api.redis_contract import FillRecord
+from mm_trader.core.commands import FillBooked
+from mm_trader.core.events import ErrorClass, Side, TradeView
+from mm_trader.core.units import NS_PER_S
+from mm_trader.kernel.desk import Core
+from mm_trader.kernel.halting import Halting
+from mm_trader.orders.order import Order
+from mm_trader.orders.states import OrderState
+from mm_trader.risk.pnl import utc_day
+from mm_trader.risk.reasons import HaltReason
+
+_RESTING = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.CANCELING)
+
+
+class Ears:
+    """The `OrderListener` of the order manager, life cycle and reconciler."""
+
+    def __init__(self, core: Core, halting: Halting) -> None:
+        self._core = core
+        self._halting = halting
+        self._anomaly_told: int | None = None
+
+    def wall_ms(self, ts: int) -> int:
+        """See OrderListener."""
+        return self._core.wall.ms(ts)
+
+    def on_fill(self, trade: TradeView, order: Order | None, *, live: bool) -> None:
+        """Book it: ledger, limits, balances, evidence, mark-outs."""
+        core = self._core
+        desk = core.desks[trade.symbol]
+        position = desk.position
+        net, realised, fees = core.pnl.net, position.realised, position.fees
+        known = position.book(trade, core.settings.fee_rates)
+        breached = core.pnl.recount()
+        if utc_day(trade.venue_ms) < core.pnl.day:
+            core.pnl.forgive_before_today(core.pnl.net - net)
+        self._spend(trade)
+        evidence = core.evidence
+        evidence.count("fills")
+        evidence.count("maker_fills", int(trade.maker))
+        evidence.volume += trade.price * position.tick * trade.size * position.lot
+        evidence.realised += position.realised - realised
+        evidence.fees += position.fees - fees
+        if live:
+            desk.marks.add(core.now, trade.side.sign, trade.price)
+        core.outbox.emit(FillBooked(record=self._record(trade, order)))
+        desk.dirty = True
+        if not known:
+            self._halting.halt(
+                HaltReason.FEE_ASSET_UNKNOWN,
+                f"a commission of {trade.commission} {trade.commission_asset} has no rate in risk.feeAssetRates",
+                core.now,
+            )
+        if breached:
+            self._halting.check_losses(core.now)
+        if desk.trades.crowded:
+            core.reconciler.request(trade.symbol, "fills", core.now)
+
+    def on_placed(self, order: Order) -> None:
+        """See OrderListener."""
+        core = self._core
+        core.evidence.count("orders_placed")
+        core.behaviour.placed(order.created_ts)
+        core.reconciler.sync[order.symbol].zero_ms = None
+        if core.evidence.started_ms == 0:
+            core.evidence.started_ms = order.created_ms
+
+    def on_accepted(self, order: Order) -> None:
+        """See OrderListener."""
+        if not order.inherited:
+            self._core.evidence.count("orders_accepted")
+            self._core.behaviour.accepted()
+
+    def on_refused(self, order: Order, error: ErrorClass, message: str) -> None:
+        """Count, pause the symbol, and halt at the end of the streak."""
+        core = self._core
+        desk = core.desks[order.symbol]
+        interval = core.settings.requote_interval
+        if error is ErrorClass.POST_ONLY:
+            core.evidence.count("orders_post_only_rejected")
+            desk.hold_until = core.now + interval
+            return
+        core.evidence.count("orders_rejected")
+        core.behaviour.refused()
+        streak = core.behaviour.reject_streak
+        desk.hold_until = core.now + interval * min(2 ** min(streak, 8), 40)
+        if error is ErrorClass.AUTH:
+            self._halting.halt(
+                HaltReason.CREDENTIALS_REFUSED, f"the venue refused the keys: {message}", core.now
+            )
+        elif streak >= core.settings.max_reject_streak:
+            self._halting.halt(
+                HaltReason.REJECT_STREAK, f"{streak} orders refused in a row, the last: {message}", core.now
+            )
+
+    def on_cancel_sent(self, order: Order) -> None:
+        """See OrderListener."""
+        self._core.evidence.count("cancels_sent")
+        if order.cancel_attempts == 1:
+            self._core.behaviour.canceled(self._core.now)
+
+    def on_cancel_refused(self, order: Order) -> None:
+        """Count it; from then on the order is asked about, not cancelled again at once."""
+        self._core.desks[order.symbol].dirty = True
+        self._core.evidence.count("cancels_rejected")
+
+    def on_cancel_exhausted(self, order: Order) -> None:
+        """Nothing we send takes it away: stop, and call a person."""
+        self._halting.halt(
+            HaltReason.CANCEL_REFUSED,
+            f"{order.symbol}: {order.client_id} could not be cancelled in {order.cancel_attempts} attempts",
+            self._core.now,
+        )
+
+    def on_unknown(self, order: Order) -> None:
+        """Count it; its side is blocked from here on."""
+        self._core.desks[order.symbol].dirty = True
+        self._core.evidence.count("orders_unknown")
+
+    def on_changed(self, order: Order) -> None:
+        """Another look is due when a side became free; a missing fill is asked for at once."""
+        core = self._core
+        desk = core.desks[order.symbol]
+        if order.over and order.state is not OrderState.REJECTED:
+            desk.dirty = True
+        if order.over and order.unbooked > 0:
+            core.reconciler.request(order.symbol, "unknown", core.now)
+        if not order.over:
+            core.reconciler.sync[order.symbol].zero_ms = None
+        sides = {other.side for other in core.table.live(order.symbol) if other.state in _RESTING}
+        if desk.two_sided != (len(sides) == 2):
+            desk.two_sided = not desk.two_sided
+            core.evidence.two_sided(core.now, any(each.two_sided for each in core.desks.values()))
+
+    def on_anomaly(self, symbol: str, what: str) -> None:
+        """Count each; tell people at most once a second."""
+        core = self._core
+        core.evidence.count("order_anomalies")
+        if self._anomaly_told is None or core.now - self._anomaly_told >= NS_PER_S:
+            self._anomaly_told = core.now
+            self._halting.alert(
+                "OrderAnomaly", "OrderAnomaly", f"{symbol}: {what}", core.now, severity="warning"
+            )
+
+    def _spend(self, trade: TradeView) -> None:
+        core = self._core
+        desk = core.desks[trade.symbol]
+        amount = trade.size * desk.position.lot
+        if trade.side is Side.BUY:
+            core.balances.spent(desk.rules.quote_asset, amount * trade.price * desk.position.tick // 10**8)
+        else:
+            core.balances.spent(desk.rules.base_asset, amount)
+
+    def _record(self, trade: TradeView, order: Order | None) -> FillRecord:
+        rules = self._core.desks[trade.symbol].rules
+        return FillRecord(
+            symbol=trade.symbol,
+            trade_id=trade.trade_id,
+            client_id=order.client_id if order is not None else "",
+            venue_order_id=trade.venue_id,
+            side="BUY" if trade.side is Side.BUY else "SELL",
+            price=rules.price(trade.price),
+            quantity=rules.quantity(trade.size),
+            commission=trade.commission,
+            commission_asset=trade.commission_asset,
+            maker=trade.maker,
+            venue_ms=trade.venue_ms,
+        )

@@ -1,0 +1,137 @@
+"""Stopping: from a cause to cancels, a latch and an alert, all within the event that brought the cause. Cancels leave first."""
+
+from __future__ import annotations
+
+from mm_api.kinds.common import HaltLevel
+from mm_api.redis_contract import AlertRecord
+from mm_trader.core.commands import Alert, RaiseHalt
+from mm_trader.core.state import RiskLevel
+from mm_trader.kernel.desk import Core
+from mm_trader.risk.levels import level_for_usage
+from mm_trader.risk.reasons import LOSS_REASONS, Caution, HaltReason
+
+_VIOLATIONS = LOSS_REASONS | {HaltReason.REJECT_STREAK, HaltReason.CANCEL_REFUSED}
+"""Halts that are a breach of a limit, as the gates count them."""
+
+
+class Halting:
+    """Raises and lifts halts, and keeps the four-level state up to date."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def halt(
+        self,
+        reason: str,
+        message: str,
+        ts: int,
+        level: HaltLevel = HaltLevel.HALTED,
+        *,
+        violation: bool = False,
+    ) -> None:
+        """Raise a halt of the kernel's own, once per reason: cancel, latch, tell."""
+        core = self._core
+        latch = core.halts.raise_own(reason, message, core.wall.ms(ts), level)
+        if latch is None:
+            return
+        core.cancels_first = True
+        if core.halts.level is RiskLevel.HALTED:
+            self.cancel_everything(ts)
+        core.outbox.emit(RaiseHalt(latch=latch))
+        self.alert("Halt", reason, message, ts, severity="critical", halt_id=latch.id)
+        core.evidence.count("halts")
+        if violation or reason in _VIOLATIONS:
+            core.evidence.violation(reason)
+        self.look_everywhere()
+
+    def check_losses(self, ts: int) -> None:
+        """A limit is breached: halt, unless a loss halt stands already."""
+        core = self._core
+        if any(latch.reason in LOSS_REASONS for latch in core.halts.latches):
+            return
+        breach = core.pnl.breach()
+        if breach is not None:
+            reason, message = breach
+            self.halt(reason, message, ts)
+
+    def lift(self, halt_id: str, ts: int) -> None:
+        """A person acknowledged a halt: what it was raised for is accepted, and limits count from here."""
+        core = self._core
+        reason = core.halts.lift(halt_id)
+        if reason in {loss.value.lower() for loss in LOSS_REASONS}:
+            core.pnl.accept_loss()
+        elif reason in {HaltReason.REJECT_STREAK.value.lower(), HaltReason.CREDENTIALS_REFUSED.value.lower()}:
+            core.behaviour.accepted()
+        self.alert("HaltLifted", reason or halt_id, "", ts, halt_id=halt_id)
+        self.judge(ts)
+        self.look_everywhere()
+
+    def judge(self, ts: int) -> None:
+        """Bring the four-level state up to date with its causes."""
+        core = self._core
+        before = core.risk.level
+        usage = core.pnl.usage()
+        core.risk.set(
+            Caution.LOSS_NEAR_LIMIT, level_for_usage(usage, core.risk.asked(Caution.LOSS_NEAR_LIMIT))
+        )
+        cancels = core.behaviour.cancels_too_much(ts, core.settings.max_cancel_ratio)
+        core.risk.set(Caution.CANCEL_RATIO, RiskLevel.CAUTIOUS if cancels else RiskLevel.NORMAL)
+        refused = 2 * core.behaviour.reject_streak >= core.settings.max_reject_streak > 1
+        core.risk.set(Caution.REJECTS, RiskLevel.CAUTIOUS if refused else RiskLevel.NORMAL)
+        core.risk.set(Caution.HALT, core.halts.level)
+        if core.risk.level is before:
+            return
+        self.look_everywhere()
+        self.alert(
+            "RiskLevel",
+            core.risk.level.name.title().replace("_", ""),
+            f"{', '.join(core.risk.reasons) or 'no cause left'}; {core.describe_loss()}",
+            ts,
+            severity="warning" if core.risk.level > before else "info",
+        )
+
+    def tighten(self, ts: int) -> None:
+        """Limits changed: carry them into the monitors, and judge at once."""
+        core = self._core
+        limits, settings = core.pnl.limits, core.settings
+        limits.daily_loss = settings.daily_loss_limit
+        limits.budget = settings.loss_budget
+        limits.drawdown = min(limits.drawdown, settings.drawdown_money)
+        core.pnl.refloor()
+        if core.pnl.settle():
+            self.check_losses(ts)
+        self.judge(ts)
+        self.look_everywhere()
+
+    def cancel_everything(self, ts: int) -> None:
+        """Cancel whatever is, or may be, open."""
+        for order in self._core.table.all_live():
+            self._core.manager.cancel(order, ts)
+
+    def look_everywhere(self) -> None:
+        """Every symbol's quotes are looked at before this event is over."""
+        for desk in self._core.desks.values():
+            desk.dirty = True
+
+    def alert(
+        self,
+        kind: str,
+        reason: str,
+        message: str,
+        ts: int,
+        *,
+        severity: str = "info",
+        halt_id: str | None = None,
+    ) -> None:
+        """Tell people and the operator."""
+        record = AlertRecord.model_validate(
+            {
+                "kind": kind,
+                "severity": severity,
+                "at_ms": self._core.wall.ms(ts),
+                "reason": reason,
+                "message": message,
+                "halt_id": halt_id,
+            }
+        )
+        self._core.outbox.emit(Alert(record=record))

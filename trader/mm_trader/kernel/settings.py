@@ -1,0 +1,111 @@
+"""The configuration as the kernel uses it: ns, money units, plain numbers. Made once; `tighten` is the only thing that changes limits later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+
+from mm_api.trader_config import TraderConfig
+from mm_trader.core.units import to_money
+
+
+class ConfigurationError(ValueError):
+    """The kernel cannot work with this configuration; the message names field and rule."""
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """Durations in ns, money in money units."""
+
+    symbols: tuple[str, ...]
+    scope: str
+    revision: str
+    capital: int
+    daily_loss_limit: int
+    loss_budget: int | None
+    max_drawdown: Decimal
+    max_order_rate: int
+    max_cancel_ratio: float
+    max_reject_streak: int
+    price_band: Decimal
+    max_order_money: int
+    fee_rates: dict[str, Decimal]
+    order_timeout: int
+    recv_window: int
+    reconcile_interval: int
+    stale_after: int
+    requote_interval: int
+    requote_tolerance: float
+    evidence_interval: int
+
+    @property
+    def drawdown_money(self) -> int:
+        """max_drawdown as money."""
+        return int(self.max_drawdown * self.capital)
+
+    def tighten(self, limits: dict[str, Decimal]) -> tuple[list[str], list[str]]:
+        """Take over every value that is tighter than the running one. Returns (names taken over, names that are no limits)."""
+        taken: list[str] = []
+        unknown: list[str] = []
+        for name, value in limits.items():
+            target = _LIMITS.get(name)
+            if target is None or not value.is_finite() or value <= 0:
+                unknown.append(name)
+                continue
+            attribute, is_money, kind = target
+            new = to_money(value) if is_money else kind(value)
+            now = getattr(self, attribute)
+            if now is None or new < now:
+                setattr(self, attribute, new)
+                taken.append(name)
+        self.max_order_money = min(self.max_order_money, self.capital)
+        return taken, unknown
+
+
+_LIMITS: dict[str, tuple[str, bool, type[Decimal] | type[int] | type[float]]] = {
+    "capital": ("capital", True, int),
+    "dailyLossLimit": ("daily_loss_limit", True, int),
+    "lossBudget": ("loss_budget", True, int),
+    "maxDrawdown": ("max_drawdown", False, Decimal),
+    "maxOrderRate": ("max_order_rate", False, int),
+    "maxCancelRatio": ("max_cancel_ratio", False, float),
+    "maxRejectStreak": ("max_reject_streak", False, int),
+    "priceBand": ("price_band", False, Decimal),
+    "maxOrderNotional": ("max_order_money", True, int),
+}
+"""Wire name → (field, is it money, type). All of them are tighter when smaller."""
+
+
+def ns(length: timedelta) -> int:
+    """Exact ns of a duration."""
+    return (length // timedelta(microseconds=1)) * 1_000
+
+
+def settings_from(config: TraderConfig) -> Settings:
+    """Derive the kernel's settings."""
+    risk, engine = config.risk, config.engine
+    capital = to_money(risk.capital)
+    order_notional = capital if risk.max_order_notional is None else to_money(risk.max_order_notional)
+    return Settings(
+        symbols=tuple(config.symbols),
+        scope=config.scope,
+        revision=config.revision,
+        capital=capital,
+        daily_loss_limit=to_money(risk.daily_loss_limit),
+        loss_budget=None if risk.loss_budget is None else to_money(risk.loss_budget),
+        max_drawdown=risk.max_drawdown,
+        max_order_rate=risk.max_order_rate,
+        max_cancel_ratio=float(risk.max_cancel_ratio),
+        max_reject_streak=risk.max_reject_streak,
+        price_band=risk.price_band,
+        max_order_money=min(order_notional, capital),
+        fee_rates=dict(risk.fee_asset_rates),
+        order_timeout=ns(engine.order_timeout),
+        recv_window=ns(config.venue.recv_window),
+        reconcile_interval=ns(engine.reconcile_interval),
+        stale_after=ns(engine.stale_after),
+        requote_interval=ns(engine.requote_interval),
+        requote_tolerance=float(engine.requote_tolerance),
+        evidence_interval=ns(engine.evidence_interval),
+    )

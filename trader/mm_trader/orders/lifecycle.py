@@ -1,0 +1,177 @@
+"""Moves one order through the state machine on the venue's evidence: every transition goes through `move`, every trade through `book`.
+
+Evidence may come twice, late or out of order. Two rules make the end the same whichever way it came: cumulative quantity only grows, and an ended order
+is not opened again by an older report.
+"""
+
+from __future__ import annotations
+
+from mm_trader.core.commands import OrderChanged
+from mm_trader.core.events import OrderView, TradeView
+from mm_trader.core.units import SymbolRules
+from mm_trader.orders.journal import OrderListener, Outbox
+from mm_trader.orders.order import Order
+from mm_trader.orders.states import (
+    OPEN_STATES,
+    VENUE_STATES,
+    IllegalTransition,
+    OrderState,
+    is_final,
+    validate_transition,
+)
+from mm_trader.orders.table import OrderTable
+from mm_trader.orders.trades import TradeLog
+
+
+class Lifecycle:
+    """State, quantity and fills of orders. Knows nothing of commands but `OrderChanged`."""
+
+    def __init__(
+        self,
+        rules: dict[str, SymbolRules],
+        trades: dict[str, TradeLog],
+        table: OrderTable,
+        outbox: Outbox,
+        listener: OrderListener,
+    ) -> None:
+        self._rules = rules
+        self._trades = trades
+        self._table = table
+        self._outbox = outbox
+        self._listener = listener
+
+    def move(self, order: Order, state: OrderState, cause: str, ts: int) -> None:
+        """Change the state. A move that the table does not have is counted as an anomaly and not made; a move to the same state is none."""
+        if state is order.state:
+            return
+        try:
+            validate_transition(order.state, state)
+        except IllegalTransition as error:
+            self._listener.on_anomaly(order.symbol, f"{order.client_id}: {error} ({cause})")
+            return
+        order.state = state
+        if order.over:
+            order.deadline = order.query_due = None
+            order.cancel_in_flight = order.query_in_flight = False
+        elif state is OrderState.UNKNOWN:
+            order.deadline = None
+            order.cancel_in_flight = False
+            self._listener.on_unknown(order)
+        elif state in OPEN_STATES:
+            order.deadline = order.query_due = None
+            order.queries = 0
+        self.changed(order, cause, ts)
+
+    def changed(self, order: Order, cause: str, ts: int) -> None:
+        """Put the order where its state says, journal it, and let the kernel look."""
+        order.updated_ms = self._listener.wall_ms(ts)
+        self._table.file(order)
+        self._outbox.emit(
+            OrderChanged(record=order.record(self._rules[order.symbol]), closed=order.over, cause=cause)
+        )
+        self._listener.on_changed(order)
+
+    def known_to_venue(self, order: Order, venue_id: int, ts: int) -> None:
+        """The venue speaks of this order."""
+        first = order.acked_ts is None
+        order.acked_ts = ts
+        if order.venue_id is None:
+            order.venue_id = venue_id
+            self._table.index(order)
+        elif order.venue_id != venue_id:
+            self._listener.on_anomaly(
+                order.symbol, f"{order.client_id}: venue id {order.venue_id} became {venue_id}"
+            )
+        if first:
+            self._listener.on_accepted(order)
+
+    def book(self, trade: TradeView, order: Order | None, ts: int, *, live: bool) -> bool:
+        """Book a trade once. True: it was new. The order's own quantities follow."""
+        if not self._trades[trade.symbol].take(trade.trade_id):
+            return False
+        if order is None:
+            order = self._table.by_venue_id(trade.symbol, trade.venue_id)
+        if order is not None and not order.inherited:
+            order.booked += trade.size
+            order.filled = max(order.filled, order.booked)
+            if order.filled > order.size:
+                self._listener.on_anomaly(
+                    order.symbol, f"{order.client_id}: filled {order.filled} of {order.size} lots"
+                )
+        self._listener.on_fill(trade, order, live=live)
+        if order is not None:
+            self._after_fill(order, ts)
+        return True
+
+    def apply(self, order: Order, view: OrderView, cause: str, ts: int, *, answers_us: bool) -> None:
+        """Bring the order to what the venue says of it.
+
+        `answers_us`: an answer to our own question, so an order shown open is open in spite of a cancel that was sent before and is no longer on its way.
+        """
+        self.known_to_venue(order, view.venue_id, ts)
+        target = VENUE_STATES.get(view.status)
+        if target is None or view.side is not order.side or view.filled > max(view.size, order.size):
+            self._listener.on_anomaly(
+                order.symbol,
+                f"{order.client_id}: the venue describes it as {view.status}, {view.filled} filled",
+            )
+            if order.state in OPEN_STATES or order.state is OrderState.PENDING:
+                self.move(order, OrderState.UNKNOWN, "unreadable", ts)
+            return
+        if (view.price, view.size) != (order.price, order.size):
+            self._listener.on_anomaly(
+                order.symbol,
+                f"{order.client_id}: {order.size} @ {order.price} placed, {view.size} @ {view.price} at the venue",
+            )
+            order.price, order.size = view.price, view.size
+        grew = view.filled > order.filled
+        order.filled = max(order.filled, view.filled)
+        state = self._next_state(order, target, answers_us)
+        if state is not order.state:
+            if order.state is OrderState.REJECTED:
+                self._listener.on_anomaly(
+                    order.symbol, f"{order.client_id}: judged never placed, but it is {view.status}"
+                )
+                order.leftover = order.cancel_wanted = True
+            self.move(order, state, cause, ts)
+        elif grew:
+            self.changed(order, cause, ts)
+
+    def _next_state(self, order: Order, target: OrderState, answers_us: bool) -> OrderState:
+        """Where the evidence leads from here; the same state when it is older than what is known."""
+        now = order.state
+        complete = order.filled >= order.size
+        if now is OrderState.FILLED:
+            return now
+        if complete:
+            return OrderState.FILLED
+        if is_final(now) and now is not OrderState.REJECTED:
+            return now
+        if is_final(target):
+            # FILLED with fewer lots than we placed: an amended order; its end is what counts
+            return target
+        if target is OrderState.CANCELING:
+            return now if now is not OrderState.PENDING else OrderState.NEW
+        opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+        if now is OrderState.CANCELING and (order.cancel_in_flight or not answers_us):
+            return now
+        return opened
+
+    def _after_fill(self, order: Order, ts: int) -> None:
+        if order.over and order.state is not OrderState.REJECTED:
+            if order.filled >= order.size and order.state is not OrderState.FILLED:
+                self.move(order, OrderState.FILLED, "late fill", ts)
+            else:
+                self.changed(order, "late fill", ts)
+        elif order.filled >= order.size:
+            self.move(order, OrderState.FILLED, "fill", ts)
+        elif order.state in (OrderState.CANCELING, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN):
+            # a trade shows what was filled, not that the rest is still open: an UNKNOWN order stays unknown
+            self.changed(order, "fill", ts)
+        else:
+            if order.state is OrderState.REJECTED:
+                self._listener.on_anomaly(
+                    order.symbol, f"{order.client_id}: judged never placed, but it traded"
+                )
+                order.leftover = order.cancel_wanted = True
+            self.move(order, OrderState.PARTIALLY_FILLED, "fill", ts)

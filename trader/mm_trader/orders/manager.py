@@ -1,0 +1,310 @@
+"""The order manager: places, cancels, asks, and digests every answer. Synchronous; it emits commands and never waits.
+
+Policies
+- A time-out asks the venue, and never guesses: PENDING or CANCELING without an answer becomes UNKNOWN and is queried until the venue has spoken.
+- "Not found" means "never placed" only when it was asked after created + recvWindow + the venue's engine time-out: until then the place may still arrive.
+- A refused cancel asks for the status. Cancels repeat with growing pauses and are capped; at the cap trading halts and a person is called.
+- An order that we want gone stays wanted gone: a late ack is answered by another cancel.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from mm_trader.core.commands import Cancel, Place, QueryOrder
+from mm_trader.core.events import (
+    CommandDropped,
+    CommandRefused,
+    CommandUnknown,
+    ErrorClass,
+    ExecutionReport,
+    OrderAccepted,
+    OrderFound,
+    OrderNotFound,
+    OrderView,
+    QueryFailed,
+    Side,
+)
+from mm_trader.core.ids import ClientIds
+from mm_trader.core.units import NS_PER_MS, NS_PER_S
+from mm_trader.orders.journal import OrderListener, Outbox
+from mm_trader.orders.lifecycle import Lifecycle
+from mm_trader.orders.order import Order
+from mm_trader.orders.states import VENUE_STATES, OrderState
+from mm_trader.orders.table import OrderTable
+
+ENGINE_TIMEOUT_NS = 10 * NS_PER_S
+"""The venue's matching engine answers within 10 s or never: an accepted message cannot appear later."""
+
+_FIRST_PAUSE_NS = 100 * NS_PER_MS
+_LONGEST_PAUSE_NS = 10 * NS_PER_S
+MAX_CANCEL_ATTEMPTS = 12
+"""With doubling pauses from 0.1 s to 10 s this is about a minute of trying."""
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """All in ns."""
+
+    order_timeout: int
+    recv_window: int
+
+
+def pause(attempt: int) -> int:
+    """Ns to wait after the given number of attempts: 0.1, 0.2, 0.4 … 10 s."""
+    return (
+        min(_FIRST_PAUSE_NS << max(0, attempt - 1), _LONGEST_PAUSE_NS) if attempt < 16 else _LONGEST_PAUSE_NS
+    )
+
+
+class OrderManager:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        timings: Timings,
+        ids: ClientIds,
+        table: OrderTable,
+        lifecycle: Lifecycle,
+        outbox: Outbox,
+        listener: OrderListener,
+    ) -> None:
+        self._timings = timings
+        self.ids = ids
+        self._table = table
+        self._life = lifecycle
+        self._outbox = outbox
+        self._listener = listener
+
+    # --- what we want -----------------------------------------------------------------------------------------------------------------
+
+    def place(self, symbol: str, side: Side, price: int, size: int, ts: int) -> Order:
+        """Send a post-only order. The caller has passed every pre-trade check."""
+        order = Order(
+            client_id=self.ids.next(),
+            symbol=symbol,
+            side=side,
+            price=price,
+            size=size,
+            state=OrderState.PENDING,
+            created_ts=ts,
+            created_ms=self._listener.wall_ms(ts),
+        )
+        order.deadline = ts + self._timings.order_timeout
+        self._table.add(order)
+        self._life.changed(order, "placed", ts)
+        self._outbox.emit(
+            Place(symbol=symbol, client_id=order.client_id, side=side, price=price, size=size, post_only=True)
+        )
+        self._listener.on_placed(order)
+        return order
+
+    def cancel(self, order: Order, ts: int) -> None:
+        """Want the order gone. Sends at once unless a cancel is on its way or its pause is not over; the rest happens by itself."""
+        if order.over:
+            return
+        order.cancel_wanted = True
+        if order.cancel_in_flight or ts < order.next_cancel:
+            return
+        if order.cancel_attempts >= MAX_CANCEL_ATTEMPTS:
+            self._listener.on_cancel_exhausted(order)
+            order.next_cancel = ts + _LONGEST_PAUSE_NS
+            order.cancel_attempts = MAX_CANCEL_ATTEMPTS - 1
+            self._query(order, ts)
+            return
+        order.cancel_attempts += 1
+        order.next_cancel = ts + pause(order.cancel_attempts)
+        order.cancel_in_flight = True
+        order.deadline = ts + self._timings.order_timeout
+        self._outbox.emit(Cancel(symbol=order.symbol, client_id=order.client_id, venue_id=order.venue_id))
+        self._listener.on_cancel_sent(order)
+        self._life.move(order, OrderState.CANCELING, "cancel sent", ts)
+
+    def doubt(self, order: Order, cause: str, ts: int) -> None:
+        """Evidence is missing: UNKNOWN, and ask."""
+        if order.over:
+            return
+        self._life.move(order, OrderState.UNKNOWN, cause, ts)
+        if not order.query_in_flight:
+            self._query(order, ts)
+
+    # --- answers ----------------------------------------------------------------------------------------------------------------------
+
+    def on_accepted(self, event: OrderAccepted) -> None:
+        order = self._table.get(event.symbol, event.client_id)
+        if order is None:
+            self._listener.on_anomaly(event.symbol, f"{event.client_id}: accepted, but never placed by us")
+            self._outbox.emit(QueryOrder(symbol=event.symbol, client_id=event.client_id))
+            return
+        self._life.known_to_venue(order, event.venue_id, event.ts)
+        if order.state in (OrderState.PENDING, OrderState.UNKNOWN):
+            opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+            self._life.move(order, opened, "accepted", event.ts)
+        elif order.state is OrderState.REJECTED:
+            self._listener.on_anomaly(event.symbol, f"{event.client_id}: judged never placed, but accepted")
+            order.leftover = True
+            self._life.move(order, OrderState.NEW, "accepted", event.ts)
+            order.cancel_wanted = True
+        if order.cancel_wanted:
+            self.cancel(order, event.ts)
+
+    def on_refused(self, event: CommandRefused) -> None:
+        order = self._table.get(event.symbol, event.client_id)
+        if order is None or order.over:
+            return
+        if event.command == "cancel":
+            self._cancel_refused(order, event)
+        elif event.error is ErrorClass.AMBIGUOUS or order.acked_ts is not None:
+            # a refusal of an order that the venue has shown us is no evidence of anything
+            self._listener.on_anomaly(
+                event.symbol, f"{event.client_id}: refused ({event.error}) after it was seen"
+            )
+            self.doubt(order, "refused after seen", event.ts)
+        elif event.error is ErrorClass.DUPLICATE:
+            # an order with this id is open: ours, sent before; only the venue can say what it is
+            self.doubt(order, "duplicate", event.ts)
+        else:
+            self._life.move(order, OrderState.REJECTED, event.error.value, event.ts)
+            self._listener.on_refused(order, event.error, event.message)
+
+    def on_unknown(self, event: CommandUnknown) -> None:
+        order = self._table.get(event.symbol, event.client_id)
+        if order is None or order.over:
+            return
+        if event.command == "cancel":
+            order.cancel_in_flight = False
+        elif order.acked_ts is not None and order.state is not OrderState.UNKNOWN:
+            # the user stream has already shown the order: the lost reply no longer matters
+            return
+        self.doubt(order, event.reason or "no trustworthy answer", event.ts)
+
+    def on_dropped(self, event: CommandDropped) -> None:
+        order = self._table.get(event.symbol, event.client_id)
+        if order is None or order.over:
+            return
+        if event.command != "cancel":
+            self._life.move(order, OrderState.REJECTED, f"dropped: {event.reason}", event.ts)
+            return
+        # the cancel never left; the pause is running, and the timer sends the next one
+        order.cancel_in_flight = False
+        order.deadline = None
+        if order.state is OrderState.CANCELING:
+            if order.acked_ts is None:
+                self.doubt(order, "cancel dropped before the place was answered", event.ts)
+                return
+            opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+            self._life.move(order, opened, "cancel dropped", event.ts)
+
+    def on_report(self, event: ExecutionReport, *, own: bool) -> None:
+        """A user-stream event. `own`: the client id is under our prefix."""
+        view = event.order
+        order = self._table.get(view.symbol, view.client_id)
+        if order is None:
+            order = self._table.by_venue_id(view.symbol, view.venue_id)
+        if order is None:
+            if not own:
+                return
+            self._listener.on_anomaly(view.symbol, f"{view.client_id}: reported, but unknown to us")
+            order = self.adopt(view, event.ts)
+        self._life.known_to_venue(order, view.venue_id, event.ts)
+        if event.trade is not None:
+            self._life.book(event.trade, order, event.ts, live=True)
+        self._digest(order, view, "report", event.ts, answers_us=False)
+
+    def on_found(self, event: OrderFound) -> None:
+        """The answer to a query, or to a cancel that was carried out."""
+        view = event.order
+        order = self._table.get(view.symbol, view.client_id)
+        if order is None:
+            return
+        order.query_in_flight = False
+        order.query_due = None
+        self._digest(order, view, "query", event.ts, answers_us=True)
+        if order.state is OrderState.UNKNOWN:
+            self._ask_later(order, event.ts)
+
+    def on_not_found(self, event: OrderNotFound) -> None:
+        order = self._table.get(event.symbol, event.client_id)
+        if order is None or order.over:
+            return
+        order.query_in_flight = False
+        if order.state is not OrderState.UNKNOWN and order.acked_ts is not None:
+            return
+        grace_from = order.created_ts if order.acked_ts is None else order.acked_ts
+        certain_from = grace_from + self._timings.recv_window + ENGINE_TIMEOUT_NS
+        if event.asked_ts <= certain_from:
+            order.query_due = max(event.ts + _FIRST_PAUSE_NS, certain_from + _FIRST_PAUSE_NS)
+            return
+        if order.acked_ts is None and order.filled == 0:
+            self._life.move(order, OrderState.REJECTED, "never placed", event.ts)
+        else:
+            self._listener.on_anomaly(order.symbol, f"{order.client_id}: the venue no longer knows it")
+            self._life.move(order, OrderState.CANCELED, "forgotten by the venue", event.ts)
+
+    def on_query_failed(self, event: QueryFailed) -> None:
+        order = self._table.get(event.symbol, event.client_id)
+        if order is not None and not order.over:
+            order.query_in_flight = False
+            self._ask_later(order, event.ts)
+
+    def adopt(self, view: OrderView, ts: int) -> Order:
+        """Take an order of our prefix that this process does not know into the table; it is a leftover, and goes."""
+        created_ms = self._listener.wall_ms(ts)
+        order = Order(
+            client_id=view.client_id,
+            symbol=view.symbol,
+            side=view.side,
+            price=view.price,
+            size=view.size,
+            state=OrderState.UNKNOWN,
+            created_ts=ts,
+            created_ms=created_ms,
+        )
+        order.leftover = order.cancel_wanted = order.inherited = True
+        order.venue_id = view.venue_id
+        order.acked_ts = ts
+        self._table.add(order)
+        return order
+
+    # --- time -------------------------------------------------------------------------------------------------------------------------
+
+    def on_timer(self, ts: int) -> None:
+        """Overdue answers, due questions, due cancels. Cheap when nothing is open."""
+        for order in self._table.all_live():
+            if order.deadline is not None and ts >= order.deadline:
+                order.cancel_in_flight = False
+                self.doubt(order, "time-out", ts)
+            elif order.query_due is not None and ts >= order.query_due:
+                self._query(order, ts)
+            if order.cancel_wanted and not order.over:
+                self.cancel(order, ts)
+
+    # --- inner ------------------------------------------------------------------------------------------------------------------------
+
+    def _digest(self, order: Order, view: OrderView, cause: str, ts: int, *, answers_us: bool) -> None:
+        if VENUE_STATES.get(view.status) is OrderState.REJECTED and order.state is OrderState.PENDING:
+            self._life.move(order, OrderState.REJECTED, cause, ts)
+            self._listener.on_refused(order, ErrorClass.REFUSED, view.status)
+            return
+        self._life.apply(order, view, cause, ts, answers_us=answers_us)
+        if order.cancel_wanted and not order.over:
+            self.cancel(order, ts)
+
+    def _cancel_refused(self, order: Order, event: CommandRefused) -> None:
+        order.cancel_in_flight = False
+        order.deadline = None
+        self._listener.on_cancel_refused(order)
+        if event.error in (ErrorClass.THROTTLED, ErrorClass.CLOCK) and order.acked_ts is not None:
+            # nothing was executed: open as before; the timer tries again after the pause
+            opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+            self._life.move(order, opened, f"cancel refused: {event.error}", event.ts)
+            return
+        self.doubt(order, f"cancel refused: {event.error}", event.ts)
+
+    def _query(self, order: Order, ts: int) -> None:
+        order.queries += 1
+        order.query_in_flight = True
+        order.query_due = ts + self._timings.order_timeout  # the question itself may be lost
+        self._outbox.emit(QueryOrder(symbol=order.symbol, client_id=order.client_id))
+
+    def _ask_later(self, order: Order, ts: int) -> None:
+        order.query_due = ts + pause(order.queries)

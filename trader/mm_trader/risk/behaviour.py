@@ -1,0 +1,76 @@
+"""How the trader behaves towards the venue: order rate, cancel ratio, streak of refusals. A maker that is refused again and again, or cancels nearly
+everything, has a fault that its PnL does not show yet."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mm_trader.core.units import NS_PER_S
+
+WINDOW_S = 60
+"""Ratios are taken over this long."""
+MIN_SAMPLE = 20
+"""Orders within the window below which a ratio says nothing."""
+LEAVE = 0.95
+"""A raised ratio must fall to this part of its limit before it counts as calm again."""
+
+
+class BehaviourMonitor:
+    """Counters over the last second and the last minute, in buckets of one second: bounded whatever happens."""
+
+    def __init__(self) -> None:
+        self._last_second: deque[int] = deque()
+        self._buckets: deque[list[int]] = deque(maxlen=WINDOW_S)
+        self.reject_streak = 0
+        self.ratio_raised = False
+
+    def placed(self, ts: int) -> None:
+        """An order goes out."""
+        self._last_second.append(ts)
+        self._bucket(ts)[1] += 1
+
+    def canceled(self, ts: int) -> None:
+        """A cancel goes out."""
+        self._bucket(ts)[2] += 1
+
+    def accepted(self) -> None:
+        """The venue took an order: the streak ends."""
+        self.reject_streak = 0
+
+    def refused(self) -> None:
+        """The venue refused one (post-only refusals do not count: they are the market's doing)."""
+        self.reject_streak += 1
+
+    def orders_this_second(self, ts: int) -> int:
+        """Orders within the second before `ts`."""
+        recent = self._last_second
+        while recent and ts - recent[0] >= NS_PER_S:
+            recent.popleft()
+        return len(recent)
+
+    def cancel_ratio(self, ts: int) -> float | None:
+        """Cancels over orders within the window; None: too few orders to say."""
+        second = ts // NS_PER_S
+        placed = canceled = 0
+        for start, places, cancels in self._buckets:
+            if second - start < WINDOW_S:
+                placed += places
+                canceled += cancels
+        return canceled / placed if placed >= MIN_SAMPLE else None
+
+    def cancels_too_much(self, ts: int, limit: float) -> bool:
+        """True while the ratio is above its limit, with some hysteresis."""
+        ratio = self.cancel_ratio(ts)
+        if ratio is None:
+            self.ratio_raised = False
+        elif ratio > limit:
+            self.ratio_raised = True
+        elif ratio < limit * LEAVE:
+            self.ratio_raised = False
+        return self.ratio_raised
+
+    def _bucket(self, ts: int) -> list[int]:
+        second = ts // NS_PER_S
+        if not self._buckets or self._buckets[-1][0] != second:
+            self._buckets.append([second, 0, 0])
+        return self._buckets[-1]

@@ -1,0 +1,90 @@
+"""Worst case of one symbol: what is held plus everything that is, or may be, open. UNKNOWN orders count as open, filled-but-unbooked lots as not yet filled.
+
+Exposure in money = |position| at the mark + orders that would add to it, at their own price + whatever opposing orders would turn over beyond zero,
+at the highest of their prices. Orders that only bring a position back add nothing: they could otherwise be refused just when they are needed.
+Amounts are 10^-8 base, prices 10^-8 quote, money 10^-16 quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from mm_trader.core.events import Side
+from mm_trader.orders.order import Order
+from mm_trader.risk.ledger import Position
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """See the module's docstring."""
+
+    base: int
+    mark: int
+    """Price; 0 only while nothing is held."""
+    buys: int = 0
+    buy_money: int = 0
+    buy_high: int = 0
+    sells: int = 0
+    sell_money: int = 0
+    sell_high: int = 0
+
+    def plus(self, side: Side, amount: int, price: int) -> Exposure:
+        """With one more order."""
+        if side is Side.BUY:
+            return msgspec.structs.replace(
+                self,
+                buys=self.buys + amount,
+                buy_money=self.buy_money + amount * price,
+                buy_high=max(self.buy_high, price),
+            )
+        return msgspec.structs.replace(
+            self,
+            sells=self.sells + amount,
+            sell_money=self.sell_money + amount * price,
+            sell_high=max(self.sell_high, price),
+        )
+
+    @property
+    def money(self) -> int:
+        """Quote currency at risk in the worst case."""
+        held = abs(self.base) * self.mark
+        if self.base > 0:
+            return held + self.buy_money + max(0, self.sells - self.base) * self.sell_high
+        if self.base < 0:
+            return held + self.sell_money + max(0, self.buys + self.base) * self.buy_high
+        return self.buy_money + self.sell_money
+
+    @property
+    def longest(self) -> int:
+        """The position if every buy fills and no sell."""
+        return self.base + self.buys
+
+    @property
+    def shortest(self) -> int:
+        """The position if every sell fills and no buy."""
+        return self.base - self.sells
+
+
+def exposure_of(position: Position, orders: Iterable[Order]) -> Exposure:
+    """Worst case of a position and its orders."""
+    tick, lot = position.tick, position.lot
+    amounts = {Side.BUY: 0, Side.SELL: 0}
+    money = {Side.BUY: 0, Side.SELL: 0}
+    high = {Side.BUY: 0, Side.SELL: 0}
+    for order in orders:
+        amount = max(order.unbooked, 0) * lot
+        price = order.price * tick
+        amounts[order.side] += amount
+        money[order.side] += amount * price
+        high[order.side] = max(high[order.side], price)
+    return Exposure(
+        base=position.base,
+        mark=(position.mark2 * tick + 1) // 2,
+        buys=amounts[Side.BUY],
+        buy_money=money[Side.BUY],
+        buy_high=high[Side.BUY],
+        sells=amounts[Side.SELL],
+        sell_money=money[Side.SELL],
+        sell_high=high[Side.SELL],
+    )

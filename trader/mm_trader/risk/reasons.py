@@ -1,0 +1,58 @@
+"""Reason codes. A refused order carries a `Refusal`; a halt carries a `HaltReason`; a raised risk level carries a `Caution`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why a pre-trade check refused an order."""
+
+    NOT_TRADING = "NotTrading"
+    """The venue does not trade the symbol now."""
+    HALTED = "Halted"
+    REDUCE_ONLY = "ReduceOnly"
+    STALE_MARKET = "StaleMarket"
+    BAD_MARKET = "BadMarket"
+    PRICE_FILTER = "PriceFilter"
+    LOT_SIZE = "LotSize"
+    NOTIONAL = "Notional"
+    ORDER_NOTIONAL = "OrderNotional"
+    PRICE_BAND = "PriceBand"
+    POST_ONLY_CROSS = "PostOnlyCross"
+    SELF_CROSS = "SelfCross"
+    SIDE_BLOCKED = "SideBlocked"
+    INVENTORY = "Inventory"
+    SYMBOL_CAPITAL = "SymbolCapital"
+    STAGE_CAPITAL = "StageCapital"
+    BALANCE = "Balance"
+    ORDER_RATE = "OrderRate"
+    OPEN_ORDERS = "OpenOrders"
+
+
+class HaltReason(StrEnum):
+    """Why trading stopped until a person acknowledges it. In the halt's id in lower case."""
+
+    DAILY_LOSS_LIMIT = "DailyLossLimit"
+    LOSS_BUDGET = "LossBudget"
+    MAX_DRAWDOWN = "MaxDrawdown"
+    REJECT_STREAK = "RejectStreak"
+    CANCEL_REFUSED = "CancelRefused"
+    CREDENTIALS_REFUSED = "CredentialsRefused"
+    FEE_ASSET_UNKNOWN = "FeeAssetUnknown"
+    SELF_TEST_FAILED = "SelfTestFailed"
+    INTERNAL_ERROR = "InternalError"
+    """An event could not be digested, or a check raised: nothing may be trusted until a person has looked."""
+
+
+LOSS_REASONS = frozenset({HaltReason.DAILY_LOSS_LIMIT, HaltReason.LOSS_BUDGET, HaltReason.MAX_DRAWDOWN})
+"""Halts that follow from the state of the ledger: acknowledging one means the loss so far is accepted."""
+
+
+class Caution(StrEnum):
+    """Why the risk level is above Normal without a halt."""
+
+    LOSS_NEAR_LIMIT = "LossNearLimit"
+    CANCEL_RATIO = "CancelRatio"
+    REJECTS = "Rejects"
+    HALT = "Halt"
