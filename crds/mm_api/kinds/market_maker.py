@@ -367,6 +367,7 @@ class RunStatus(ApiModel):
     )
     soak_ends_at: Timestamp | None = None
     deadline: Timestamp | None = Field(default=None, description="When waiting ends and the step fails.")
+    complete: bool = Field(default=False, description="Whether it went through all its stages.")
     paused_since: Timestamp | None = Field(
         default=None,
         description="Since when a pause or TradingHalt holds the step up; its soak and deadline move by that time.",
@@ -394,6 +395,10 @@ class MarketMakerStatus(ApiModel):
     last_verdict: str | None = None
     halts: list[HaltStatus] = Field(default_factory=list, max_length=64)
     gates: list[GateStatus] = Field(default_factory=list, max_length=16)
+    gates_at: Timestamp | None = Field(
+        default=None,
+        description="When the gates' values above were taken: at each change of a verdict, else every 15 s.",
+    )
     run: RunStatus | None = Field(
         default=None, description="The revision that is earning its capital, or has it."
     )
@@ -414,9 +419,6 @@ class MarketMakerStatus(ApiModel):
     acknowledged_at: Timestamp | None = Field(
         default=None,
         description="Last acknowledgement. Gates of a revision at full scale raise no halt for one soak after it.",
-    )
-    database_id: str | None = Field(
-        default=None, description="Redis database the halts below were last seen in."
     )
     conditions: list[Condition] = Field(default_factory=list, max_length=16)
 

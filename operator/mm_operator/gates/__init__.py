@@ -1,0 +1,1 @@
+"""Gates: pure questions to the evidence of one step. `builtin` lists them, `evaluate` runs a stage's."""
