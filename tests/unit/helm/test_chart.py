@@ -6,10 +6,13 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+
+from mm_operator.resources.trader import TraderDefinition
 
 from .rendering import CHART, ROOT, Chart, Refused
 
@@ -208,8 +211,19 @@ def test_policies_let_traders_and_operator_reach_redis_and_nobody_else(chart: Ch
     policy = find(chart.render(*EVERYTHING), "NetworkPolicy", "mm-redis")["spec"]
     assert policy["egress"] == []
     (rule,) = policy["ingress"]
-    components = {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule["from"]}
-    assert components == {"operator", "trader", "test"}
+    peers = [peer["podSelector"]["matchLabels"] for peer in rule["from"]]
+    who = {labels.get("app.kubernetes.io/component", labels["app.kubernetes.io/name"]) for labels in peers}
+    assert who == {"operator", "mm-trader", "test"}
+
+
+def test_policies_and_monitors_select_traders_by_the_label_that_the_operator_gives_them(chart: Chart) -> None:
+    (monitor,) = [item for item in chart.render(*EVERYTHING) if item["kind"] == "PodMonitor"]
+    trader = SimpleNamespace(name="eth-usdc", account="binance-main")
+    assert TraderDefinition.labels.fget is not None
+    labels = TraderDefinition.labels.fget(trader)
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    policy = find(chart.render(*EVERYTHING), "NetworkPolicy", "mm-simulator")["spec"]
+    assert policy["ingress"][0]["from"][0]["podSelector"]["matchLabels"].items() <= labels.items()
 
 
 def test_two_releases_in_a_namespace_share_no_name(chart: Chart) -> None:
