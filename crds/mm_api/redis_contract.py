@@ -75,7 +75,7 @@ def trader_acl_rules(identity: str) -> list[str]:
         *(f"%R~{root}{key}" for key in read_only),
         f"%R~{DATABASE_ID_KEY}",
         "-@all",
-        *("+ping", "+hello", "+client|setname", "+info", "+eval", "+evalsha", "+script|load"),
+        *("+ping", "+hello", "+select", "+client|setname", "+info", "+eval", "+evalsha", "+script|load"),
         *("+get", "+hget", "+hmget", "+hgetall", "+hexists", "+lrange", "+xread", "+xrevrange", "+pttl"),
         *("+set", "+pexpire", "+del", "+hset", "+hdel", "+hincrby", "+xadd"),
         f"(+hset +hgetall ~{root}latches)",

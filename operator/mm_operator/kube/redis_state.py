@@ -26,46 +26,9 @@ from mm_api.redis_contract import (
     Keys,
     Latch,
     ReportedState,
+    trader_acl_rules,
 )
 from mm_operator.names import redis_user
-
-READ_COMMANDS = [
-    "+get",
-    "+mget",
-    "+hget",
-    "+hgetall",
-    "+hmget",
-    "+hexists",
-    "+lrange",
-    "+xread",
-    "+xrange",
-    "+xrevrange",
-    "+xlen",
-    "+exists",
-    "+pttl",
-    "+ping",
-    "+info",
-    "+time",
-    "+hello",
-    "+select",
-    "+client|setinfo",
-    "+client|setname",
-]
-SCRIPT_COMMANDS = [
-    "+eval",
-    "+evalsha",
-    "+script|load",
-    "+multi",
-    "+exec",
-    "+set",
-    "+hset",
-    "+hdel",
-    "+hincrby",
-    "+xadd",
-    "+pexpire",
-    "+expire",
-    "+del",
-]
 
 
 class RedisUnavailableError(Exception):
@@ -176,8 +139,7 @@ class RedisState:
 
     async def set_user(self, identity: str, password: str) -> None:
         """The identity's Redis user: its keys alone, the contract's commands alone."""
-        pattern = Keys(identity).pattern
-        rules = ["reset", "on", f">{password}", f"~{pattern}", *READ_COMMANDS, *SCRIPT_COMMANDS]
+        rules = ["reset", "on", f">{password}", *trader_acl_rules(identity)]
         command = ("ACL", "SETUSER", redis_user(identity), *rules)
         await self._run(lambda: cast(Any, self._client).execute_command(*command))
 
