@@ -88,9 +88,7 @@ class World:
                 balance = account.balance(asset)
                 assert balance.free >= 0
                 assert balance.locked == sum(
-                    o.locked
-                    for o in account.open.values()
-                    if (o.side is Side.BUY) == (asset == "USDC")
+                    o.locked for o in account.open.values() if (o.side is Side.BUY) == (asset == "USDC")
                 )
         self._check_book()
         self._check_events(events)

@@ -28,6 +28,8 @@ from .recording import Depth, Frame, Recording, RecordingError, Snapshot, Top, T
 BURST_NS = 2 * NS_PER_MS
 """Frames this close together are applied in one go."""
 MAX_BEHIND_NS = NS_PER_S
+HALT_STEP_NS = 100 * NS_PER_MS
+"""How often a halted symbol is looked at again."""
 
 
 class ReplayError(ValueError):
@@ -200,6 +202,8 @@ class _Track:
         self.next: Frame | None = next(self.frames, None)
         self.synced = False
         self.loops = 0
+        self.held_ns = 0
+        """How long the symbol has been halted, venue time."""
 
     def apply(self, frame: Frame) -> None:
         if isinstance(frame, Snapshot):
@@ -217,6 +221,7 @@ class _Track:
     def rewind(self) -> None:
         """Start again with the snapshot, which becomes the seam."""
         self.loops += 1
+        self.held_ns = 0
         self.frames = self.recording.frames()
         self.book.last_u = 0
         self.book.last_top = None
@@ -310,7 +315,7 @@ class ReplayMarket:
 
     def _due(self, track: _Track) -> int:
         assert track.next is not None, "a finished track was rewound"
-        return self._zero_ns + int((track.next.time_ns - self.start_ns) / self.speed)
+        return self._zero_ns + track.held_ns + int((track.next.time_ns - self.start_ns) / self.speed)
 
     def _run(self) -> None:
         """Apply everything due within the burst window, then sleep until the next frame."""
@@ -328,9 +333,13 @@ class ReplayMarket:
             if now - due > MAX_BEHIND_NS:
                 self._zero_ns += now - due
             assert track.next is not None, "alive tracks have a next frame"
-            if self.exchange.markets[track.book.symbol].status is SymbolStatus.TRADING:
-                track.apply(track.next)
-                self.on_events()
+            if self.exchange.markets[track.book.symbol].status is not SymbolStatus.TRADING:
+                track.held_ns += (
+                    HALT_STEP_NS  # a halted symbol's recording waits, or its book would miss changes
+                )
+                continue
+            track.apply(track.next)
+            self.on_events()
             track.next = next(track.frames, None)
 
     def _loop_again(self) -> None:

@@ -1,0 +1,73 @@
+"""Every row of cancelReplace's result table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from simwire import Wire
+
+GOOD, BAD = "0.0100", "100"
+"""A quantity that is accepted, and one the account cannot pay (an engine refusal, not a filter)."""
+
+ROWS = [
+    ("STOP_ON_FAILURE", True, GOOD, 200, None, "SUCCESS", "SUCCESS"),
+    ("STOP_ON_FAILURE", True, BAD, 409, -2021, "SUCCESS", "FAILURE"),
+    ("STOP_ON_FAILURE", False, GOOD, 400, -2022, "FAILURE", "NOT_ATTEMPTED"),
+    ("ALLOW_FAILURE", True, GOOD, 200, None, "SUCCESS", "SUCCESS"),
+    ("ALLOW_FAILURE", True, BAD, 409, -2021, "SUCCESS", "FAILURE"),
+    ("ALLOW_FAILURE", False, GOOD, 409, -2021, "FAILURE", "SUCCESS"),
+    ("ALLOW_FAILURE", False, BAD, 400, -2022, "FAILURE", "FAILURE"),
+]
+
+
+async def replace(wire: Wire, mode: str, order_id: int, quantity: str, **more: Any) -> Any:
+    return await wire.signed(
+        "POST",
+        "order/cancelReplace",
+        symbol="ETHUSDC",
+        side="BUY",
+        type="LIMIT",
+        timeInForce="GTC",
+        price="2501",
+        quantity=quantity,
+        cancelReplaceMode=mode,
+        cancelOrderId=order_id,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(("mode", "exists", "quantity", "status", "code", "cancel", "new"), ROWS)
+async def test_each_combination_of_results_has_its_status_and_both_halves(
+    wire: Wire, mode: str, exists: bool, quantity: str, status: int, code: int | None, cancel: str, new: str
+) -> None:
+    order_id = (await wire.order("BUY", "2500")).body["orderId"] if exists else 999_999
+    reply = await replace(wire, mode, order_id, quantity)
+    assert reply.status == status
+    data = reply.body if code is None else reply.body["data"]
+    if code is not None:
+        assert reply.body["code"] == code
+    assert (data["cancelResult"], data["newOrderResult"]) == (cancel, new)
+    for result, half in ((cancel, data["cancelResponse"]), (new, data["newOrderResponse"])):
+        if result == "SUCCESS":
+            assert "orderId" in half
+        elif result == "FAILURE":
+            assert sorted(half) == ["code", "msg"]
+        else:
+            assert half is None
+    assert len(wire.sim.engine.accounts["alpha"].open) == (1 if new == "SUCCESS" else 0)
+
+
+async def test_a_filter_failure_leaves_the_old_order_alone(wire: Wire) -> None:
+    order = (await wire.order("BUY", "2500")).body
+    reply = await replace(wire, "ALLOW_FAILURE", order["orderId"], "0.00001")
+    assert reply.error == (400, -1013, "Filter failure: LOT_SIZE")
+    assert list(wire.sim.engine.accounts["alpha"].open) == [order["orderId"]]
+
+
+async def test_a_restricted_cancel_of_a_partly_filled_order_fails(wire: Wire) -> None:
+    order = (await wire.order("BUY", "2500")).body
+    reply = await replace(
+        wire, "STOP_ON_FAILURE", order["orderId"], GOOD, cancelRestrictions="ONLY_PARTIALLY_FILLED"
+    )
+    assert reply.body["data"]["cancelResponse"]["msg"] == "Order was not canceled due to cancel restrictions."
