@@ -77,4 +77,6 @@ def _floor(value: Decimal, step: Decimal) -> int:
 
 
 def _ceil(value: Decimal, step: Decimal) -> int:
-    return -int(-value // step)
+    count = value / step
+    whole = int(count)
+    return whole if whole == count else whole + 1

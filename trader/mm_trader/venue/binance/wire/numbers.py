@@ -29,7 +29,7 @@ class StepParser(dict[str, int]):
     def __missing__(self, text: str) -> int:
         whole, _, fraction = text.partition(".")
         digits = whole + fraction.ljust(_DIGITS, "0")
-        if not digits.isascii() or not digits.isdigit() or len(fraction) > _DIGITS or len(whole) > _DIGITS:
+        if not whole or not digits.isascii() or not digits.isdigit() or len(fraction) > _DIGITS or len(whole) > _DIGITS:
             raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
         count = self._count(int(digits), text)
         if len(self) >= _MAX_CACHED:

@@ -1,0 +1,69 @@
+"""Decimal text ↔ ticks and lots: exact both ways, and nothing between two steps."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mm_trader.core.units import SymbolRules, UnitError
+from mm_trader.venue.binance.wire.numbers import PublicSizeParser, StepParser, SymbolNumbers
+
+STEPS = [Decimal(text) for text in ("0.01", "0.00000001", "1", "10", "0.5", "0.025", "1E-5")]
+
+
+def rules(tick: Decimal = Decimal("0.01"), lot: Decimal = Decimal("0.0001")) -> SymbolRules:
+    return SymbolRules(symbol="ETHUSDC", base_asset="ETH", quote_asset="USDC", tick=tick, lot=lot)
+
+
+@given(st.sampled_from(STEPS), st.integers(0, 10**9), st.integers(0, 8))
+def test_every_whole_number_of_steps_is_read_back_exactly(step: Decimal, count: int, zeros: int) -> None:
+    text = format(step * count, "f")
+    if zeros:
+        text += ("" if "." in text else ".") + "0" * (
+            zeros if len(text.partition(".")[2]) + zeros <= 18 else 0
+        )
+    assert StepParser(step, "price")[text] == count
+
+
+@given(st.sampled_from(STEPS), st.integers(0, 10**9))
+def test_what_is_written_is_plain_notation_and_reads_back(step: Decimal, count: int) -> None:
+    numbers = SymbolNumbers(rules(tick=step))
+    text = numbers.price_text(count)
+    assert "E" not in text.upper()
+    assert not text.endswith(".")
+    assert numbers.ticks[text] == count
+
+
+@pytest.mark.parametrize(
+    "text", ["0.005", "1.001", "-1", "1e3", "1E-5", "", ".", "1_0", " 1", "NaN", "1,5", "٣"]
+)
+def test_what_is_no_whole_number_of_steps_is_refused(text: str) -> None:
+    with pytest.raises(UnitError):
+        StepParser(Decimal("0.01"), "price")[text]
+
+
+def test_small_lots_are_written_without_an_exponent() -> None:
+    assert SymbolNumbers(rules(lot=Decimal("0.00000100"))).quantity_text(1) == "0.000001"
+
+
+def test_public_sizes_finer_than_the_step_round_down_but_never_to_nothing() -> None:
+    sizes = PublicSizeParser(Decimal("0.0001"), "size")
+    assert sizes["2292.22972000"] == 22_922_297
+    assert sizes["0.00001000"] == 1
+    assert sizes["0.00000000"] == 0
+
+
+def test_the_cache_is_bounded() -> None:
+    parser = StepParser(Decimal("1"), "price")
+    for number in range(70_000):
+        assert parser[str(number)] == number
+    assert len(parser) <= 1 << 16
+
+
+@pytest.mark.parametrize("step", ["0", "-1", "1E-30"])
+def test_a_step_that_cannot_be_counted_is_refused(step: str) -> None:
+    with pytest.raises(UnitError):
+        StepParser(Decimal(step), "price")
