@@ -29,7 +29,8 @@ class EventRecorder:
         """`about`: the object the event speaks of, with apiVersion, kind and metadata."""
         metadata = about["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
-        event_name = f"{name[:180]}.{short_hash(f'{metadata["uid"]}/{reason}/{message}', 16)}"
+        subject = f"{metadata['uid']}/{reason}/{message}"
+        event_name = f"{name[:180]}.{short_hash(subject, 16)}"
         count = self._counts.get(event_name, 0) + 1
         self._counts[event_name] = count
         self._counts.move_to_end(event_name)

@@ -125,7 +125,6 @@ def owner_reference(name: str, uid: str) -> Object:
         "name": name,
         "uid": uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 
