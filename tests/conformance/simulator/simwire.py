@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from mm_trader.venue.simulator import ManualClock, Simulator, SimulatorConfig
 from mm_trader.venue.simulator.config import parse_account, parse_market, parse_symbols
 

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from mm_trader.venue.simulator import SimulatorConfig
 from simwire import S, Socket, Wire, config, running
+
+from mm_trader.venue.simulator import SimulatorConfig
 
 
 class Book:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simwire import S, config, running
+
 from mm_trader.venue.simulator import ConfigError, ManualClock, Simulator
 from mm_trader.venue.simulator.config import symbol_spec
 from mm_trader.venue.simulator.engine.checks import to_e8
@@ -25,7 +27,6 @@ from mm_trader.venue.simulator.engine.types import (
 from mm_trader.venue.simulator.market.driver import background_account
 from mm_trader.venue.simulator.market.recording import Depth, Snapshot, Top, Trade, parse_line
 from mm_trader.venue.simulator.market.replay import _ReplayBook
-from simwire import S, config, running
 
 T0 = 1_700_000_000_000_000_000
 

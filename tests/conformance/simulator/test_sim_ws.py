@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from simwire import BETA_KEY, BETA_SECRET, ED_KEY, S, Wire, ed_sign, ws_payload
 
-ALWAYS_THERE = set("e E s c S o f q p P F g C x X r i l z L n N T t I w m M O Z Y Q W V".split())
+ALWAYS_THERE = {*"eEscSofqpPFgCxXrilzLnNTtIwmMOZYQWV"}
 """Fields of an executionReport that are there whatever happened."""
 
 

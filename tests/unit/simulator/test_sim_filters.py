@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simengine import Desk
+
 from mm_trader.venue.simulator.engine.checks import from_e8, to_e8
 from mm_trader.venue.simulator.engine.types import E8, SymbolSpec
-from simengine import Desk
 
 CASES = [
     ("1", "2600.001", "Filter failure: PRICE_FILTER"),

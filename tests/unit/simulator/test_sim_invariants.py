@@ -6,6 +6,8 @@ from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simengine import SYMBOL, Desk
+
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.engine.events import BookUpdate, Event, ExecutionEvent, TradeEvent
 from mm_trader.venue.simulator.engine.types import (
@@ -18,7 +20,6 @@ from mm_trader.venue.simulator.engine.types import (
     StpMode,
     TimeInForce,
 )
-from simengine import SYMBOL, Desk
 
 PLACE = st.tuples(
     st.just("place"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from simengine import SYMBOL, Desk
+
 from mm_trader.venue.simulator.engine.account import CommissionRates
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
@@ -15,7 +17,6 @@ from mm_trader.venue.simulator.engine.types import (
     SymbolStatus,
     TimeInForce,
 )
-from simengine import SYMBOL, Desk
 
 
 def test_a_better_price_trades_first_and_at_one_price_the_older_order() -> None:

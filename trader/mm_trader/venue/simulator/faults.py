@@ -49,6 +49,7 @@ REQUEST_KINDS = frozenset(
         FaultKind.MALFORMED,
     }
 )
+DEPTH_KINDS = frozenset({FaultKind.DEPTH_GAP})
 USER_KINDS = frozenset({FaultKind.LOSE_USER_EVENT, FaultKind.DUPLICATE_USER_EVENT, FaultKind.LATE_USER_EVENT})
 
 

@@ -17,7 +17,7 @@ from .config import AccountConfig, ConfigError, MarketKind, SimulatorConfig
 from .engine.account import CommissionRates
 from .engine.exchange import Exchange
 from .engine.types import E8
-from .faults import FaultBoard
+from .faults import DEPTH_KINDS, FaultBoard
 from .journal import Journal
 from .market.driver import MarketDriver
 from .market.preset import Preset, PresetError, load_preset
@@ -57,7 +57,7 @@ class Simulator:
             self.engine.add_account(account.name, account.balances, self._rates(account))
         self.auth = Authenticator(self.engine, config.accounts, self.clock)
         self.publisher = Publisher(
-            self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver
+            self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver, self._lose_depth
         )
         self.market = self._make_market()
         self.desk = Desk(self.engine, self.auth, self.limits, self.journal, self.publisher, self.clock)
@@ -154,6 +154,9 @@ class Simulator:
     # --- inside ---------------------------------------------------------------------------------------------
     def _deliver(self, account: str, text: str) -> None:
         self.wsapi.deliver(account, text)
+
+    def _lose_depth(self, symbol: str) -> bool:
+        return bool(self.faults.armed) and self.faults.take(DEPTH_KINDS, symbol=symbol) is not None
 
     def _load_preset(self) -> Preset | None:
         if self.config.market.kind is not MarketKind.SEEDED:

@@ -7,6 +7,7 @@ marks with contiguous U…u; partial books at the same marks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
@@ -50,7 +51,11 @@ class _DepthBatch:
 
 
 class Publisher:
-    """Owns the way out. `user_sink` delivers a user event to an account's subscriptions."""
+    """Owns the way out.
+
+    `user_sink` delivers a user event to an account's subscriptions; `lose_depth` says whether a fault eats this batch
+    of a symbol.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Publisher:
         journal: Journal,
         scheduler: Scheduler,
         user_sink: UserSink,
+        lose_depth: Callable[[str], bool],
     ) -> None:
         self.exchange = exchange
         self.hub = hub
@@ -67,6 +73,7 @@ class Publisher:
         self.journal = journal
         self.scheduler = scheduler
         self.user_sink = user_sink
+        self.lose_depth = lose_depth
         self._fast = {s: _DepthBatch(m.u) for s, m in exchange.markets.items()}
         self._slow = {s: _DepthBatch(m.u) for s, m in exchange.markets.items()}
         self._aggregate_ids = dict.fromkeys(exchange.markets, 0)
@@ -184,9 +191,11 @@ class Publisher:
             return
         name = symbol.lower()
         first = batch.sent_u + 1
-        self.hub.publish(f"{name}@depth{suffix}", lambda: depth_text(market, batch, first, now // NS_PER_MS))
+        stream = f"{name}@depth{suffix}"
+        if self.hub.wanted(stream) and not self.lose_depth(symbol):
+            self.hub.publish(stream, lambda: depth_text(market, batch, first, now // NS_PER_MS))
         for count in PARTIAL_DEPTHS:
-            self.hub.publish(f"{name}@depth{count}{suffix}", lambda count=count: partial_text(market, count))  # type: ignore[misc]
+            self.hub.publish(f"{name}@depth{count}{suffix}", partial(partial_text, market, count))
         batch.bids.clear()
         batch.asks.clear()
         batch.sent_u = market.u
