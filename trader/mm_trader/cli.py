@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -109,6 +110,7 @@ def _plain_run(arguments: list[str]) -> int | None:
 
 def run(path: str, holder: str | None) -> int:
     """Run a trader with this config file."""
+    gc.disable()  # nothing of what is imported now is garbage; looking for it would cost a tenth of the start
     from mm_trader.shell.config import load_config
     from mm_trader.shell.errors import ConfigError
 
@@ -118,6 +120,8 @@ def run(path: str, holder: str | None) -> int:
         print(f"mm-trader: {error}", file=sys.stderr)
         return 2
     from mm_trader.shell.process import run_trader
+
+    gc.enable()
 
     return run_trader(config, holder, path)
 

@@ -1,0 +1,1 @@
+"""`mm-trader demo`: one trader, one simulated venue, one process, and a view of what happens."""
