@@ -19,6 +19,11 @@ _OURS = {names.LABEL_MANAGED_BY: names.FIELD_MANAGER}
 def register(registry: kopf.OperatorRegistry, loops: Loops) -> None:
     """All watches of the operator."""
 
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        # the two that need no client library; asked again whenever the API server refuses, so a rotated token is read anew
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
     @kopf.on.event(GROUP, VERSION, "marketmakers", registry=registry)
     async def market_maker(namespace: str | None, name: str | None, **_: Any) -> None:
         loops.ensure(Key(namespace or "default", name or ""))
