@@ -37,7 +37,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's wrapper protocol is untyped
     world = getattr(item, "funcargs", {}).get("world")
-    if report.failed and isinstance(world, World):
+    # after the call the scenario's objects are still there; after the teardown they are not
+    if report.failed and call.when != "teardown" and isinstance(world, World):
         try:
             report.sections.append(("the cluster at this moment", world.describe()))
         except Exception as error:  # a report must not be lost to the search for more
@@ -80,7 +81,7 @@ def world(request: pytest.FixtureRequest, cluster: Cluster, installation: Instal
             errors = made.unexpected_errors()
         finally:
             made.clean_up()
-        assert not errors, "the operator's log has errors:\n" + "\n".join(errors)
+        assert not errors, "the operator's log has errors:\n" + "\n".join(errors[:20])
 
 
 @pytest.fixture
