@@ -12,7 +12,12 @@ from mm_trader.core.units import SymbolRules, UnitError
 
 _DIGITS = 18
 """Decimals kept while dividing by the step; the venue sends 8."""
-_MAX_CACHED = 1 << 16
+_WIRE_DIGITS = 8
+"""Decimals that the venue writes, zeros included."""
+_DOT_AT = -1 - _WIRE_DIGITS
+_AFTER_DOT = -_WIRE_DIGITS
+_MAX_CACHED = 1 << 13
+"""Small enough to stay in the processor's cache: what repeats, repeats soon."""
 
 
 class StepParser(dict[str, int]):
@@ -24,31 +29,50 @@ class StepParser(dict[str, int]):
         if step <= 0 or scaled != scaled.to_integral_value():
             raise UnitError(f"{what} step {step} is not positive with at most {_DIGITS} decimals")
         self._step = int(scaled)
+        coarse, rest = divmod(self._step, 10 ** (_DIGITS - _WIRE_DIGITS))
+        self._wire_step = 0 if rest else coarse
+        """The step in units of the venue's last decimal; 0: finer than that."""
         self._what = what
 
     def __missing__(self, text: str) -> int:
-        whole, _, fraction = text.partition(".")
-        digits = whole + fraction.ljust(_DIGITS, "0")
-        if not whole or not digits.isascii() or not digits.isdigit() or len(fraction) > _DIGITS or len(whole) > _DIGITS:
-            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
-        count = self._count(int(digits), text)
+        step = self._wire_step
+        digits = text[:_DOT_AT] + text[_AFTER_DOT:]
+        if (
+            step
+            and text[_DOT_AT:_AFTER_DOT] == "."
+            and _WIRE_DIGITS < len(digits) <= _DIGITS
+            and digits.isdigit()
+            and digits.isascii()
+        ):
+            count, rest = divmod(int(digits), step)
+        else:
+            count, rest = divmod(self._any_form(text), self._step)
+        if rest:
+            count = self._between(count, text)
         if len(self) >= _MAX_CACHED:
             self.clear()
         self[text] = count
         return count
 
-    def _count(self, scaled: int, _text: str) -> int:
-        count, rest = divmod(scaled, self._step)
-        if rest:
-            raise UnitError(f"{self._what} {_text!r} is not a whole number of steps")
-        return count
+    def _any_form(self, text: str) -> int:
+        """Plain decimals of other lengths, in units of 10^-18."""
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction.ljust(_DIGITS, "0")
+        if not whole or not digits.isascii() or not digits.isdigit() or len(digits) > 2 * _DIGITS:
+            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
+        if len(fraction) > _DIGITS:
+            raise UnitError(f"{self._what} {text[:40]!r} has too many decimals")
+        return int(digits)
+
+    def _between(self, _count: int, _text: str) -> int:
+        raise UnitError(f"{self._what} {_text!r} is not a whole number of steps")
 
 
 class PublicSizeParser(StepParser):
     """Sizes of the public book: a level can hold old orders from before the step was made coarser, so they round down, but never to nothing."""
 
-    def _count(self, scaled: int, _text: str) -> int:
-        return max(1, scaled // self._step) if scaled else 0
+    def _between(self, _count: int, _text: str) -> int:
+        return max(1, _count)
 
 
 class SymbolNumbers:
