@@ -44,7 +44,7 @@ def synthetic_recording(path: Path, seed: int = 3, frames: int = 4000) -> Path:
         for _ in range(frames):
             now += rng.randint(1, 20) * 1_000_000
             u += 1
-            side, other, sign = (bids, asks, -1) if rng.random() < 0.5 else (asks, bids, 1)
+            side, _, sign = (bids, asks, -1) if rng.random() < 0.5 else (asks, bids, 1)
             best = max(bids) if side is bids else min(asks)
             if rng.random() < 0.3 and len(side) > 20:  # a trade takes part or all of the best level
                 taken = side[best] if rng.random() < 0.3 else rng.randint(1, side[best])

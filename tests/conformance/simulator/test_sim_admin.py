@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import aiohttp
@@ -176,7 +177,7 @@ async def test_a_depth_gap_leaves_out_one_batch(wire: Wire) -> None:
     frames = []
     while "id" not in (frame := await market.json()):
         frames.append(frame)
-    gaps = sum(b["U"] != a["u"] + 1 for a, b in zip(frames, frames[1:], strict=False))
+    gaps = sum(b["U"] != a["u"] + 1 for a, b in pairwise(frames))
     assert gaps == 1
 
 

@@ -25,8 +25,8 @@ from mm_trader.venue.simulator.engine.types import (
     TimeInForce,
 )
 from mm_trader.venue.simulator.market.driver import background_account
+from mm_trader.venue.simulator.market.recorded_book import RecordedBook
 from mm_trader.venue.simulator.market.recording import Depth, Snapshot, Top, Trade, parse_line
-from mm_trader.venue.simulator.market.replay import _ReplayBook
 
 T0 = 1_700_000_000_000_000_000
 
@@ -39,7 +39,7 @@ class Bench:
         self.exchange = Exchange([self.spec], lambda: T0)
         self.me = self.exchange.add_account("me", {self.spec.base: 10 * E8, self.spec.quote: 50_000 * E8})
         accounts = (background_account(self.exchange, n) for n in ("maker", "taker"))
-        self.book = _ReplayBook(self.exchange, *accounts, self.spec.name)
+        self.book = RecordedBook(self.exchange, *accounts, self.spec.name)
         self.number = 0
 
     def snapshot(self, bids: str, asks: str) -> None:

@@ -88,7 +88,8 @@ class SimulatorConfig:
     default_stp: StpMode = StpMode.EXPIRE_MAKER
     ping_interval_s: float | None = None
     """Seconds between server pings; None = 20 on a system clock, never on a manual one."""
-    journal_size: int = 200_000
+    journal_size: int = 50_000
+    """Audit entries kept; about 1 KiB each."""
 
     def __post_init__(self) -> None:
         if not self.symbols:

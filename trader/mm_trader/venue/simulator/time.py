@@ -14,6 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 
@@ -81,7 +85,6 @@ class Scheduler:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_for = 0
-        self.on_error: Callable[[BaseException], None] | None = None
 
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Timer:
         self._seq += 1
@@ -142,6 +145,10 @@ class Scheduler:
         now = self.clock.now()
         while self._heap and self._heap[0].when <= now and self._loop is not None:
             timer = heapq.heappop(self._heap)
-            if not timer.cancelled:
+            if timer.cancelled:
+                continue
+            try:
                 timer.call()
+            except Exception:  # one broken timer must not stop the market, the pings and everybody's streams
+                log.exception("simulator.timer_failed")
         self._arm()

@@ -166,10 +166,12 @@ class Order:
 
     @property
     def is_final(self) -> bool:
-        return self.status not in OPEN_STATUSES
+        status = self.status
+        return status is not _NEW and status is not _PARTIALLY_FILLED
 
 
-OPEN_STATUSES = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
+# identity of plain names: an enumeration member's hash is Python code, and this is asked many times per order
+_NEW, _PARTIALLY_FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED
 
 
 @dataclass(slots=True)

@@ -118,18 +118,23 @@ class SeededMarket:
         self.scheduler.call_at(self._due_ns, self._step)
 
     def _step(self) -> None:
-        for one in self.symbols.values():
-            one.latent.step(STEP_S)
-            if not self._trading(one):
-                continue
-            one.since_refresh += STEP_S
-            if one.since_refresh >= one.preset.maker_refresh_s:
-                one.since_refresh = 0.0
-                one.provider.refresh(one.latent.public)
-                self.on_events()
-            self._arrivals(one, one.preset.noise_per_s, self._noise)
-            self._arrivals(one, one.preset.informed_per_s, self._informed)
-        self._schedule()
+        try:
+            for one in self.symbols.values():
+                self._step_symbol(one)
+        finally:  # the market goes on whatever happened in one step
+            self._schedule()
+
+    def _step_symbol(self, one: _SymbolMarket) -> None:
+        one.latent.step(STEP_S)
+        if not self._trading(one):
+            return
+        one.since_refresh += STEP_S
+        if one.since_refresh >= one.preset.maker_refresh_s:
+            one.since_refresh = 0.0
+            one.provider.refresh(one.latent.public)
+            self.on_events()
+        self._arrivals(one, one.preset.noise_per_s, self._noise)
+        self._arrivals(one, one.preset.informed_per_s, self._informed)
 
     def _arrivals(self, one: _SymbolMarket, rate: float, act: Callable[[_SymbolMarket], None]) -> None:
         """Poisson arrivals within this step, each at its own moment."""
