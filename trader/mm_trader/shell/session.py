@@ -111,7 +111,7 @@ class Session:
         self._cancel(self._bring_up)
         self._stage(TraderPhase.WAITING_FOR_LEASE, reason)
         self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=False, reason=reason))
-        if self.connected:
+        if self.connected and not self._stopping:  # who leaves has swept, and gives the lease back last
             self._sweep(self._sweep_once())
 
     def halted(self) -> None:
@@ -135,7 +135,7 @@ class Session:
                 scope=self._p.config.scope,
             )
         )
-        if self.connected:
+        if self.connected and not self._stopping:  # `leave` sweeps by itself
             self._sweep(self._p.flattener.until_zero("internal error"))
 
     def revive(self) -> None:
