@@ -42,7 +42,7 @@ def apply(kube: Kube) -> None:
     """Two accounts and a MarketMaker of three stages."""
     show.chapter("Two accounts and one MarketMaker of three stages")
     show.line(
-        "testnet (practice account) -> small-capital (1,000 USDC) -> scale-up (2,000, then 6,000 with BTCUSDC)"
+        "testnet (practice account) -> small-capital (1,000 USDC) -> scale-up (2,000, then 8,000 with BTCUSDC)"
     )
     kube.do("apply", "-f", "configs/demo/objects/")
 
@@ -65,7 +65,7 @@ def promotion(watch: MakerWatch, began: float) -> float:
         ("testnet", "5000", 90),
         ("small-capital", "1000", 130),
         ("scale-up", "2000", 150),
-        ("scale-up", "6000", 150),
+        ("scale-up", "8000", 150),
     ):
 
         def here(status: Object, stage: str = stage, capital: str = capital) -> bool:
@@ -133,7 +133,7 @@ def pod_deletion(kube: Kube, watch: MakerWatch, venue: Venue, times: Times) -> N
     times.back = time.monotonic() - began
     show.line(f"its successor is Ready after {times.back:.1f} s")
     # time in which a trader that had forgotten its halt would have quoted
-    time.sleep(5)
+    time.sleep(3)
     placed = [entry for entry in venue.journal(MAIN, mark) if entry.kind == "place"]
     if placed:
         raise ExpectationError(f"the new pod placed {len(placed)} order(s) although trading is halted")
