@@ -170,7 +170,7 @@ def replay(recording: Recording) -> tuple[float, Counter[str], Kernel]:
                 return
             commands = kernel.on_event(queue.popleft())
 
-    started = time.perf_counter()
+    started = time.process_time()
     for stream in ev.StreamName:
         feed(ev.StreamStatus(ts=1, stream=stream, up=True))
     feed(ev.TradingAllowed(ts=1, allowed=True))
@@ -190,7 +190,7 @@ def replay(recording: Recording) -> tuple[float, Counter[str], Kernel]:
                 feed(fill)
         if isinstance(event, ev.Event):
             feed(event)
-    return time.perf_counter() - started, venue.counts, kernel
+    return time.process_time() - started, venue.counts, kernel
 
 
 def run(data_dir: Path | None) -> list[Figure]:

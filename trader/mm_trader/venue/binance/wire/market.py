@@ -78,9 +78,6 @@ class _AnyFrame(msgspec.Struct):
     data: _Named | None = None
 
 
-_PREFIX = b'{"stream":"'
-_NAME_AT = len(_PREFIX)
-_NAME_END = _NAME_AT + 64
 _Route = Callable[[bytes, int], Event]
 _decode_any = msgspec.json.Decoder(_AnyFrame).decode
 
@@ -98,9 +95,9 @@ class MarketDecoder:
 
     def decode(self, frame: bytes, ts: int) -> Event | Notice:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
-        route = None
-        if frame.startswith(_PREFIX):
-            route = self._routes.get(frame[_NAME_AT : frame.find(b'"', _NAME_AT, _NAME_END)])
+        # {"stream":"NAME",… : the name is what stands between the third and the fourth quote
+        parts = frame.split(b'"', 4)
+        route = self._routes.get(parts[3]) if len(parts) > 4 else None
         try:
             if route is not None:
                 return route(frame, ts)

@@ -14,8 +14,8 @@ _DIGITS = 18
 """Decimals kept while dividing by the step; the venue sends 8."""
 _WIRE_DIGITS = 8
 """Decimals that the venue writes, zeros included."""
-_DOT_AT = -1 - _WIRE_DIGITS
-_AFTER_DOT = -_WIRE_DIGITS
+_LONGEST = 36
+"""Digits in all: more is no price of anything."""
 _MAX_CACHED = 1 << 13
 """Small enough to stay in the processor's cache: what repeats, repeats soon."""
 
@@ -35,34 +35,29 @@ class StepParser(dict[str, int]):
         self._what = what
 
     def __missing__(self, text: str) -> int:
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction
+        if not digits.isdigit() or not digits.isascii() or not whole or len(digits) > _LONGEST:
+            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
         step = self._wire_step
-        digits = text[:_DOT_AT] + text[_AFTER_DOT:]
-        if (
-            step
-            and text[_DOT_AT:_AFTER_DOT] == "."
-            and _WIRE_DIGITS < len(digits) <= _DIGITS
-            and digits.isdigit()
-            and digits.isascii()
-        ):
-            count, rest = divmod(int(digits), step)
+        if step and len(fraction) == _WIRE_DIGITS:
+            scaled = int(digits)
         else:
-            count, rest = divmod(self._any_form(text), self._step)
-        if rest:
+            step = self._step
+            scaled = self._scale(whole, fraction)
+        count = scaled // step
+        if count * step != scaled:
             count = self._between(count, text)
         if len(self) >= _MAX_CACHED:
             self.clear()
         self[text] = count
         return count
 
-    def _any_form(self, text: str) -> int:
-        """Plain decimals of other lengths, in units of 10^-18."""
-        whole, _, fraction = text.partition(".")
-        digits = whole + fraction.ljust(_DIGITS, "0")
-        if not whole or not digits.isascii() or not digits.isdigit() or len(digits) > 2 * _DIGITS:
-            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
+    def _scale(self, whole: str, fraction: str) -> int:
+        """Any number of decimals, in units of 10^-18."""
         if len(fraction) > _DIGITS:
-            raise UnitError(f"{self._what} {text[:40]!r} has too many decimals")
-        return int(digits)
+            raise UnitError(f"{self._what} with {len(fraction)} decimals")
+        return int(whole + fraction.ljust(_DIGITS, "0"))
 
     def _between(self, _count: int, _text: str) -> int:
         raise UnitError(f"{self._what} {_text!r} is not a whole number of steps")
