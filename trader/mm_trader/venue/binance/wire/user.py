@@ -53,6 +53,7 @@ class _Position(msgspec.Struct):
     B: list[_Balance]
 
 
+_REPORT_START = b'{"e":"executionReport",'
 _decode_name = msgspec.json.Decoder(_Named).decode
 _decode_report = msgspec.json.Decoder(_Report).decode
 _decode_position = msgspec.json.Decoder(_Position).decode
@@ -67,6 +68,9 @@ class UserDecoder:
     def decode(self, event: bytes, ts: int) -> Event | Notice:
         """One event. Symbols that are not traded here are Notice.OTHER. Raises FrameError."""
         try:
+            # reports come in bursts while orders move: told by their start, as the venue writes it, and decoded once
+            if event.startswith(_REPORT_START):
+                return self._report(_decode_report(event), ts)
             name = _decode_name(event).e
             if name == "executionReport":
                 return self._report(_decode_report(event), ts)
