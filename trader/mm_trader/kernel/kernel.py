@@ -300,6 +300,7 @@ class Kernel:
         core = self._core
         core.allowed = event.allowed
         core.allowed_reason = event.reason or "WaitingForLease"
+        core.manager.enabled = core.manager.enabled or event.allowed
         for order in core.table.all_live():
             order.leftover = order.cancel_wanted = True
             if event.allowed and order.state is OrderState.UNKNOWN:

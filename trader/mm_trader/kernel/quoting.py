@@ -46,7 +46,8 @@ class Quoter:
         if desk.blocked:
             desk.next_look = ts  # nothing to be patient for: quote as soon as it can be
             for order in core.table.live(desk.symbol):
-                core.manager.cancel(order, ts)
+                if not (order.leftover and order.state is OrderState.UNKNOWN):
+                    core.manager.cancel(order, ts)
             return
         if core.pnl.settle():
             # causes that follow from state are judged before every quote, the first of an incarnation included
@@ -179,7 +180,9 @@ class Quoter:
         tolerance = core.settings.requote_tolerance * half_spread
         for order in live:
             adds = exposure.base * order.side.sign >= 0
-            if quote is None or order.leftover or (over and adds):
+            if order.leftover:
+                continue  # an UNKNOWN one: the question about it is on its way, and it is cancelled if it is there
+            if quote is None or (over and adds):
                 core.manager.cancel(order, ts)
             elif order.state in OPEN_STATES:
                 rest = order.size - order.filled

@@ -14,7 +14,7 @@ from mm_trader.orders.order import Order
 from mm_trader.orders.states import (
     OPEN_STATES,
     VENUE_STATES,
-    IllegalTransition,
+    IllegalTransitionError,
     OrderState,
     is_final,
     validate_transition,
@@ -46,7 +46,7 @@ class Lifecycle:
             return
         try:
             validate_transition(order.state, state)
-        except IllegalTransition as error:
+        except IllegalTransitionError as error:
             self._listener.on_anomaly(order.symbol, f"{order.client_id}: {error} ({cause})")
             return
         order.state = state

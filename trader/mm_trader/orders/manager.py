@@ -74,6 +74,8 @@ class OrderManager:
         self._life = lifecycle
         self._outbox = outbox
         self._listener = listener
+        self.enabled = False
+        """False until this process has been allowed to trade once: what an earlier incarnation left may be another's now."""
 
     # --- what we want -----------------------------------------------------------------------------------------------------------------
 
@@ -103,7 +105,7 @@ class OrderManager:
         if order.over:
             return
         order.cancel_wanted = True
-        if order.cancel_in_flight or ts < order.next_cancel:
+        if not self.enabled or order.cancel_in_flight or ts < order.next_cancel:
             return
         if order.cancel_attempts >= MAX_CANCEL_ATTEMPTS:
             self._listener.on_cancel_exhausted(order)
@@ -275,7 +277,11 @@ class OrderManager:
                 self.doubt(order, "time-out", ts)
             elif order.query_due is not None and ts >= order.query_due:
                 self._query(order, ts)
-            if order.cancel_wanted and not order.over:
+            if (
+                order.cancel_wanted
+                and not order.over
+                and not (order.leftover and order.state is OrderState.UNKNOWN)
+            ):
                 self.cancel(order, ts)
 
     # --- inner ------------------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class OrderState(StrEnum):
     """No trustworthy answer. Blocks its side and counts with its worst case until the venue has spoken."""
 
 
-class IllegalTransition(ValueError):
+class IllegalTransitionError(ValueError):
     """A transition the table does not have. The state stays; the caller counts an anomaly."""
 
 
@@ -116,10 +116,10 @@ def is_final(state: OrderState) -> bool:
 
 
 def validate_transition(before: OrderState, after: OrderState) -> None:
-    """Raise IllegalTransition unless the table has the edge."""
+    """Raise IllegalTransitionError unless the table has the edge."""
     if after not in TRANSITIONS[before]:
         legal = ", ".join(sorted(TRANSITIONS[before])) or "nothing"
-        raise IllegalTransition(f"{before} → {after} is not a transition; {before} may become {legal}")
+        raise IllegalTransitionError(f"{before} → {after} is not a transition; {before} may become {legal}")
 
 
 VENUE_STATES: Mapping[str, OrderState] = MappingProxyType(

@@ -1,6 +1,7 @@
 """What the account can still lock, in 10^-8 of each asset. The venue's free balance is always a little old; what our own orders lock is not.
 
-available = free + locked − what own orders lock − what others' orders lock. The last is learnt from each balance the venue states: locked beyond what we know of.
+available = free + locked − what own orders lock − what others' orders lock. The last is learnt from each balance the venue states: what is locked beyond
+our own.
 An asset that the venue has not stated is unknown, and nothing is placed on it.
 """
 

@@ -1,1 +1,3 @@
-"""What may be risked: exact ledger, loss limits, exposure, pre-trade checks, behaviour, halts and the four-level state. Anything that cannot be judged is a no."""
+"""What may be risked: exact ledger, loss limits, exposure, pre-trade checks, behaviour, halts and the four-level state.
+
+Anything that cannot be judged is a no."""

@@ -23,6 +23,7 @@ class BehaviourMonitor:
         self._buckets: deque[list[int]] = deque(maxlen=WINDOW_S)
         self.reject_streak = 0
         self.ratio_raised = False
+        self._judged_second = -1
 
     def placed(self, ts: int) -> None:
         """An order goes out."""
@@ -59,7 +60,11 @@ class BehaviourMonitor:
         return canceled / placed if placed >= MIN_SAMPLE else None
 
     def cancels_too_much(self, ts: int, limit: float) -> bool:
-        """True while the ratio is above its limit, with some hysteresis."""
+        """True while the ratio is above its limit, with some hysteresis. Worked out once a second."""
+        second = ts // NS_PER_S
+        if second == self._judged_second:
+            return self.ratio_raised
+        self._judged_second = second
         ratio = self.cancel_ratio(ts)
         if ratio is None:
             self.ratio_raised = False

@@ -18,7 +18,7 @@ from mm_trader.risk.exposure import Exposure
 from mm_trader.risk.reasons import Refusal
 
 
-class CheckFailed(RuntimeError):
+class CheckFailedError(RuntimeError):
     """A check raised instead of answering. The caller halts."""
 
 
@@ -219,12 +219,12 @@ CHECKS: tuple[tuple[Check, tuple[Refusal, ...]], ...] = (
 
 
 def first_refusal(order: Intent, facts: Facts) -> Refusal | None:
-    """Ask all checks. None: the order may go. Raises CheckFailed if one of them raises."""
+    """Ask all checks. None: the order may go. Raises CheckFailedError if one of them raises."""
     for check, _ in CHECKS:
         try:
             refusal = check(order, facts)
         except Exception as error:
-            raise CheckFailed(f"{check.__name__}: {error!r}") from error
+            raise CheckFailedError(f"{check.__name__}: {error!r}") from error
         if refusal is not None:
             return refusal
     return None

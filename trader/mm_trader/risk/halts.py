@@ -1,4 +1,5 @@
-"""Halts of the identity, wherever they come from. The deepest level is obeyed; a halt of the kernel's own stops trading from the instant it is raised, durable or not.
+"""Halts of the identity, wherever they come from. The deepest level is obeyed; a halt of the kernel's own stops trading from the instant it is raised,
+durable or not.
 
 Two kinds. Those with source Risk are sticky: they leave only by `lift`, never by being absent from what Redis shows, because a database may have lost them.
 All others are what Redis shows now.

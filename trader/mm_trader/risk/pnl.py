@@ -19,6 +19,9 @@ from mm_trader.risk.ledger import Position
 from mm_trader.risk.reasons import HaltReason
 
 
+_DAY_MS = 86_400_000
+
+
 class LossLimits(msgspec.Struct, kw_only=True):
     """All in money units. They only ever get tighter while running."""
 
@@ -49,6 +52,7 @@ class PnlMonitor:
         self._positions = positions
         self.scope = scope
         self.net = sum(position.net for position in positions.values())
+        self._day_number = wall_ms // _DAY_MS
         self.day = utc_day(wall_ms)
         self.day_start = self.peak = self.scope_start = self.budget_start = self.net
         self.scope_begun = record is not None and record.scope == scope
@@ -107,10 +111,11 @@ class PnlMonitor:
 
     def roll_day(self, wall_ms: int) -> bool:
         """True: a new UTC day began, and its loss counts from the present mark."""
-        day = utc_day(wall_ms)
-        if day == self.day:
+        number = wall_ms // _DAY_MS
+        if number == self._day_number:
             return False
-        self.day = day
+        self._day_number = number
+        self.day = utc_day(wall_ms)
         self.day_start = self.net
         self.refloor()
         return True
