@@ -93,9 +93,11 @@ class AccountReader:
         if len(self._own) > _OWNERS_KEPT:
             self._own.popitem(last=False)
 
-    async def open_orders(self, symbol: str) -> OpenOrders:
-        """All open orders of the symbol; those of others are only counted."""
-        body = await self._rest.call("GET", "openOrders", {"symbol": symbol}, weight=6, signed=True)
+    async def open_orders(self, symbol: str, purpose: Purpose = Purpose.QUERY) -> OpenOrders:
+        """All open orders of the symbol; those of others are only counted. A sweep looks with the budget of cancels: nothing may hold it up."""
+        body = await self._rest.call(
+            "GET", "openOrders", {"symbol": symbol}, weight=6, signed=True, purpose=purpose
+        )
         own: list[OrderView] = []
         foreign = 0
         for row in read_body(body, list[OrderBody]):

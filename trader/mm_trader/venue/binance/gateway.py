@@ -105,7 +105,7 @@ class BinanceGateway:
         return await read_rules(self._reader, self._venue_clock, self._governor, self._settings, symbols)
 
     async def start(self, rules: dict[str, SymbolRules], client_id_prefix: str, sink: EventSink) -> None:
-        """See the port. Returns when all connections are up, or after a while without them: they go on trying, and say so by StreamStatus."""
+        """See the port. Once in its life. Returns when all connections are up, or after a while without: they go on trying, and StreamStatus tells."""
         if self._links:
             raise RuntimeError("the gateway is started already")
         self._build(rules, client_id_prefix, sink)

@@ -100,8 +100,9 @@ class OrderChannel:
             writer.cancel()
             await asyncio.wait({writer})
         self._drop_places("stopping")
-        while self._cancels:
-            self._answers.dropped(self._cancels.popleft(), "stopping")
+        cancels, self._cancels = self._cancels, deque()
+        for cancel in cancels:
+            self._answers.dropped(cancel, "stopping")
         for request_id in self._pending.all():
             self._unknown(request_id, "stopping")
 
@@ -240,8 +241,10 @@ class OrderChannel:
             self._answers.unknown(pending.command, reason)
 
     def _drop_places(self, reason: str) -> None:
-        while self._places:
-            self._answers.dropped(self._places.popleft(), reason)
+        # what the answers bring about meanwhile is a new place, to be judged by itself
+        places, self._places = self._places, deque()
+        for place in places:
+            self._answers.dropped(place, reason)
 
     # --- handler of the link -------------------------------------------------------------------------------------------------------------
 

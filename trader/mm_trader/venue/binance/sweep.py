@@ -13,6 +13,7 @@ import structlog
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import ErrorClass, OrderView
 from mm_trader.venue.binance.account import AccountReader
+from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import CallError
 from mm_trader.venue.binance.wire.market import FrameError
@@ -51,7 +52,7 @@ class Sweeper:
         while True:
             asked = self._clock.monotonic_ns()
             try:
-                orders = (await self._account.open_orders(symbol)).own
+                orders = (await self._account.open_orders(symbol, Purpose.CANCEL)).own
             except (CallError, FrameError) as error:
                 if str(error) != complaint:
                     complaint = str(error)
