@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mm_trader.venue.simulator import ManualClock, Simulator, SimulatorConfig
 from mm_trader.venue.simulator.config import parse_account, parse_market, parse_symbols
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 KEY, SECRET = "ALPHAKEY", "alpha-secret"
 BETA_KEY, BETA_SECRET = "BETAKEY", "beta-secret"
 ED_KEY = "EDKEY"

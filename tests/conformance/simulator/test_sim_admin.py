@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from simwire import BETA_KEY, BETA_SECRET, MS, S, Wire, config, running
+from simwire import BETA_KEY, BETA_SECRET, DEADLINE_S, MS, S, Wire, config, running
 
 ORDER = {
     "symbol": "ETHUSDC",
@@ -263,7 +263,7 @@ async def test_pings_are_sent_and_a_silent_client_is_cut() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", wire.sim.port)
         writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                      b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n")  # fmt: skip
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             await reader.readuntil(b"\r\n\r\n")
             await wire.sim.advance(21 * S)
             assert (await reader.readexactly(2))[0] == 0x89

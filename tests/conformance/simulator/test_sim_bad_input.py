@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simwire import S, Wire, running
+from simwire import DEADLINE_S, S, Wire, running
 
 from mm_trader.venue.simulator.server.connection import dumps
 from mm_trader.venue.simulator.server.outcome import run
@@ -119,7 +119,7 @@ async def _raw_survives(chunks: list[bytes]) -> None:
             writer.write(chunk)
             if writer.can_write_eof():
                 writer.write_eof()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(DEADLINE_S):
                 while await reader.read(65_536):
                     continue
             writer.close()
@@ -170,7 +170,7 @@ async def test_binary_frames_and_oversized_messages_close_the_connection(wire: W
     for send in (lambda s: s.ws.send_bytes(b"\x00"), lambda s: s.ws.send_str("x" * 600_000)):
         socket = await wire.socket("/ws-api/v3")
         await send(socket)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             message = await socket.ws.receive()
         assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING)
 
@@ -202,7 +202,7 @@ async def test_unencoded_characters_make_the_signature_invalid(wire: Wire) -> No
     request = f"GET /api/v3/openOrders?{payload}&signature={sign(payload, SECRET)} HTTP/1.1\r\n".encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", wire.sim.port)
     writer.write(request + f"Host: x\r\nX-MBX-APIKEY: {KEY}\r\nConnection: close\r\n\r\n".encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE_S):
         answer = await reader.read()
     writer.close()
     assert b" 400 " in answer.splitlines()[0]

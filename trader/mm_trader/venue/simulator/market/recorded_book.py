@@ -6,8 +6,10 @@ The rules by which our orders meet recorded liquidity are stated in `replay`; th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ..engine.account import Account
+from ..engine.book import BookSide
 from ..engine.errors import RefusalError
 from ..engine.exchange import Exchange
 from ..engine.types import NewOrder, Order, OrderType, Side, TimeInForce
@@ -73,13 +75,20 @@ class RecordedBook:
         self.last_top = frame
         with self.exchange.batch():
             bid, ask = self.ticks(frame.bid), self.ticks(frame.ask)
-            for price in [p for p in self.levels[Side.BUY] if p > bid]:
-                self._set(Side.BUY, price, 0)
-            for price in [p for p in self.levels[Side.SELL] if p < ask]:
-                self._set(Side.SELL, price, 0)
+            self._clear_better(Side.BUY, self.market.book.bids, bid)
+            self._clear_better(Side.SELL, self.market.book.asks, ask)
             lot = self.market.spec.lot_e8
             self._set(Side.BUY, bid, frame.bid_qty // lot)
             self._set(Side.SELL, ask, frame.ask_qty // lot)
+
+    def _clear_better(self, side: Side, book_side: BookSide, touch: int) -> None:
+        """Take recorded levels better than the touch away, looking at the top of the book only."""
+        better = takewhile(
+            lambda price: (price - touch) * book_side.sign > 0, (x.price for x in book_side.from_best())
+        )
+        for price in list(better):
+            if price in self.levels[side]:  # a level of clients' orders alone is theirs
+                self._set(side, price, 0)
 
     def trade(self, frame: Trade) -> None:
         """A recorded aggressor takes liquidity at its price; what is no longer there is printed unmatched."""
