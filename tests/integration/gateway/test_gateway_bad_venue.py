@@ -44,7 +44,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def venue(handler: Handler) -> AsyncIterator[VenueConfig]:
     """A server that answers everything with one handler."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await handler(request)
+
+    app.router.add_route("*", "/{path:.*}", serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

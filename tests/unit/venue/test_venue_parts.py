@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from mm_api.kinds.common import Environment, Venue
+from mm_api.trader_config import VenueConfig
 from mm_trader.core.clock import ManualClock
 from mm_trader.core.commands import Cancel, Place
 from mm_trader.core.events import Side
 from mm_trader.core.units import SymbolRules
 from mm_trader.venue.binance.credentials import load_credentials
+from mm_trader.venue.binance.directory import check_address
 from mm_trader.venue.binance.rules import symbol_rules
 from mm_trader.venue.binance.transport.backoff import Backoff
 from mm_trader.venue.binance.venue_clock import VenueClock
@@ -209,3 +212,42 @@ def test_a_cancel_names_the_venue_id_where_it_is_known() -> None:
     unknown = Cancel(symbol="ETHUSDC", client_id="mm1", venue_id=None)
     assert cancel_params(known) == {"symbol": "ETHUSDC", "orderId": 7}
     assert cancel_params(unknown) == {"symbol": "ETHUSDC", "origClientOrderId": "mm1"}
+
+
+def config(**changes: object) -> VenueConfig:
+    fields: dict[str, object] = {
+        "environment": Environment.TESTNET,
+        "rest_url": "https://venue.example",
+        "ws_api_url": "wss://venue.example/ws-api/v3",
+        "stream_url": "wss://venue.example",
+    }
+    return VenueConfig.model_validate(fields | changes)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rest_url", "http://venue.example"),
+        ("ws_api_url", "ws://venue.example/ws-api/v3"),
+        ("stream_url", "ws://venue.example"),
+        ("stream_url", "venue.example"),
+    ],
+)
+def test_a_real_venue_is_never_spoken_to_without_tls(field: str, value: str) -> None:
+    check_address(config())
+    with pytest.raises(VenueError) as caught:
+        check_address(config(**{field: value}))
+    assert (caught.value.reason, caught.value.permanent) == ("AddressRefused", True)
+
+
+def test_the_simulator_may_be_without_tls_but_not_without_a_scheme() -> None:
+    plain = {"rest_url": "http://sim", "ws_api_url": "ws://sim/ws-api/v3", "stream_url": "ws://sim"}
+    check_address(config(environment=Environment.SIMULATOR, **plain))
+    with pytest.raises(VenueError):
+        check_address(config(environment=Environment.SIMULATOR, **(plain | {"rest_url": "sim:8080"})))
+
+
+def test_a_product_without_a_gateway_is_refused() -> None:
+    with pytest.raises(VenueError) as caught:
+        check_address(config(kind=Venue.BINANCE_USDM))
+    assert caught.value.reason == "VenueNotSupported"

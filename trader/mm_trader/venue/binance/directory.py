@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import structlog
 
+from mm_api.kinds.common import Environment, Venue
+from mm_api.trader_config import VenueConfig
 from mm_trader.core.events import ErrorClass
 from mm_trader.core.units import SymbolRules
 from mm_trader.venue.binance.account import VenueReader
@@ -28,6 +30,29 @@ _REASONS: dict[ErrorClass, tuple[str, bool]] = {
     ErrorClass.THROTTLED: ("VenueThrottled", False),
     ErrorClass.AMBIGUOUS: ("VenueUnreachable", False),
 }
+
+
+def check_address(config: VenueConfig) -> None:
+    """Refuse what must not be tried: another product, or a real venue without TLS. Raises VenueError."""
+    if config.kind is not Venue.BINANCE:
+        raise VenueError(
+            "VenueNotSupported", f"venue kind {config.kind.value} has no gateway yet", permanent=True
+        )
+    addresses = {
+        "restUrl": (config.rest_url, "https://"),
+        "wsApiUrl": (config.ws_api_url, "wss://"),
+        "streamUrl": (config.stream_url, "wss://"),
+    }
+    for name, (url, secure) in addresses.items():
+        allowed = (
+            (secure, secure.replace("s://", "://"))
+            if config.environment is Environment.SIMULATOR
+            else (secure,)
+        )
+        if not url.startswith(allowed):
+            raise VenueError(
+                "AddressRefused", f"venue.{name} must begin with {' or '.join(allowed)}", permanent=True
+            )
 
 
 def venue_error(error: CallError) -> VenueError:

@@ -24,7 +24,7 @@ from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.credentials import Credentials, load_credentials
-from mm_trader.venue.binance.directory import read_rules
+from mm_trader.venue.binance.directory import check_address, read_rules
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.market_feed import MarketFeed
 from mm_trader.venue.binance.order_channel import OrderChannel
@@ -64,6 +64,7 @@ class BinanceGateway:
         rng: random.Random | None = None,
     ) -> None:
         """Reads the credentials where none are given. Raises VenueError."""
+        check_address(config)
         self._config = config
         self._clock = clock
         self._before_send = before_send
