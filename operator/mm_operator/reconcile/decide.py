@@ -45,6 +45,8 @@ class Draft:
     runs: Runs
     holder: str
     problem: Problem | None = None
+    first: list[Action] = field(default_factory=list)
+    """Finalizer and latches: before anything else, whatever becomes of the rest of the plan."""
     actions: list[Action] = field(default_factory=list)
     wakes: list[datetime] = field(default_factory=list)
     halts: HaltDecision = field(default_factory=HaltDecision)
@@ -63,14 +65,13 @@ def decide(snapshot: Snapshot) -> Plan:
     holder = holder_of(snapshot.namespace, snapshot.name, metadata.uid)
     draft = Draft(snapshot, Runs.of(status, dict(snapshot.revisions)), holder)
     if FINALIZER not in metadata.finalizers:
-        draft.actions.append(SetFinalizer(present=True))
+        draft.first.append(SetFinalizer(present=True))
 
     _choose_revision(draft)
     assigned = _assignments(draft)
     _halt(draft, status, assigned)
     _fill_slots(draft, assigned)
     _advance(draft, assigned)
-    draft.actions.extend(draft.runs.actions)
 
     report = Report(
         snapshot,
@@ -86,7 +87,8 @@ def decide(snapshot: Snapshot) -> Plan:
     used = {run.revision for run in (runs.run, runs.stable, runs.fallback) if run is not None}
     return Plan(
         status=write_status(report, status),
-        actions=tuple(draft.actions),
+        # evidence and snapshots are written before anything acts on them
+        actions=(*draft.first, *draft.runs.actions, *draft.actions),
         wake_at=min(draft.wakes, default=None),
         used_revisions=frozenset(used),
     )
@@ -111,7 +113,7 @@ def _choose_revision(draft: Draft) -> None:
     if running is None:
         # its ControllerRevision was deleted by hand: kept again if the spec still is that revision, else there is nothing to go on with
         if wanted.revision == run.revision:
-            draft.actions.append(KeepRevision(wanted))
+            draft.first.append(KeepRevision(wanted))
             draft.runs = replace(runs, snapshots={**runs.snapshots, wanted.revision: wanted})
             return
         draft.runs = releases.begin(snapshot, runs, wanted)
@@ -164,7 +166,7 @@ def _halt(draft: Draft, status: MarketMakerStatus, assigned: Mapping[str, tuple[
             extra.append(_own_latch(snapshot, FAILED_LATCH, "StageFailed", run[0].message))
         wanted[view.name] = wanted_latches(snapshot, extra)
     draft.halts = decide_halts(snapshot, held, wanted, status)
-    draft.actions.extend(draft.halts.actions)
+    draft.first.extend(draft.halts.actions)
 
 
 def _own_latch(snapshot: Snapshot, name: str, reason: str, message: str) -> Latch:

@@ -43,7 +43,9 @@ class FakeKube:
         self._maybe_fail()
         return (kind.plural, namespace, name) in self.objects
 
-    async def list(self, kind: Kind, namespace: str | None, labels: dict[str, str] | None = None) -> list[Object]:
+    async def list(
+        self, kind: Kind, namespace: str | None, labels: dict[str, str] | None = None
+    ) -> list[Object]:
         self._maybe_fail()
         return [
             copy.deepcopy(body)
@@ -145,10 +147,15 @@ class FakeKube:
                 }
                 self._store(PODS, made, new=True, count=False)
         for plural, namespace, name in list(self.objects):
-            if plural == PODS.plural and (STATEFUL_SETS.plural, namespace, name.removesuffix("-0")) not in self.objects:
+            if (
+                plural == PODS.plural
+                and (STATEFUL_SETS.plural, namespace, name.removesuffix("-0")) not in self.objects
+            ):
                 del self.objects[(plural, namespace, name)]
 
-    def _store(self, kind: Kind, body: Object, *, new: bool, subresource: str = "", count: bool = True) -> Object:
+    def _store(
+        self, kind: Kind, body: Object, *, new: bool, subresource: str = "", count: bool = True
+    ) -> Object:
         self._maybe_fail()
         stored = copy.deepcopy(body)
         metadata = stored["metadata"]
@@ -163,16 +170,26 @@ class FakeKube:
         if kind.kind == "Secret" and "stringData" in stored:
             import base64
 
-            stored["data"] = {name: base64.b64encode(text.encode()).decode() for name, text in stored.pop("stringData").items()}
+            stored["data"] = {
+                name: base64.b64encode(text.encode()).decode()
+                for name, text in stored.pop("stringData").items()
+            }
         self.objects[key] = stored
         if count:
-            self.writes.append(f"{'create' if new else 'update'} {kind.plural}/{key[2]}" + (f"/{subresource}" if subresource else ""))
+            self.writes.append(
+                f"{'create' if new else 'update'} {kind.plural}/{key[2]}"
+                + (f"/{subresource}" if subresource else "")
+            )
         return copy.deepcopy(stored)
 
     def _collect(self, kind: Kind, namespace: str, name: str) -> None:
         key = (kind.plural, namespace, name)
         body = self.objects.get(key)
-        if body is not None and "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers"):
+        if (
+            body is not None
+            and "deletionTimestamp" in body["metadata"]
+            and not body["metadata"].get("finalizers")
+        ):
             del self.objects[key]
 
     def _maybe_fail(self) -> None:

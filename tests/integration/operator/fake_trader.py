@@ -13,7 +13,16 @@ from redis.asyncio import Redis
 from fake_kube import FakeKube
 from mm_api import redis_scripts
 from mm_api.kinds import HaltLevel
-from mm_api.redis_contract import AlertRecord, Evidence, Keys, Latch, LatchSource, ReportedState, RunningStats, TraderPhase
+from mm_api.redis_contract import (
+    AlertRecord,
+    Evidence,
+    Keys,
+    Latch,
+    LatchSource,
+    ReportedState,
+    RunningStats,
+    TraderPhase,
+)
 from mm_api.trader_config import TraderConfig
 
 
@@ -59,7 +68,14 @@ class FakeTraders:
         """A trader's own risk monitor halts."""
         now_ms = round(now.timestamp() * 1000)
         name = f"risk-{reason.lower()}-{now_ms}"
-        latch = Latch(id=name, level=HaltLevel.HALTED, source=LatchSource.RISK, reason=reason, message="the limit was reached", at_ms=now_ms)
+        latch = Latch(
+            id=name,
+            level=HaltLevel.HALTED,
+            source=LatchSource.RISK,
+            reason=reason,
+            message="the limit was reached",
+            at_ms=now_ms,
+        )
         keys = Keys(identity)
         await self.redis.hset(keys.latches, name, latch.to_json_line())
         alert = AlertRecord(kind="Halt", severity="critical", at_ms=now_ms, reason=reason, halt_id=name)
@@ -69,11 +85,16 @@ class FakeTraders:
     async def _one(self, pod: dict[str, Any], now: datetime) -> None:
         config, uid = self.config_of(pod), pod["metadata"]["uid"]
         keys, now_ms = Keys(config.identity), round(now.timestamp() * 1000)
-        answer = await self.redis.eval(redis_scripts.ACQUIRE, 2, keys.lease, keys.fence, uid, 200, config.epoch, 0)
+        answer = await self.redis.eval(
+            redis_scripts.ACQUIRE, 2, keys.lease, keys.fence, uid, 200, config.epoch, 0
+        )
         if answer[0] != "OK":
             return
+        await self.redis.set(keys.lease, uid)  # its time to live is real time, and this world's is not
         token = (uid, config.epoch, answer[1])
-        latches = [Latch.model_validate_json(text) for text in (await self.redis.hgetall(keys.latches)).values()]
+        latches = [
+            Latch.model_validate_json(text) for text in (await self.redis.hgetall(keys.latches)).values()
+        ]
         halted = any(latch.level.depth >= HaltLevel.HALTED.depth for latch in latches)
         quoting = not halted and not self.behaviour.unlisted
         if quoting:
@@ -105,14 +126,24 @@ class FakeTraders:
         for _, value in writes:
             arguments += [1, "SET", value]
         committed = await self.redis.eval(
-            redis_scripts.COMMIT, 2 + len(writes), keys.lease, keys.fence, *(key for key, _ in writes), *arguments
+            redis_scripts.COMMIT,
+            2 + len(writes),
+            keys.lease,
+            keys.fence,
+            *(key for key, _ in writes),
+            *arguments,
         )
         assert committed[0] == "OK", committed
-        await self.redis.delete(keys.lease)  # a virtual second is longer than its lease
+        await self.redis.delete(keys.lease)
 
     def _count(self, config: TraderConfig, now_ms: int) -> None:
         old = self.evidence.get(config.scope) or Evidence(
-            scope=config.scope, revision=config.revision, started_ms=now_ms, updated_ms=now_ms, incarnations=1, self_test_checks=12
+            scope=config.scope,
+            revision=config.revision,
+            started_ms=now_ms,
+            updated_ms=now_ms,
+            incarnations=1,
+            self_test_checks=12,
         )
         change = self.behaviour.pnl_per_tick
         stats = old.pnl_samples
@@ -127,6 +158,8 @@ class FakeTraders:
                 "uptime_ms": old.uptime_ms + 1000,
                 "orders_placed": old.orders_placed + 50,
                 "orders_accepted": old.orders_accepted + 50,
-                "pnl_samples": RunningStats(count=count, mean=mean, m2=stats.m2 + delta * (float(change) - mean)),
+                "pnl_samples": RunningStats(
+                    count=count, mean=mean, m2=stats.m2 + delta * (float(change) - mean)
+                ),
             }
         )

@@ -88,20 +88,31 @@ class World:
         self.settings = OperatorSettings(**{**self.settings.__dict__, **settings})
         self.context = self._context()
 
-    def account(self, name: str, environment: str = "simulator", ceiling: str = "20000", secret: bool = True) -> None:
+    def account(
+        self, name: str, environment: str = "simulator", ceiling: str = "20000", secret: bool = True
+    ) -> None:
         spec: dict[str, Any] = {
             "environment": environment,
             "credentialsSecretRef": {"name": f"{name}-keys"},
             "capitalCeiling": {"amount": ceiling, "asset": "USDC"},
         }
         if environment == "simulator":
-            spec["endpoints"] = {"rest": "http://sim:9180", "stream": "ws://sim:9180", "wsApi": "ws://sim:9180/ws-api/v3"}
+            spec["endpoints"] = {
+                "rest": "http://sim:9180",
+                "stream": "ws://sim:9180",
+                "wsApi": "ws://sim:9180/ws-api/v3",
+            }
         self.kube.put("venueaccounts", _object("VenueAccount", name, spec))
         if secret:
             self.secret(f"{name}-keys")
 
     def secret(self, name: str) -> None:
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "data": {}}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "data": {},
+        }
         self.kube.put("secrets", body)
 
     def market_maker(self, name: str = "eth-usdc", **changes: Any) -> None:
@@ -131,7 +142,9 @@ class World:
             self.clock.at += timedelta(seconds=1)
             await self.settle(*names, looks=2)
 
-    async def run_until(self, state: str, stage: str | None = None, limit: int = 600, name: str = "eth-usdc") -> None:
+    async def run_until(
+        self, state: str, stage: str | None = None, limit: int = 600, name: str = "eth-usdc"
+    ) -> None:
         """Second after second until the columns say so."""
         for _ in range(limit):
             status = self.status(name)
@@ -156,7 +169,12 @@ class World:
 
 
 def _object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "mm-rebuild.io/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+    return {
+        "apiVersion": "mm-rebuild.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": spec,
+    }
 
 
 def default_stages() -> list[dict[str, Any]]:
@@ -183,7 +201,10 @@ def default_stages() -> list[dict[str, Any]]:
             "name": "scale-up",
             "accountRef": {"name": "main"},
             "symbols": ["ETHUSDC"],
-            "steps": [{"capital": "2000", "soak": "5s"}, {"capital": "5000", "soak": "5s", "symbols": ["ETHUSDC", "BTCUSDC"]}],
+            "steps": [
+                {"capital": "2000", "soak": "5s"},
+                {"capital": "5000", "soak": "5s", "symbols": ["ETHUSDC", "BTCUSDC"]},
+            ],
             "gates": [{"name": "NetPnL", "min": "0"}],
         },
     ]
