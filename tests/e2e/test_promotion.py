@@ -77,8 +77,7 @@ def test_a_failing_gate_takes_the_capital_back_and_keeps_the_evidence(
         ],
     )
     when.applied(eth)
-    stalled = then.it(eth).has_condition("Stalled", "True", within=90)
-    assert "NetPnL" in stalled["message"], stalled
+    then.it(eth).has_condition("Stalled", "True", within=90, reason="GateFailed", says="NetPnL")
     then.it(eth).has_no_open_orders(account="live", within=20)
     _, failed = then.it(eth).has_records(("testnet", 0, "Passed"), ("small-capital", 0, "Failed"))
     verdicts = {item["name"]: item for item in failed["spec"]["gates"]}
@@ -108,7 +107,7 @@ def test_missing_evidence_waits_says_for_what_and_never_passes(given: Given, whe
     waiting = then.it(eth).reaches("WaitingForEvidence", stage="paper", within=60)
     assert waiting["run"]["deadline"], "the wait has no end"
     then.it(eth).has_condition("Progressing", "True", within=5, reason="WaitingForEvidence", says="fills")
-    then.it(eth).has_condition("Stalled", "True", within=30)
+    then.it(eth).has_condition("Stalled", "True", within=40, reason="DeadlineExceeded", says="fills")
     (record,) = then.it(eth).has_records(("paper", 0, "Failed"))
     assert "fills" in record["spec"]["reason"], record["spec"]["reason"]
     assert eth.status()["stage"] != "next"

@@ -24,7 +24,7 @@ NAMESPACE = os.environ.get("MM_E2E_NAMESPACE", "mm-e2e")
 RELEASE = "mm"
 OPERATOR = f"{RELEASE}-operator"
 REDIS = f"{RELEASE}-redis"
-OPERATOR_PORT = 8080
+WEBHOOK_PORT = 9101
 CHART = CHECKOUT / "helm" / "mm-rebuild"
 _LOCKS = Path(tempfile.gettempdir()) / f"mm-e2e-{os.getuid()}-{NAMESPACE}"
 

@@ -15,7 +15,7 @@ from typing import Any
 from e2e.kit.api import Object, Watch
 from e2e.kit.checks import MakerChecks
 from e2e.kit.deadline import eventually
-from e2e.kit.installation import OPERATOR, OPERATOR_PORT, REDIS, is_ready
+from e2e.kit.installation import OPERATOR, REDIS, WEBHOOK_PORT, is_ready
 from e2e.kit.objects import BTC, ETH, stage, trading_halt
 from e2e.kit.store import Store
 from e2e.kit.venue import Venue
@@ -163,7 +163,7 @@ class When:
             "alerts": [item],
         }
         self._world.toolbox.ensure()
-        url = f"http://{OPERATOR}.{self._namespace}.svc:{OPERATOR_PORT}/alerts"
+        url = f"http://{OPERATOR}.{self._namespace}.svc:{WEBHOOK_PORT}/alerts"
         code, said = self._world.toolbox.post(url, body, self._world.installation.webhook_token())
         assert code == 200, f"the webhook answered {code}: {said}"
 
