@@ -126,7 +126,7 @@ def environment() -> dict[str, str]:
     """The variables under which kubectl, helm, kind and the engine speak to the cluster."""
     values: dict[str, str] = {}
     record = None if uses_current() else kind.load_record()
-    if record:
+    if record and record.complete:
         values["KUBECONFIG"] = str(cache.KUBECONFIG)
         values["MM_CLUSTER"] = versions.CLUSTER_NAME
         values.update(recorded_engine(record).environment)

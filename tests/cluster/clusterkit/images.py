@@ -25,13 +25,8 @@ _KEEP = 3  # product images of earlier code that stay in the engine's store
 def image() -> None:
     """Sees to it that the images are built and in the cluster; writes and prints their names."""
     with cache.locked("image"):
-        # not MM_IMAGE, which `env` exports: that would freeze the image of an earlier build
-        if given := os.environ.get("USE_IMAGE"):
-            names = {
-                "MM_IMAGE": given,
-                "REDIS_IMAGE": os.environ.get("USE_REDIS_IMAGE", versions.PUBLIC_REDIS),
-            }
-            say(f"USE_IMAGE is set: taking {given} as it is")
+        if commands.uses_current():
+            names = _given()
         else:
             names = _build_and_load()
         text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
@@ -39,13 +34,20 @@ def image() -> None:
         sys.stdout.write(text)
 
 
-def _build_and_load() -> dict[str, str]:
-    if commands.uses_current():
+def _given() -> dict[str, str]:
+    """The images that a person names for a cluster of their own: only they know how an image gets in."""
+    product = os.environ.get("MM_IMAGE")
+    if not product:
         raise Refused(
             "CLUSTER=current: only you know how an image gets into that cluster.\n"
             "Mend: build it (`make image` with a kind cluster, or `docker build`; see docs/development.md), push it where\n"
-            "your nodes can pull it, and set USE_IMAGE to its name."
+            "your nodes can pull it, and set MM_IMAGE to its name."
         )
+    say(f"taking {product} as it is")
+    return {"MM_IMAGE": product, "REDIS_IMAGE": os.environ.get("REDIS_IMAGE", versions.PUBLIC_REDIS)}
+
+
+def _build_and_load() -> dict[str, str]:
     record = kind.load_record()
     if record is None or not record.complete:
         raise Refused("no cluster is up to load the image into: `make cluster` first")
