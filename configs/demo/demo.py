@@ -49,6 +49,7 @@ def tell(kube: Kube, market: str) -> None:
             times.full_scale = story.promotion(watch, applied)
             halt = story.alert(watch, venue, times)
             story.pod_deletion(kube, watch, venue, times)
+            story.recovery(watch, venue)
             story.acknowledge(kube, watch, venue, halt, times)
     summary.evidence(kube)
     summary.measured(times, time.monotonic() - began)

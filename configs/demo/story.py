@@ -11,15 +11,16 @@ import show
 from install import is_ready
 from kube import Kube, Object
 from venue import Venue
-from watch import ExpectationError, MakerWatch, Sighting
+from watch import ExpectationError, MakerWatch
 
 NAME = "eth-usdc"
 MAIN = "sim-main"
 ENDED_BADLY = ("Stalled", "RolledBack")
 SYMBOL = "BTCUSDC"
-MOVE_BP = 400.0
-MOVE_OVER_S = 4.0
-PUSHES = 4
+BASE = "BTC"
+MOVE_BP = 300.0
+LEAST_POSITION = 0.01
+"""BTC; below it the move would cost less than the limit."""
 
 
 @dataclass
@@ -82,8 +83,14 @@ def promotion(watch: MakerWatch, began: float) -> float:
 def alert(watch: MakerWatch, venue: Venue, times: Times) -> str:
     """Move the price against the trader's position until its daily-loss limit latches; the halt's id."""
     show.chapter("An adverse move: the daily-loss limit halts the trader")
+    position = _position(venue, within_s=60)
+    direction = -1 if position > 0 else 1
+    show.line(
+        f"the trader holds {position:+.5f} BTC; news: {SYMBOL} {'falls' if direction < 0 else 'rises'} by {MOVE_BP / 100:.0f} % at once"
+    )
     mark, seen, at = venue.end_of(MAIN), watch.count, time.time()
-    halted = _push_until_halted(watch, venue, seen)
+    venue.move(SYMBOL, direction * MOVE_BP)
+    halted = watch.wait("state Halted after the price move", _is_halted, within_s=30, after=seen)
     visible = watch.line_with("Halted", after=at)
     halt = next(item for item in halted.status["halts"] if item["source"] == "Risk")
     latched = datetime.fromisoformat(halt["since"]).timestamp()
@@ -96,24 +103,27 @@ def alert(watch: MakerWatch, venue: Venue, times: Times) -> str:
     return str(halt["id"])
 
 
-def _push_until_halted(watch: MakerWatch, venue: Venue, seen: int) -> Sighting:
-    """A trend against the position; another one where the trader has held no position to lose on. Raises ExpectationError."""
-    for push in range(1, PUSHES + 1):
-        position = venue.position(MAIN, "BTC")
-        direction = 1 if position < 0 else -1
-        show.line(
-            f"the trader holds {position:+.5f} BTC: {SYMBOL} {'rises' if direction > 0 else 'falls'} "
-            f"by {MOVE_BP / 100:.0f} % over {MOVE_OVER_S:.0f} s"
+def _position(venue: Venue, within_s: float) -> float:
+    """The trader's position, once it is large enough to lose on. Raises ExpectationError."""
+    ends = time.monotonic() + within_s
+    while time.monotonic() < ends:
+        position = venue.position(MAIN, BASE)
+        if abs(position) >= LEAST_POSITION:
+            return position
+        time.sleep(0.5)
+    raise ExpectationError(f"no position of {LEAST_POSITION} {BASE} within {within_s:.0f} s")
+
+
+def recovery(watch: MakerWatch, venue: Venue) -> None:
+    """The price comes back, and the loss with it; the halt stays."""
+    show.chapter("The price comes back: that lifts nothing either")
+    venue.restore(SYMBOL)
+    time.sleep(2)
+    if not _is_halted(watch.latest):
+        raise ExpectationError(
+            f"the state is {watch.latest.get('state')}, not Halted, after the price came back"
         )
-        venue.move(SYMBOL, direction * MOVE_BP, MOVE_OVER_S)
-        try:
-            return watch.wait(
-                f"Halted after {push} adverse moves", _is_halted, within_s=MOVE_OVER_S + 4, after=seen
-            )
-        except ExpectationError:
-            if push == PUSHES:
-                raise
-    raise AssertionError("unreachable: the last push returns or raises")
+    show.line("still Halted: only a person ends it, by the halt's id")
 
 
 def _is_halted(status: Object) -> bool:

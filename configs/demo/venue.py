@@ -31,6 +31,7 @@ class Venue:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._began = self._holdings()
+        self._before: dict[str, float] = {}
 
     def journal(self, account: str, after: int = 0) -> list[Entry]:
         """The account's entries behind number `after`, oldest first."""
@@ -75,11 +76,15 @@ class Venue:
             for name, account in accounts.items()
         }
 
-    def move(self, symbol: str, by_bp: float, over_s: float) -> None:
-        """Move the fair price of a symbol by basis points over some seconds: a trend that informed takers see first."""
-        self._kube.service(
-            f"{SERVICE}/admin/price", {"symbol": symbol, "by_bp": by_bp, "drift": over_s}, shown=True
-        )
+    def move(self, symbol: str, by_bp: float) -> None:
+        """Move the fair price of a symbol by basis points at once: news that everybody sees."""
+        answer = self._kube.service(f"{SERVICE}/admin/price", {"symbol": symbol, "by_bp": by_bp}, shown=True)
+        self._before[symbol] = float(json.loads(answer)["before"])
+
+    def restore(self, symbol: str) -> None:
+        """Bring the price back to where it was before `move`."""
+        body = {"symbol": symbol, "to": round(self._before[symbol], 2)}
+        self._kube.service(f"{SERVICE}/admin/price", body, shown=True)
 
     def none_open_since(self, account: str, after: int, within_s: float) -> Entry:
         """The entry with which the account's last open order went, and no order came after it. Raises ExpectationError."""
