@@ -1,0 +1,162 @@
+"""The objects of a trader: restricted, immutable where they must be, and the same bytes for the same input."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import yaml
+
+from mm_api.kinds import MarketMakerSpec, VenueAccountSpec
+from mm_api.trader_config import TraderConfig
+from mm_operator import names
+from mm_operator.resources import trader
+from mm_operator.resources.venues import NoAddressError, addresses
+
+
+def account(environment: str = "testnet", **more: Any) -> VenueAccountSpec:
+    wire = {
+        "environment": environment,
+        "credentialsSecretRef": {"name": "keys"},
+        "capitalCeiling": {"amount": "1", "asset": "USDC"},
+        **more,
+    }
+    return VenueAccountSpec.model_validate(wire)
+
+
+def definition(epoch: int = 3, **limits: str) -> trader.TraderDefinition:
+    stage = {"name": "s", "accountRef": {"name": "main"}, "symbols": ["ETHUSDC"], "capital": "100"}
+    spec = MarketMakerSpec.model_validate({"rollout": {"stages": [stage]}})
+    config = trader.trader_config(
+        definition_name="eth",
+        namespace="ns",
+        identity="testnet.ns.keys",
+        revision="abc",
+        scope="abc/s/0/1",
+        epoch=epoch,
+        symbols=("ETHUSDC",),
+        spec=spec,
+        account=account(),
+        limits={
+            "capital": "100",
+            "dailyLossLimit": "10",
+            "maxDrawdown": "0.03",
+            "maxOrderRate": "20",
+            "maxCancelRatio": "0.9",
+            **limits,
+        },
+        redis_url="redis://redis:6379/0",
+        lease_ttl=timedelta(seconds=5),
+    )
+    return trader.TraderDefinition(
+        name="eth",
+        uid="u1",
+        namespace="ns",
+        account="main",
+        identity="testnet.ns.keys",
+        epoch=epoch,
+        scope="abc/s/0/1",
+        revision="abc",
+        image="img:1",
+        config=config,
+        credentials_secret="keys",
+        housing=spec.trader,
+    )
+
+
+def test_the_pod_is_restricted_in_every_way_it_can_be() -> None:
+    pod = trader.stateful_set(definition())["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["fsGroup"] == 10001
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    security = pod["containers"][0]["securityContext"]
+    assert security == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_the_statefulset_is_one_pod_that_never_rolls_by_itself() -> None:
+    spec = trader.stateful_set(definition())["spec"]
+    assert (spec["replicas"], spec["updateStrategy"], spec["podManagementPolicy"]) == (
+        1,
+        {"type": "OnDelete"},
+        "Parallel",
+    )
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Delete", "whenScaled": "Retain"}
+    assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+
+
+def test_the_container_is_started_probed_and_told_who_it_is() -> None:
+    container = trader.stateful_set(definition())["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"] == ["mm-trader", "--config", "/etc/mm/config.yaml"]
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "admin"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "admin"}
+    assert container["env"][0] == {
+        "name": "MM_HOLDER",
+        "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}},
+    }
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {"/etc/mm/credentials", "/etc/mm/redis", "/var/lib/mm", "/tmp", "/etc/mm/config.yaml"} == mounts
+
+
+def test_the_configuration_is_read_back_as_it_was_meant_and_names_no_secret() -> None:
+    made = trader.config_map(definition())
+    assert made["immutable"] is True
+    config = TraderConfig.model_validate(yaml.safe_load(made["data"]["config.yaml"]))
+    assert config == definition().config
+    assert config.venue.rest_url == "https://testnet.binance.vision"
+    assert "password:" not in made["data"]["config.yaml"].replace("passwordFile:", "")
+
+
+def test_another_content_is_another_configmap_and_the_same_content_the_same() -> None:
+    assert trader.config_map_name(definition()) == trader.config_map_name(definition())
+    assert trader.config_map_name(definition()) != trader.config_map_name(definition(epoch=4))
+    assert trader.config_map_name(definition()) != trader.config_map_name(definition(dailyLossLimit="9"))
+
+
+def test_nothing_of_the_operators_version_is_in_the_template() -> None:
+    from mm_operator import __version__
+
+    assert __version__ not in yaml.safe_dump(trader.stateful_set(definition())["spec"]["template"])
+
+
+def test_children_belong_to_their_marketmaker() -> None:
+    for body in (
+        trader.config_map(definition()),
+        trader.service(definition()),
+        trader.stateful_set(definition()),
+    ):
+        assert body["metadata"]["ownerReferences"][0]["uid"] == "u1"
+        assert body["metadata"]["labels"][names.LABEL_MARKET_MAKER] == "eth"
+
+
+@pytest.mark.parametrize(
+    ("environment", "rest"),
+    [
+        ("testnet", "https://testnet.binance.vision"),
+        ("demo", "https://demo-api.binance.com"),
+        ("mainnet", "https://api.binance.com"),
+    ],
+)
+def test_each_environment_has_its_own_address(environment: str, rest: str) -> None:
+    assert addresses(account(environment))[0] == rest
+
+
+def test_a_venue_without_a_known_address_is_refused_by_name() -> None:
+    with pytest.raises(NoAddressError, match="binance-usdm"):
+        addresses(account(venue="binance-usdm"))
+
+
+def test_mainnet_never_takes_another_address() -> None:
+    ends = {"rest": "http://evil", "stream": "ws://evil", "wsApi": "ws://evil"}
+    assert addresses(account("mainnet", allowRealMoney=True, endpoints=ends))[0] == "https://api.binance.com"
+
+
+def test_long_names_stay_legal_and_apart() -> None:
+    first, second = names.trader_name("m" * 60, "account-a"), names.trader_name("m" * 60, "account-b")
+    assert first != second
+    assert max(len(first), len(second)) <= names.MAX_NAME
