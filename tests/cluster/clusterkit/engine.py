@@ -75,7 +75,8 @@ def own_podman() -> Engine:
     """Podman with storage, networks and settings inside the cache: it shares nothing with another podman here."""
     home = cache.ROOT / "podman"
     # what must vanish with a restart of the machine lives in /run, so that podman notices the restart
-    volatile = Path("/run") / f"mm-rebuild-{hashlib.sha256(str(cache.ROOT).encode()).hexdigest()[:8]}"
+    name = f"mm-rebuild-{hashlib.sha256(str(cache.ROOT).encode()).hexdigest()[:8]}"
+    volatile = Path("/run") / name
     (home / "net").mkdir(parents=True, exist_ok=True)
     settings = home / "containers.conf"
     storage = home / "storage.conf"
@@ -99,5 +100,7 @@ def own_podman() -> Engine:
             "CONTAINERS_CONF": str(settings),
             "CONTAINERS_STORAGE_CONF": str(storage),
             "KIND_EXPERIMENTAL_PROVIDER": "podman",
+            # all of a machine's podmans share one DNS server, which tells networks apart by their names alone
+            "KIND_EXPERIMENTAL_PODMAN_NETWORK": name,
         },
     )
