@@ -19,11 +19,12 @@ from mm_trader.kernel.markouts import MarkOuts
 from mm_trader.kernel.settings import ConfigurationError, Settings, settings_from
 from mm_trader.orders.journal import Outbox
 from mm_trader.orders.lifecycle import Lifecycle
-from mm_trader.orders.manager import OrderManager, Timings
+from mm_trader.orders.manager import OrderManager
 from mm_trader.orders.order import Order
 from mm_trader.orders.reconciler import Reconciler
 from mm_trader.orders.states import OrderState, is_final
 from mm_trader.orders.table import OrderTable
+from mm_trader.orders.timing import Timings
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.allocation import equal_split
 from mm_trader.risk.halts import HaltBoard

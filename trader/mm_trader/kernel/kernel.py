@@ -12,23 +12,21 @@ from typing import Any
 from mm_api.redis_contract import Evidence, LedgerRecord, OrderRecord
 from mm_api.trader_config import TraderConfig
 from mm_trader.core import events as ev
-from mm_trader.core.commands import Cancel, Command, Place, RequestDepth
+from mm_trader.core.commands import Cancel, Command, Place
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored, RiskLevel
-from mm_trader.core.units import NS_PER_S, SymbolRules
-from mm_trader.kernel.build import build, share_capital, use_strategy
-from mm_trader.kernel.desk import Desk
+from mm_trader.core.units import SymbolRules
+from mm_trader.kernel.build import build
+from mm_trader.kernel.market_side import MarketSide
 from mm_trader.kernel.quoting import Quoter
+from mm_trader.kernel.requests import Requests
 from mm_trader.kernel.status import ledger_of, open_orders_of, status_of
-from mm_trader.orders.states import OrderState
 from mm_trader.risk.reasons import HaltReason
 from mm_trader.risk.self_test import run_self_test
-from mm_trader.strategy.parameters import ParameterError
-from mm_trader.strategy.registry import BUILT_IN, StrategyTypes, validate_parameters
+from mm_trader.strategy.registry import BUILT_IN, StrategyTypes
 
 _ROUNDS = 3
-_BOOK_RETRY_NS = NS_PER_S
-"""A depth snapshot that has not come by then is asked for again."""
+"""Looks at the quotes within one event; more would mean that two symbols keep calling each other."""
 
 
 class Kernel:
@@ -46,16 +44,16 @@ class Kernel:
         strategies: StrategyTypes = BUILT_IN,
     ) -> None:
         """`rules`: of every configured symbol. `strategies`: built-in ones, and plug-ins the shell has found. Raises ConfigurationError or ParameterError."""
-        self._config = config
-        self._strategies = strategies
         self._prefix = ids.prefix
         self._core, self._halting = build(config, rules, ids, restored, strategies, ts=ts, wall_ns=wall_ns)
         self._quoter = Quoter(self._core, self._halting)
+        self._market = market = MarketSide(self._core, self._halting)
+        requests = Requests(self._core, self._halting, config, strategies)
         self._handlers: dict[type[ev.Event], Callable[[Any], None]] = {
             ev.Tick: self._on_tick,
-            ev.DepthUpdate: self._on_depth,
-            ev.DepthSnapshot: self._on_snapshot,
-            ev.StreamStatus: self._on_stream,
+            ev.DepthUpdate: market.on_depth,
+            ev.DepthSnapshot: market.on_snapshot,
+            ev.StreamStatus: market.on_stream,
             ev.ExecutionReport: self._on_report,
             ev.OrderAccepted: self._core.manager.on_accepted,
             ev.CommandRefused: self._core.manager.on_refused,
@@ -67,15 +65,15 @@ class Kernel:
             ev.ReconcileSnapshot: self._on_reconciled,
             ev.ReconcileFailed: self._core.reconciler.on_failed,
             ev.AccountUpdate: self._on_account,
-            ev.TradingAllowed: self._on_allowed,
-            ev.StopRequested: self._on_stop,
-            ev.HaltsChanged: self._on_halts,
-            ev.HaltDurable: self._on_durable,
-            ev.HaltLifted: self._on_lifted,
-            ev.HaltRequested: self._on_halt_requested,
-            ev.ReconcileRequested: self._on_reconcile_requested,
-            ev.LimitsTightened: self._on_limits,
-            ev.ParametersChanged: self._on_parameters,
+            ev.TradingAllowed: requests.on_allowed,
+            ev.StopRequested: requests.on_stop,
+            ev.HaltsChanged: requests.on_halts,
+            ev.HaltDurable: requests.on_durable,
+            ev.HaltLifted: requests.on_lifted,
+            ev.HaltRequested: requests.on_halt_requested,
+            ev.ReconcileRequested: requests.on_reconcile_requested,
+            ev.LimitsTightened: requests.on_limits,
+            ev.ParametersChanged: requests.on_parameters,
         }
         self._halting.judge(ts)
         self._self_test()
@@ -90,7 +88,7 @@ class Kernel:
             core.now = event.ts
         try:
             if type(event) is ev.BookTicker:
-                if not self._on_ticker(event):
+                if not self._market.on_ticker(event):
                     return []
             else:
                 handler = self._handlers.get(type(event))
@@ -145,86 +143,6 @@ class Kernel:
         """Orders that are, or may be, open."""
         return open_orders_of(self._core)
 
-    # --- market -----------------------------------------------------------------------------------------------------------------------
-
-    def _on_ticker(self, event: ev.BookTicker) -> bool:
-        """The hot path. False: nothing came of it, and there is nothing to send."""
-        core = self._core
-        desk = core.desks.get(event.symbol)
-        if desk is None:
-            return False
-        ts = event.ts
-        top = desk.top
-        if ts >= desk.marks.next_due:
-            desk.marks.settle(ts, top.mid2 if top.fresh(ts, core.settings.stale_after) else None)
-        if not top.update(event):
-            return False
-        if not top.valid:
-            desk.dirty = True
-            return True
-        book = desk.book
-        if book.last_id == event.update_id and not book.agrees_with_top(
-            top.bid, top.bid_size, top.ask, top.ask_size
-        ):
-            self._lose_book(desk, ts)
-        if top.mid2 != desk.position.mark2 and core.pnl.remark(desk.position, top.mid2):
-            self._halting.check_losses(ts)
-        if ts >= desk.volatility.next_sample:
-            desk.volatility.sample(ts, top.mid2)
-        if ts >= desk.next_look:
-            desk.dirty = True
-        return desk.dirty
-
-    def _on_depth(self, event: ev.DepthUpdate) -> None:
-        desk = self._core.desks.get(event.symbol)
-        if desk is None:
-            return
-        usable, top = desk.book.usable, desk.top
-        if desk.book.on_update(event):
-            self._ask_book(desk, event.ts)
-        elif (
-            event.last_id == top.update_id == desk.book.last_id
-            and top.valid
-            and not desk.book.agrees_with_top(top.bid, top.bid_size, top.ask, top.ask_size)
-        ):
-            self._lose_book(desk, event.ts)
-        if usable and not desk.book.usable:
-            desk.dirty = True
-
-    def _on_snapshot(self, event: ev.DepthSnapshot) -> None:
-        desk = self._core.desks.get(event.symbol)
-        if desk is None:
-            return
-        if desk.book.on_snapshot(event):
-            desk.book_due = event.ts + _BOOK_RETRY_NS // 4
-            return
-        desk.book_due = None
-        desk.dirty = True
-
-    def _lose_book(self, desk: Desk, ts: int) -> None:
-        desk.book.invalidate()
-        desk.dirty = True
-        self._ask_book(desk, ts)
-
-    def _ask_book(self, desk: Desk, ts: int) -> None:
-        desk.book_due = ts + _BOOK_RETRY_NS
-        self._core.outbox.emit(RequestDepth(symbol=desk.symbol))
-
-    def _on_stream(self, event: ev.StreamStatus) -> None:
-        core = self._core
-        core.streams[event.stream] = event.up
-        if event.stream is ev.StreamName.MARKET:
-            for desk in core.desks.values():
-                desk.top.reset()
-                desk.book.reset()
-                desk.volatility.forget_last()
-                desk.book_due = None
-        elif event.stream is ev.StreamName.USER and event.up and core.allowed:
-            # the stream has no replay: whatever happened meanwhile is read from the venue before anything is quoted
-            for symbol in core.desks:
-                core.reconciler.begin(symbol, "reconnect", event.ts)
-        self._halting.look_everywhere()
-
     # --- orders and account -----------------------------------------------------------------------------------------------------------
 
     def _on_report(self, event: ev.ExecutionReport) -> None:
@@ -276,7 +194,7 @@ class Kernel:
             if ts >= desk.marks.next_due:
                 desk.marks.settle(ts, desk.top.mid2 if fresh else None)
             if desk.book_due is not None and ts >= desk.book_due:
-                self._ask_book(desk, ts)
+                self._market.ask_book(desk, ts)
             if ts >= desk.next_look:
                 desk.dirty = True
             trading = trading or not desk.blocked
@@ -293,71 +211,6 @@ class Kernel:
         for symbol, sync in core.reconciler.sync.items():
             if sync.zero_ms is None and not core.table.has_live(symbol) and sync.retry_due is None:
                 core.reconciler.request(symbol, "zero", ts)
-
-    # --- requests ---------------------------------------------------------------------------------------------------------------------
-
-    def _on_allowed(self, event: ev.TradingAllowed) -> None:
-        core = self._core
-        core.allowed = event.allowed
-        core.allowed_reason = event.reason or "WaitingForLease"
-        core.manager.enabled = core.manager.enabled or event.allowed
-        for order in core.table.all_live():
-            order.leftover = order.cancel_wanted = True
-            if event.allowed and order.state is OrderState.UNKNOWN:
-                core.manager.doubt(order, "start", event.ts)
-        if event.allowed:
-            for symbol in core.desks:
-                core.reconciler.begin(symbol, "start", event.ts)
-        self._halting.look_everywhere()
-
-    def _on_stop(self, event: ev.StopRequested) -> None:
-        self._core.stopping = event.reason or "Stopping"
-        self._halting.look_everywhere()
-
-    def _on_halts(self, event: ev.HaltsChanged) -> None:
-        self._core.halts.replace(event.latches)
-        self._obey_halts(event.ts)
-
-    def _obey_halts(self, ts: int) -> None:
-        if self._core.halts.level is RiskLevel.HALTED:
-            self._core.cancels_first = True
-        self._halting.judge(ts)
-        self._halting.look_everywhere()
-
-    def _on_durable(self, event: ev.HaltDurable) -> None:
-        self._core.halts.durable(event.halt_id)
-
-    def _on_lifted(self, event: ev.HaltLifted) -> None:
-        self._halting.lift(event.halt_id, event.ts)
-
-    def _on_halt_requested(self, event: ev.HaltRequested) -> None:
-        self._halting.halt(event.reason, event.message, event.ts, event.level)
-        self._obey_halts(event.ts)
-
-    def _on_reconcile_requested(self, event: ev.ReconcileRequested) -> None:
-        for symbol in self._core.desks:
-            if event.symbol in (None, symbol):
-                self._core.reconciler.request(symbol, event.cause, event.ts)
-
-    def _on_limits(self, event: ev.LimitsTightened) -> None:
-        taken, unknown = self._core.settings.tighten(event.limits)
-        if unknown:
-            self._halting.alert(
-                "Warning", "UnknownLimit", f"ignored: {', '.join(unknown)}", event.ts, severity="warning"
-            )
-        if taken:
-            share_capital(self._core)
-            self._halting.tighten(event.ts)
-
-    def _on_parameters(self, event: ev.ParametersChanged) -> None:
-        """New parameters, or the old ones and a warning: half a change is never made."""
-        try:
-            values = validate_parameters(self._config.strategy.name, event.parameters, self._strategies)
-        except ParameterError as error:
-            self._halting.alert("Warning", "ParametersRefused", str(error), event.ts, severity="warning")
-            return
-        use_strategy(self._core, values, self._config, self._strategies)
-        self._halting.look_everywhere()
 
     # --- inner ------------------------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,6 @@ Policies
 
 from __future__ import annotations
 
-import msgspec
-
 from mm_trader.core.commands import Cancel, Place, QueryOrder
 from mm_trader.core.events import (
     CommandDropped,
@@ -26,34 +24,19 @@ from mm_trader.core.events import (
     Side,
 )
 from mm_trader.core.ids import ClientIds
-from mm_trader.core.units import NS_PER_MS, NS_PER_S
 from mm_trader.orders.journal import OrderListener, Outbox
 from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import VENUE_STATES, OrderState
 from mm_trader.orders.table import OrderTable
-
-ENGINE_TIMEOUT_NS = 10 * NS_PER_S
-"""The venue's matching engine answers within 10 s or never: an accepted message cannot appear later."""
-
-_FIRST_PAUSE_NS = 100 * NS_PER_MS
-_LONGEST_PAUSE_NS = 10 * NS_PER_S
-MAX_CANCEL_ATTEMPTS = 12
-"""With doubling pauses from 0.1 s to 10 s this is about a minute of trying."""
-
-
-class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """All in ns."""
-
-    order_timeout: int
-    recv_window: int
-
-
-def pause(attempt: int) -> int:
-    """Ns to wait after the given number of attempts: 0.1, 0.2, 0.4 … 10 s."""
-    return (
-        min(_FIRST_PAUSE_NS << max(0, attempt - 1), _LONGEST_PAUSE_NS) if attempt < 16 else _LONGEST_PAUSE_NS
-    )
+from mm_trader.orders.timing import (
+    ENGINE_TIMEOUT_NS,
+    FIRST_PAUSE_NS,
+    LONGEST_PAUSE_NS,
+    MAX_CANCEL_ATTEMPTS,
+    Timings,
+    pause,
+)
 
 
 class OrderManager:
@@ -109,7 +92,7 @@ class OrderManager:
             return
         if order.cancel_attempts >= MAX_CANCEL_ATTEMPTS:
             self._listener.on_cancel_exhausted(order)
-            order.next_cancel = ts + _LONGEST_PAUSE_NS
+            order.next_cancel = ts + LONGEST_PAUSE_NS
             order.cancel_attempts = MAX_CANCEL_ATTEMPTS - 1
             self._query(order, ts)
             return
@@ -234,7 +217,7 @@ class OrderManager:
         grace_from = order.created_ts if order.acked_ts is None else order.acked_ts
         certain_from = grace_from + self._timings.recv_window + ENGINE_TIMEOUT_NS
         if event.asked_ts <= certain_from:
-            order.query_due = max(event.ts + _FIRST_PAUSE_NS, certain_from + _FIRST_PAUSE_NS)
+            order.query_due = max(event.ts + FIRST_PAUSE_NS, certain_from + FIRST_PAUSE_NS)
             return
         if order.acked_ts is None and order.filled == 0:
             self._life.move(order, OrderState.REJECTED, "never placed", event.ts)

@@ -14,9 +14,10 @@ from mm_trader.core.events import ReconcileFailed, ReconcileSnapshot
 from mm_trader.core.units import NS_PER_S
 from mm_trader.orders.journal import OrderListener, Outbox
 from mm_trader.orders.lifecycle import Lifecycle
-from mm_trader.orders.manager import OrderManager, pause
+from mm_trader.orders.manager import OrderManager
 from mm_trader.orders.states import OrderState
 from mm_trader.orders.table import OrderTable
+from mm_trader.orders.timing import pause
 from mm_trader.orders.trades import TradeLog
 
 CANCEL_ALL = "cancel_all"
