@@ -286,3 +286,14 @@ def test_a_commission_with_a_rate_is_part_of_the_pnl():
     driver.fill(bid, fee="0.0001", asset="BNB")
     assert of(RaiseHalt, driver.log) == []
     assert driver.kernel.status().fees == Decimal("0.06")
+
+
+def test_a_fall_before_the_new_scope_has_begun_is_not_its_drawdown():
+    driver, _ = long_trader()
+    ledger = driver.kernel.ledger()
+    config = trader_config(scope="rev/stage/1/1", capital=Decimal(1000), max_drawdown=Decimal("0.001"))
+    after = Driver(config, restored=Restored(ledger=ledger), counter=2)
+    after.market("2300.00", "2300.01")
+    after.start("2300.00", "2300.01")
+    assert of(RaiseHalt, after.log) == []
+    assert of(Place, after.log)

@@ -19,7 +19,7 @@ from mm_trader.core.commands import (
     RequestReconcile,
 )
 from mm_trader.core.events import ErrorClass, Side
-from mm_trader.orders.timing import MAX_CANCEL_ATTEMPTS
+from mm_trader.orders.timing import MAX_CANCEL_REFUSALS
 
 
 def started() -> tuple[Driver, Place, Place]:
@@ -205,7 +205,7 @@ def test_identical_cancels_are_capped_and_the_cap_calls_a_person():
         if of(RaiseHalt, driver.last):
             break
     sent = [c for c in of(Cancel, driver.log) if c.client_id == bid.client_id]
-    assert len(sent) == MAX_CANCEL_ATTEMPTS
+    assert len(sent) == MAX_CANCEL_REFUSALS
     (halt,) = of(RaiseHalt, driver.log)
     assert halt.latch.reason == "CancelRefused"
 
@@ -346,3 +346,21 @@ def test_more_filled_than_placed_is_an_anomaly():
     driver.fill(bid, bid.size + 5)
     assert driver.evidence().order_anomalies >= 1
     assert driver.position() == Decimal("0.0105"), "what the venue traded is booked, whatever we think of it"
+
+
+def test_a_cancel_that_nobody_answers_is_repeated_ever_more_slowly_and_does_not_halt():
+    driver = Driver()
+    bid, _ = driver.quoting()
+    driver.feed(ev.StopRequested(ts=driver.ts, reason="test"))
+    driver.ticks(180)
+    sent = [c for c in of(Cancel, driver.log) if c.client_id == bid.client_id]
+    assert 10 <= len(sent) <= 40
+    assert of(RaiseHalt, driver.log) == []
+
+
+def test_a_fill_the_venue_does_not_list_at_once_is_asked_for_again_soon():
+    driver = Driver()
+    bid, ask = driver.quoting()
+    driver.report(bid, "TRADE", "FILLED", bid.size)
+    driver.snapshot(orders=[driver.view(ask, "NEW")], cause="unknown")
+    assert [c.cause for c in of(RequestReconcile, driver.ticks(0.6))] == ["unknown"]

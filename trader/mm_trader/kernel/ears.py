@@ -112,7 +112,7 @@ class Ears:
         """Nothing we send takes it away: stop, and call a person."""
         self._halting.halt(
             HaltReason.CANCEL_REFUSED,
-            f"{order.symbol}: {order.client_id} could not be cancelled in {order.cancel_attempts} attempts",
+            f"{order.symbol}: {order.client_id} the venue refused its cancel {order.cancel_refusals} times",
             self._core.now,
         )
 
@@ -127,7 +127,7 @@ class Ears:
         desk = core.desks[order.symbol]
         if order.over and order.state is not OrderState.REJECTED:
             desk.dirty = True
-        if order.over and order.unbooked > 0:
+        if order.filled > order.booked and not order.inherited:
             core.reconciler.request(order.symbol, "unknown", core.now)
         if not order.over:
             core.reconciler.sync[order.symbol].zero_ms = None

@@ -33,7 +33,7 @@ from mm_trader.orders.timing import (
     ENGINE_TIMEOUT_NS,
     FIRST_PAUSE_NS,
     LONGEST_PAUSE_NS,
-    MAX_CANCEL_ATTEMPTS,
+    MAX_CANCEL_REFUSALS,
     Timings,
     pause,
 )
@@ -90,10 +90,10 @@ class OrderManager:
         order.cancel_wanted = True
         if not self.enabled or order.cancel_in_flight or ts < order.next_cancel:
             return
-        if order.cancel_attempts >= MAX_CANCEL_ATTEMPTS:
+        if order.cancel_refusals >= MAX_CANCEL_REFUSALS:
             self._listener.on_cancel_exhausted(order)
             order.next_cancel = ts + LONGEST_PAUSE_NS
-            order.cancel_attempts = MAX_CANCEL_ATTEMPTS - 1
+            order.cancel_refusals = MAX_CANCEL_REFUSALS - 1
             self._query(order, ts)
             return
         order.cancel_attempts += 1
@@ -281,6 +281,7 @@ class OrderManager:
     def _cancel_refused(self, order: Order, event: CommandRefused) -> None:
         order.cancel_in_flight = False
         order.deadline = None
+        order.cancel_refusals += 1
         self._listener.on_cancel_refused(order)
         if event.error in (ErrorClass.THROTTLED, ErrorClass.CLOCK) and order.acked_ts is not None:
             # nothing was executed: open as before; the timer tries again after the pause

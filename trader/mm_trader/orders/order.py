@@ -16,6 +16,7 @@ class Order:
         "booked",
         "cancel_attempts",
         "cancel_in_flight",
+        "cancel_refusals",
         "cancel_wanted",
         "client_id",
         "created_ms",
@@ -70,6 +71,8 @@ class Order:
         """Set once we want it gone: stays set until it is."""
         self.cancel_in_flight = False
         self.cancel_attempts = 0
+        self.cancel_refusals = 0
+        """Definite refusals of a cancel: these are capped. An attempt without an answer is only repeated ever more slowly."""
         self.next_cancel = 0
         self.query_in_flight = False
         self.query_due: int | None = None

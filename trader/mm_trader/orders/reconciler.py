@@ -20,6 +20,9 @@ from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import pause
 from mm_trader.orders.trades import TradeLog
 
+_SETTLE_PAUSE_NS = NS_PER_S // 2
+"""A trade that is known to exist is asked for again after this long."""
+
 CANCEL_ALL = "cancel_all"
 """Cause of a snapshot nobody asked a trade range for: its trades are booked, but it proves nothing about those before."""
 
@@ -104,6 +107,12 @@ class Reconciler:
             elif sync.retry_due is not None:
                 if ts >= sync.retry_due:
                     self._ask(symbol, sync, sync.cause, ts)
+            elif (
+                sync.done_ts is not None
+                and ts - sync.done_ts >= _SETTLE_PAUSE_NS
+                and self._table.unsettled(symbol)
+            ):
+                self._ask(symbol, sync, "unknown", ts)
             elif periodic and sync.done_ts is not None and ts - sync.done_ts >= self._interval:
                 self._ask(symbol, sync, "timer", ts)
 

@@ -11,8 +11,8 @@ ENGINE_TIMEOUT_NS = 10 * NS_PER_S
 
 FIRST_PAUSE_NS = 100 * NS_PER_MS
 LONGEST_PAUSE_NS = 10 * NS_PER_S
-MAX_CANCEL_ATTEMPTS = 12
-"""With doubling pauses from 0.1 s to 10 s this is about a minute of trying."""
+MAX_CANCEL_REFUSALS = 12
+"""With doubling pauses from 0.1 s to 10 s this is about a minute of being refused."""
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,6 @@ from mm_trader.core.units import from_money, to_money
 from mm_trader.risk.ledger import Position
 from mm_trader.risk.reasons import HaltReason
 
-
 _DAY_MS = 86_400_000
 
 
@@ -56,7 +55,7 @@ class PnlMonitor:
         self.day = utc_day(wall_ms)
         self.day_start = self.peak = self.scope_start = self.budget_start = self.net
         self.scope_begun = record is not None and record.scope == scope
-        """False: the scope is new, and its baselines are set when every position has a fresh mark."""
+        """False: the scope is new. Its baselines are set, and its limits judged, once every position has a fresh mark; nothing is quoted before."""
         if record is not None:
             if record.day == self.day:
                 self.day_start = to_money(record.day_start_pnl)
@@ -72,9 +71,11 @@ class PnlMonitor:
 
     def refloor(self) -> None:
         """Work the floor out again after a baseline or limit moved."""
-        floor = max(self.day_start - self.limits.daily_loss, self.peak - self.limits.drawdown)
-        if self.limits.budget is not None:
-            floor = max(floor, self.budget_start - self.limits.budget)
+        floor = self.day_start - self.limits.daily_loss
+        if self.scope_begun:
+            floor = max(floor, self.peak - self.limits.drawdown)
+            if self.limits.budget is not None:
+                floor = max(floor, self.budget_start - self.limits.budget)
         self.floor = floor
 
     def remark(self, position: Position, mid2: int) -> bool:
@@ -131,6 +132,8 @@ class PnlMonitor:
             return HaltReason.DAILY_LOSS_LIMIT, _sentence(
                 "loss of the day", self.day_start - self.net, self.limits.daily_loss
             )
+        if not self.scope_begun:
+            return None
         if self.limits.budget is not None and self.budget_start - self.net >= self.limits.budget:
             return HaltReason.LOSS_BUDGET, _sentence(
                 "loss of the stage", self.budget_start - self.net, self.limits.budget
@@ -143,12 +146,11 @@ class PnlMonitor:
 
     def usage(self) -> float:
         """How much of the tightest limit is used up: 0 none, 1 breached."""
-        used = max(
-            (self.day_start - self.net) / self.limits.daily_loss,
-            (self.peak - self.net) / self.limits.drawdown,
-        )
-        if self.limits.budget is not None:
-            used = max(used, (self.budget_start - self.net) / self.limits.budget)
+        used = (self.day_start - self.net) / self.limits.daily_loss
+        if self.scope_begun:
+            used = max(used, (self.peak - self.net) / self.limits.drawdown)
+            if self.limits.budget is not None:
+                used = max(used, (self.budget_start - self.net) / self.limits.budget)
         return max(used, 0.0)
 
 

@@ -47,6 +47,7 @@ def run_self_test() -> SelfTestResult:
     for reason, limits in _loss_limits():
         done += 1
         monitor = PnlMonitor({}, limits, None, scope="self-test", wall_ms=0)
+        monitor.begin_scope()
         monitor.net -= 100 * _UNIT
         breach = monitor.breach() if monitor.settle() else None
         if breach is None or breach[0] is not reason:
