@@ -60,7 +60,7 @@ test-unit: setup ## tests that need no cluster
 	$(PYTEST) -n $(WORKERS) tests/unit tests/integration tests/conformance
 
 test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
-	@tests/cluster/with $(PYTEST) tests/e2e
+	@tests/cluster/with $(PYTEST) -n $(WORKERS) tests/e2e
 
 # --- seeing it work -------------------------------------------------------------------------------
 demo: setup ## three stages, a risk alert, an acknowledgement, on a real cluster (MARKET=toxic: a gate fails)
