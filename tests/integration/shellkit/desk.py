@@ -113,6 +113,7 @@ class Desk:
 async def desk(directory: Path, market: str = "seeded:7:calm", **changes: Any) -> AsyncIterator[Desk]:
     """A connected pair; the trader has been started and is on its way to quoting."""
     changes.setdefault("symbols", [SYMBOL])
+    listed = changes.pop("listed", changes["symbols"])
     config = SimulatorConfig(
         accounts=(
             parse_account(f"{ACCOUNT}:{API_KEY}:{SECRET}:{BALANCES}"),
@@ -120,7 +121,7 @@ async def desk(directory: Path, market: str = "seeded:7:calm", **changes: Any) -
                 f"{COUNTERPARTY}:otherKey0123456789:otherSecret0123456789:ETH=100000,USDC=900000000"
             ),
         ),
-        symbols=parse_symbols(",".join(changes["symbols"])),
+        symbols=parse_symbols(",".join(listed)),
         market=parse_market(market),
     )
 

@@ -15,7 +15,7 @@ from mm_api.redis_contract import ReportedState
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import Place
-from mm_trader.core.events import ReconcileRequested
+from mm_trader.core.events import ReconcileRequested, StreamName, StreamStatus
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
 from mm_trader.core.units import SymbolRules
@@ -144,6 +144,7 @@ class App:
                 progress=self.progress,
                 kernel_factory=kernel_factory or self._kernel,
                 attach_gate=lambda: self.gate.attach(self.gateway.block_places),
+                tell_streams=self._tell_streams,
                 tasks=tasks[1],
                 sleep=sleep,
             )
@@ -225,6 +226,11 @@ class App:
         self.effects.journal_intent(place)
         if not self._lease_valid():
             raise LeaseRanOutError("the lease has run out")
+
+    def _tell_streams(self) -> None:
+        now = self.clock.monotonic_ns()
+        for stream, up in self.gateway.health().streams.items():
+            self.dispatcher(StreamStatus(ts=now, stream=StreamName(stream), up=up, reason="kernel rebuilt"))
 
     def _report_now(self) -> None:
         self.reporter.report(self.reporter.kernel_status())

@@ -58,7 +58,6 @@ class Halts:
         self._on_stopped = on_stopped
         self._token: Token | None = None
         self._pending: dict[str, Latch] = {}
-        self._being_written: frozenset[str] = frozenset()
         self._reading = asyncio.Lock()
         self._wake = asyncio.Event()
         self._look = asyncio.Event()
@@ -125,7 +124,7 @@ class Halts:
         there = {latch.id for latch in view.latches}
         for latch in self._journal.state.latches:
             lost = latch.id not in there and latch.id not in view.acknowledged
-            if lost and latch.id not in self._pending and latch.id not in self._being_written:
+            if lost and latch.id not in self._pending:
                 log.warning("halt_lost_by_store", halt_id=latch.id)
                 self._pending[latch.id] = latch
                 self._wake.set()
@@ -194,7 +193,6 @@ class Halts:
 
     async def _write_pending(self, token: Token) -> bool:
         latches = list(self._pending.values())
-        self._being_written = frozenset(latch.id for latch in latches)
         operations = []
         for latch in latches:
             operations.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from mm_api.redis_contract import Latch, LedgerRecord, OrderRecord, TraderPhase
+from mm_api.redis_contract import Latch, LedgerRecord, OrderRecord, PositionRecord, TraderPhase
 from mm_trader.core.state import Restored
 from mm_trader.shell.journal import JournalReport
 from mm_trader.shell.journal_state import JournalState
@@ -66,10 +66,17 @@ def newest_ledger(one: LedgerRecord | None, other: LedgerRecord | None) -> Ledge
 
 
 def _trades_ahead(one: LedgerRecord, other: LedgerRecord) -> bool:
-    return any(
-        position.last_trade_id > (other.positions[symbol].last_trade_id if symbol in other.positions else -1)
-        for symbol, position in one.positions.items()
-    )
+    """`one` has booked a trade that `other` has not."""
+    none = PositionRecord()
+    for symbol, position in one.positions.items():
+        against = other.positions.get(symbol, none)
+        known = set(against.booked_trade_ids)
+        newest = max((position.last_trade_id, *position.booked_trade_ids))
+        if newest > max((against.last_trade_id, *known)):
+            return True
+        if any(trade > against.last_trade_id and trade not in known for trade in position.booked_trade_ids):
+            return True
+    return False
 
 
 def _origin(ledger: LedgerRecord | None, journal: LedgerRecord | None, stored: LedgerRecord | None) -> str:

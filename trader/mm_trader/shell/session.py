@@ -67,6 +67,8 @@ class SessionParts(msgspec.Struct, frozen=True, kw_only=True):
     kernel_factory: KernelFactory
     attach_gate: Callable[[], None]
     """Hand the gate to the gateway, once it is connected."""
+    tell_streams: Callable[[], None]
+    """Say again which connections are up."""
     tasks: Tasks
     sleep: Callable[[float], Awaitable[None]]
 
@@ -207,7 +209,9 @@ class Session:
             if limits:
                 p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))
             p.writer.resync_orders(kernel.open_orders(), {record.client_id for record in stored.orders})
-        if not self.connected:
+        if self.connected:
+            p.tell_streams()  # a new kernel has not seen the connections come up
+        else:
             await p.venue.connect(self._rules or {}, p.dispatcher)
             p.attach_gate()
             self.connected = True

@@ -1,0 +1,220 @@
+"""The whole trader in this process against the simulator: halts, the admin API, lost stores, lost journals, bad venues."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from shellkit.desk import SYMBOL, Desk, Side, desk
+from shellkit.processes import ACCOUNT, post_json, read_json
+from shellkit.waiting import until
+
+from mm_api.redis_contract import AlertRecord, Command, CommandKind, Keys, Latch, ReportedState
+from mm_trader.core.events import Tick
+
+KEYS = Keys("sim.acc1")
+
+
+def latch(halt_id: str, source: str = "Alert", level: str = "Halted") -> Latch:
+    return Latch.model_validate(
+        {"id": halt_id, "level": level, "source": source, "reason": "Test", "atMs": 1}
+    )
+
+
+def admin(d: Desk, path: str) -> str:
+    return f"http://127.0.0.1:{d.app.admin.port}{path}"
+
+
+async def state_of(d: Desk) -> ReportedState | None:
+    return (await d.store.load("local")).state
+
+
+async def test_a_halt_from_outside_cancels_everything_and_its_lifting_brings_the_quotes_back(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        await d.store.set_latch(latch("alert-1-1"))
+        await until(lambda: not d.open_at_venue(), "everything is cancelled")
+        await until(lambda: d.app.state().phase.value == "Halted", "it says that it is halted")
+
+        async def confirmed() -> bool:
+            state = await state_of(d)
+            return (
+                state is not None
+                and state.zero_orders_confirmed_ms is not None
+                and state.halts == ["alert-1-1"]
+            )
+
+        await until(confirmed, "the reported state has the venue's confirmation")
+        ready = await read_json(admin(d, "/status"))
+        assert ready["ready"]  # halted is not unready: the pod stays 1/1 and says why it does not trade
+        await d.store.lift("alert-1-1")
+        await d.quoted()
+
+
+async def test_a_reduce_only_halt_does_not_close_the_gate(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        await d.store.set_latch(latch("th-1", "TradingHalt", "ReduceOnly"))
+        await until(lambda: d.app.state().risk_level == "ReduceOnly", "the level is reduce-only")
+        assert not d.app.gate.closed
+
+
+async def test_the_admin_api_stops_and_only_its_halt_id_starts_again(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        status, answer = await post_json(admin(d, "/admin/halt"), {"reason": "Drill"})
+        assert status == 202
+        (halt_id,) = answer["halts"]
+        await until(lambda: not d.open_at_venue(), "everything is cancelled")
+        await until(lambda: d.app.halts.pending == 0, "the halt is durable")
+        assert (await post_json(admin(d, "/admin/risk/reset"), {}))[0] == 400
+        assert (await post_json(admin(d, "/admin/risk/reset"), {"haltId": "another"}))[0] == 404
+        risk = await read_json(admin(d, "/admin/risk/status"))
+        assert risk["level"] == "Halted"
+        assert [entry["id"] for entry in risk["halts"]] == [halt_id]
+        assert (await post_json(admin(d, "/admin/risk/reset"), {"haltId": halt_id}))[0] == 200
+        await d.quoted()
+        alerts = [AlertRecord.model_validate_json(text) for text in d.store.stream(KEYS.alerts)]
+        assert {"Halt", "HaltLifted", "Started"} <= {alert.kind for alert in alerts}
+
+
+async def test_orders_config_reconcile_and_metrics_are_served(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        orders = (await read_json(admin(d, "/admin/orders")))["orders"]
+        assert {entry["symbol"] for entry in orders} == {SYMBOL}
+        assert (await read_json(admin(d, "/admin/config")))["symbols"] == [SYMBOL]
+        runs = d.app.dispatcher.events.get("ReconcileSnapshot", 0)
+        assert (await post_json(admin(d, "/admin/reconcile"), {"symbol": SYMBOL}))[0] == 202
+        assert (await post_json(admin(d, "/admin/reconcile"), {"symbol": "DOGEUSDC"}))[0] == 400
+        await until(lambda: d.app.dispatcher.events.get("ReconcileSnapshot", 0) > runs, "it reconciled")
+
+
+async def test_a_token_guards_the_admin_api_and_nothing_else(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-long-admin-token")
+    async with desk(tmp_path, admin={"port": 0, "tokenFile": str(token)}) as d:
+        assert (await post_json(admin(d, "/admin/reconcile"), {}))[0] == 401
+        assert (await post_json(admin(d, "/admin/reconcile"), {}, {"Authorization": "Bearer wrong"}))[
+            0
+        ] == 401
+        right = {"Authorization": "Bearer a-long-admin-token"}
+        assert (await post_json(admin(d, "/admin/reconcile"), {}, right))[0] == 202
+        assert (await read_json(admin(d, "/status")))["state"]["holder"] == "test"
+
+
+async def test_a_store_that_is_away_until_the_lease_ends_stops_the_quotes_and_its_return_brings_them_back(
+    tmp_path: Path,
+) -> None:
+    lease = {"managed": False, "ttl": "2s", "renewInterval": "300ms", "margin": "500ms"}
+    async with desk(tmp_path, lease=lease) as d:
+        await d.quoted()
+        d.store.available = False
+        await until(lambda: not d.open_at_venue(), "it cancels before its lease can end", 10)
+        assert d.app.gate.closed
+        assert d.app.state().reason == "RedisUnreachable"
+        d.store.available = True
+        order = await d.quoted()
+        assert order.client_id.split("-")[2] == "2"  # a new incarnation makes new ids
+
+
+async def test_a_store_that_lost_everything_gets_the_journals_halt_back(tmp_path: Path) -> None:
+    lease = {"managed": False, "ttl": "2s", "renewInterval": "200ms", "margin": "500ms"}
+    async with desk(tmp_path, lease=lease) as d:
+        await d.quoted()
+        await post_json(admin(d, "/admin/halt"), {"reason": "Drill"})
+        await until(lambda: d.app.halts.pending == 0 and d.app.halts.current, "the halt is durable")
+        d.store.forget()
+
+        async def again() -> bool:
+            return len((await d.store.latches()).latches) == 1
+
+        await until(again, "the halt is set again")
+        assert not d.open_at_venue()
+
+
+async def test_an_exception_out_of_the_kernel_stops_trading_and_the_process_stays_to_show_it(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        kernel: Any = d.app.dispatcher.kernel
+
+        def broken(event: object) -> list[Any]:
+            raise ZeroDivisionError("a bug")
+
+        kernel.on_event = broken
+        d.app.dispatcher(Tick(ts=d.app.clock.monotonic_ns(), wall_ns=d.app.clock.wall_ns()))
+        await until(lambda: not d.open_at_venue(), "everything is cancelled")
+        await until(lambda: d.app.halts.pending == 0 and d.app.halts.current, "the halt is durable")
+        (halt,) = d.app.halts.current
+        assert halt.reason == "InternalError"
+        assert "a bug" in halt.message
+        assert d.app.alive()
+        assert (await read_json(admin(d, "/status")))["state"]["phase"] == "Halted"
+        assert (await post_json(admin(d, "/admin/risk/reset"), {"haltId": halt.id}))[0] == 200
+        await d.quoted()  # a new kernel, from what journal and store remember
+
+
+async def test_limits_tightened_while_running_survive_a_restart_of_the_process(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        command = Command(kind=CommandKind.TIGHTEN, at_ms=1, generation=2, limits={"dailyLossLimit": "5"})
+        await d.store.command(command)
+        await until(lambda: d.app.journal.state.tightened, "the journal has the limit")
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        assert d.app.dispatcher.events["LimitsTightened"] == 1
+
+
+async def test_a_symbol_the_venue_does_not_list_is_reported_and_nothing_is_quoted(tmp_path: Path) -> None:
+    async with desk(tmp_path, symbols=[SYMBOL, "DOGEUSDC"], listed=[SYMBOL]) as d:
+
+        async def reported() -> bool:
+            state = await state_of(d)
+            return state is not None and state.unlisted_symbols == ["DOGEUSDC"]
+
+        await until(reported, "the reported state names the symbol")
+        state = await state_of(d)
+        assert state is not None
+        assert state.error_reason == "SymbolNotListed"
+        assert "DOGEUSDC" in state.error
+        assert d.journal() == []
+        assert d.app.alive()
+        assert not (await read_json(admin(d, "/status")))["ready"]
+
+
+async def test_the_process_leaves_with_nothing_open_and_a_clean_journal(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        zero = await d.app.stop("test")
+        assert zero
+        assert not d.open_at_venue()
+        assert not d.app.journal.state.running
+        state = await state_of(d)
+        assert state is not None
+        assert state.phase.value == "Stopped"
+        assert d.account.name == ACCOUNT
+
+
+async def test_fills_and_positions_are_there_after_a_restart(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        bid = await d.quoted(Side.BUY)
+        d.take(bid, bid.remaining)
+        await until(lambda: d.position() != 0, "the fill is booked")
+        await d.app.stop("test")
+        ledger = d.app.journal.state.ledger
+        assert ledger is not None
+        kept = ledger.positions[SYMBOL].position
+    assert kept != 0
+    async with desk(tmp_path) as d:
+        reopened = d.app.journal.state.ledger
+        assert reopened is not None
+        assert reopened.positions[SYMBOL].position == kept
+        await d.quoted()
+        since = list(d.app.dispatcher.recent_fills)
+        moved = sum((f.quantity if f.side == "BUY" else -f.quantity for f in since), Decimal(0))
+        assert d.position() == kept + moved
