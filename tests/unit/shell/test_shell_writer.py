@@ -1,0 +1,106 @@
+"""Writes behind the hot path: nothing lost, nothing under an old token, bounded while the store is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from shell_doubles import fill, ledger, order, yield_to_others
+
+from mm_api.redis_contract import AlertRecord, Keys
+from mm_api.redis_scripts import Refusal
+from mm_trader.core.clock import ManualClock
+from mm_trader.shell.store.memory import MemoryStore
+from mm_trader.shell.store.port import Token
+from mm_trader.shell.writer import MAX_ALERTS, Writer
+
+IDENTITY = "sim.acc1"
+KEYS = Keys(IDENTITY)
+
+
+class World:
+    def __init__(self) -> None:
+        self.store = MemoryStore(IDENTITY, ManualClock())
+        self.refusals: list[Refusal] = []
+        self.writer = Writer(self.store, IDENTITY, self.refusals.append)
+
+    async def hold_lease(self) -> Token:
+        answer = await self.store.acquire("pod-a", 60_000, 1, issue_own=True)
+        token = Token(holder="pod-a", epoch=1, counter=answer.counter)
+        self.writer.use_token(token)
+        return token
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    task = asyncio.create_task(made.writer.run())
+    yield made
+    task.cancel()
+
+
+async def test_a_fill_and_its_ledger_are_written_together(world: World) -> None:
+    await world.hold_lease()
+    world.writer.fill(fill(5), ledger(5))
+    assert await world.writer.flush(1)
+    assert (await world.store.load("local")).ledger == ledger(5)
+    assert len(world.store.stream(KEYS.fills)) == 1
+    assert world.writer.commits == 1
+
+
+async def test_the_mirror_has_open_orders_and_no_closed_ones(world: World) -> None:
+    await world.hold_lease()
+    world.writer.order(order("a"), closed=False)
+    world.writer.order(order("b"), closed=False)
+    world.writer.order(order("a", state="CANCELED"), closed=True)
+    await world.writer.flush(1)
+    assert [record.client_id for record in (await world.store.load("local")).orders] == ["b"]
+
+
+async def test_resync_removes_what_is_no_longer_open(world: World) -> None:
+    await world.hold_lease()
+    world.writer.order(order("old"), closed=False)
+    await world.writer.flush(1)
+    world.writer.resync_orders([order("new")], {"old"})
+    await world.writer.flush(1)
+    assert [record.client_id for record in (await world.store.load("local")).orders] == ["new"]
+
+
+async def test_without_a_token_nothing_is_written_and_nothing_is_lost(world: World) -> None:
+    world.writer.fill(fill(5), ledger(5))
+    await yield_to_others()
+    assert world.writer.pending == 2
+    assert not await world.writer.flush(0.01)
+    await world.hold_lease()
+    assert await world.writer.flush(1)
+
+
+async def test_a_refused_write_is_told_and_kept_for_the_next_token(world: World) -> None:
+    await world.hold_lease()
+    await world.store.acquire("pod-a", 60_000, 1, issue_own=True)  # another incarnation
+    world.writer.ledger(ledger(5))
+    await yield_to_others()
+    assert world.refusals == [Refusal.NOT_HOLDER]
+    assert world.writer.pending == 1
+    await world.hold_lease()
+    assert await world.writer.flush(1)
+
+
+async def test_what_came_while_the_store_was_away_wins_over_what_could_not_be_written(world: World) -> None:
+    await world.hold_lease()
+    world.store.available = False
+    world.writer.ledger(ledger(5))
+    await yield_to_others()
+    world.writer.ledger(ledger(6))
+    world.writer.order(order("a"), closed=False)
+    world.store.available = True
+    assert await world.writer.flush(2)
+    assert (await world.store.load("local")).ledger == ledger(6)
+
+
+async def test_alerts_are_bounded_while_the_store_is_away(world: World) -> None:
+    for number in range(MAX_ALERTS + 7):
+        world.writer.alert(AlertRecord(kind="Warning", at_ms=number))
+    assert world.writer.pending == MAX_ALERTS
+    assert world.writer.dropped == 7
