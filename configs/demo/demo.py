@@ -44,7 +44,7 @@ def tell(kube: Kube, market: str) -> None:
         applied = time.monotonic()
         story.apply(kube)
         if market == "toxic":
-            story.toxic(watch, venue, applied)
+            story.toxic(watch, venue, times, applied)
         else:
             times.full_scale = story.promotion(watch, applied)
             halt = story.alert(watch, venue, times)
@@ -52,6 +52,7 @@ def tell(kube: Kube, market: str) -> None:
             story.recovery(watch, venue)
             story.acknowledge(kube, watch, venue, halt, times)
     summary.evidence(kube)
+    summary.why(kube)
     summary.measured(times, time.monotonic() - began)
     summary.next_steps(kube, market)
 

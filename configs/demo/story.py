@@ -18,8 +18,8 @@ MAIN = "sim-main"
 ENDED_BADLY = ("Stalled", "RolledBack")
 SYMBOL = "BTCUSDC"
 BASE = "BTC"
-MOVE_BP = 300.0
-LEAST_POSITION = 0.01
+MOVE_BP = 500.0
+LEAST_POSITION = 0.004
 """BTC; below it the move would cost less than the limit."""
 
 
@@ -37,6 +37,10 @@ class Times:
     """From the deleted pod to its successor's Ready."""
     resumed: float | None = None
     """From the acknowledgement to the first new order at the venue."""
+    failed: float | None = None
+    """Toxic market: from apply to the stage's failure."""
+    freed: float | None = None
+    """Toxic market: from the failure in kubectl to no open order on the main account; 0: it was so already."""
 
 
 def apply(kube: Kube) -> None:
@@ -51,11 +55,7 @@ def apply(kube: Kube) -> None:
 def _broken(status: Object) -> str:
     """Why full scale can no longer be reached; empty while it can."""
     if status.get("state") in (*ENDED_BADLY, "Halted"):
-        reasons = [
-            item.get("message", "") for item in status.get("conditions", []) if item["type"] == "Stalled"
-        ]
-        why = status.get("haltReason") or next(iter(reasons), "") or "see the status below"
-        return f"it is {status['state']}: {why}"
+        return f"it is {status['state']}: {status.get('haltReason') or _stalled(status) or 'see the status below'}"
     return ""
 
 
@@ -169,7 +169,7 @@ def acknowledge(kube: Kube, watch: MakerWatch, venue: Venue, halt_id: str, times
     show.line(f"Live, and quoting again {times.resumed:.1f} s after the acknowledgement")
 
 
-def toxic(watch: MakerWatch, venue: Venue, began: float) -> None:
+def toxic(watch: MakerWatch, venue: Venue, times: Times, began: float) -> None:
     """Informed flow: the practice stage passes, the first real capital does not."""
     show.chapter("Informed flow: the same plan in a market that knows more (live: kubectl get mm -w)")
     watch.wait(
@@ -178,23 +178,27 @@ def toxic(watch: MakerWatch, venue: Venue, began: float) -> None:
     show.line(
         "testnet asks whether the trader works, not whether it earns: it has passed; now 1,000 USDC are at work"
     )
-    found = watch.wait(
+    mark = venue.end_of(MAIN)
+    failed = watch.wait(
         "small-capital fails",
         lambda s: s.get("failedRevision") is not None,
         within_s=180,
         hopeless=_succeeded,
     )
-    show.line(f"the small-capital stage has failed {time.monotonic() - began:.0f} s after kubectl apply")
-    mark = venue.end_of(MAIN)
-    venue.none_open_since(MAIN, max(0, mark - 50), within_s=30)
+    times.failed = time.monotonic() - began
+    show.line(f"revision {failed.status['failedRevision']} has failed: {_stalled(failed.status)}")
+    gone = venue.none_open_since(MAIN, mark, within_s=30)
+    times.freed = max(0.0, gone.at - failed.at)
     show.line(f"no order is open on {MAIN}: the capital is back")
-    rolled = watch.wait(
-        "state RolledBack or Stalled", lambda s: s.get("state") in ENDED_BADLY, within_s=40, after=0
-    )
+    rolled = watch.wait("state RolledBack or Stalled", lambda s: s.get("state") in ENDED_BADLY, within_s=40)
     status = rolled.status
     show.line(
-        f"state {status['state']}, stage {status.get('stage')}, capital {status.get('capital')}; failed revision {found.status['failedRevision']}"
+        f"state {status['state']}: it goes on in stage {status.get('stage')}, where it had passed, with {status.get('capital')} of practice money"
     )
+
+
+def _stalled(status: Object) -> str:
+    return next((item["message"] for item in status.get("conditions", []) if item["type"] == "Stalled"), "")
 
 
 def _succeeded(status: Object) -> str:

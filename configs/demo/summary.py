@@ -45,6 +45,20 @@ def evidence(kube: Kube) -> None:
     show.table(gates)
 
 
+def why(kube: Kube) -> None:
+    """In words, what the failed step's evidence says."""
+    for spec in records(kube):
+        counters = spec.get("evidence", {})
+        if spec["result"] != "Failed" or "markOutBp.1000.mean" not in counters:
+            continue
+        show.plain("")
+        show.line(
+            f"why: {counters['fills']} fills earned {_short(counters['netPnl'])} USDC. One second after a fill the price stood "
+            f"{float(counters['markOutBp.1000.mean']):+.2f} bp from it on average (minus: against the trader):"
+        )
+        show.line("the takers knew where the price was going, and the spread did not pay for that.")
+
+
 def _time(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
@@ -67,6 +81,8 @@ def measured(times: Times, total_s: float) -> None:
         ("risk alert -> visible in kubectl get mm -w", times.visible),
         ("pod deleted -> its successor Ready (halted)", times.back),
         ("acknowledged -> new order at the venue", times.resumed),
+        ("kubectl apply -> the small-capital stage has failed", times.failed),
+        ("failed -> no open order on the main account", times.freed),
         ("the whole demo", total_s),
     ):
         if value is not None:
