@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from mm_api import GROUP, VERSION
 from mm_api.generate_docs import reference_page
 from mm_api.generate_schema import structural_schema

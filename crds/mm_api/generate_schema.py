@@ -10,11 +10,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from mm_api.kinds.common import Resource
-from mm_api.scalars import format_decimal, format_duration
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
+
+from mm_api.kinds.common import Resource
+from mm_api.scalars import format_decimal, format_duration
 
 _DROPPED = frozenset(
     {"title", "additionalProperties", "default", "anyOf", "$defs", "$ref", "allOf", "const", "propertyNames"}

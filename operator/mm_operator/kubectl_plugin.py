@@ -9,7 +9,9 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterator
+from typing import Any, cast
 
+from kubernetes.aio import config as kubernetes_config
 from pydantic import ValidationError
 
 from mm_api.kinds import MarketMaker, MarketMakerStatus, StageRecord
@@ -114,9 +116,7 @@ async def _status(namespace: str | None, every: bool, name: str | None) -> int:
 
 
 def _current_namespace() -> str:
-    from kubernetes.aio.config import list_kube_config_contexts
-
-    _, active = list_kube_config_contexts()
+    _, active = cast(Any, kubernetes_config).list_kube_config_contexts()
     return str(active.get("context", {}).get("namespace", "default"))
 
 

@@ -376,6 +376,10 @@ class RunStatus(ApiModel):
         default_factory=dict,
         description="Limits the running trader has been given, by the name of its configuration's field.",
     )
+    accepted: str | None = Field(
+        default=None,
+        description="The trader's evidence at the last acknowledgement, as JSON: gates at full scale count from there.",
+    )
     message: str = ""
 
 

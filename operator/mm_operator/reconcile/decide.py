@@ -360,10 +360,20 @@ def _start_deadline(draft: Draft, run: RunStatus) -> None:
     draft.runs = releases.fail(snapshot, draft.runs, run, progress)
 
 
+def _looked_at(snapshot: Snapshot) -> datetime | None:
+    """When a person last acknowledged a halt since the run came to full scale."""
+    status = snapshot.market_maker.status
+    at = status.acknowledged_at if status else None
+    return (
+        at if at and status and status.run and status.run.complete and at >= status.run.phase_since else None
+    )
+
+
 def _guard(draft: Draft, run: RunStatus, rung: Rung) -> None:
     """After full scale the same gates are risk alerts: a Fail halts, and a person must acknowledge it.
 
-    Not while something else halts already, and not for one soak after an acknowledgement: a person has just looked.
+    Not while something else halts already, and not for one soak after an acknowledgement: a person has just looked. What they have looked at they have accepted,
+    so counting begins again there.
     """
     snapshot = draft.snapshot
     view = snapshot.accounts[run.account]
@@ -378,8 +388,7 @@ def _guard(draft: Draft, run: RunStatus, rung: Rung) -> None:
         or draft.halts.acknowledged
     ):
         return
-    status = snapshot.market_maker.status
-    looked = status.acknowledged_at if status else None
+    looked = _looked_at(snapshot)
     if looked is not None and snapshot.now < looked + rung.soak:
         return
     failed = next(

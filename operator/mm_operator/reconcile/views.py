@@ -64,8 +64,9 @@ def pod_view(body: Object | None) -> PodView | None:
 def _trouble(status: Object, container: Object) -> tuple[str, str]:
     """Why the pod does not work: the scheduler's word, then kubelet's. Empty while it merely starts."""
     for condition in status.get("conditions", []):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return str(condition.get("reason", "Unschedulable")), str(condition.get("message", ""))
+        # other reasons (SchedulerError) are the scheduler's own hiccups, which it mends within a second
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return "Unschedulable", str(condition.get("message", ""))
     state = container.get("state", {})
     waiting = state.get("waiting", {})
     if waiting.get("reason", "") not in _ORDINARY_WAITING:

@@ -31,6 +31,9 @@ from mm_operator.resources.venues import CREDENTIALS_DIR, venue_config
 
 Object = dict[str, Any]
 USER_ID = 10001
+_Dumper: Any = getattr(
+    yaml, "CSafeDumper", yaml.SafeDumper
+)  # built at every look at a trader: libyaml's is ten times faster
 REDIS_DIR = "/etc/mm/redis"
 JOURNAL_DIR = "/var/lib/mm"
 CONFIG_FILE = "/etc/mm/config.yaml"
@@ -142,7 +145,7 @@ def _metadata(trader: TraderDefinition, name: str, **annotations: str) -> Object
 
 def config_text(trader: TraderDefinition) -> str:
     """`config.yaml`, byte for byte the same for the same configuration."""
-    return yaml.safe_dump(trader.config.to_wire(), sort_keys=True, allow_unicode=True)
+    return yaml.dump(trader.config.to_wire(), Dumper=_Dumper, sort_keys=True, allow_unicode=True)
 
 
 def config_map_name(trader: TraderDefinition) -> str:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import yaml
+from fake_kube import FakeKube
 from redis.asyncio import Redis
 
-from fake_kube import FakeKube
 from mm_api import redis_scripts
 from mm_api.kinds import HaltLevel
 from mm_api.redis_contract import (
@@ -45,17 +45,19 @@ class FakeTraders:
     kube: FakeKube
     redis: Redis
     behaviour: Behaviour = field(default_factory=Behaviour)
-    counters: dict[str, int] = field(default_factory=dict)
+    configs: dict[str, TraderConfig] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     writers: list[tuple[str, str, int]] = field(default_factory=list)
     """(identity, pod uid, epoch) of every quoting tick, in order."""
-    accepted_limits: dict[str, str] = field(default_factory=dict)
 
     def config_of(self, pod: dict[str, Any]) -> TraderConfig:
         """What the pod was started with."""
         volume = next(volume for volume in pod["spec"]["volumes"] if volume["name"] == "config")
         config_map = self.kube.named("configmaps")[volume["configMap"]["name"]]
-        return TraderConfig.model_validate(yaml.safe_load(config_map["data"]["config.yaml"]))
+        text = config_map["data"]["config.yaml"]
+        if text not in self.configs:
+            self.configs[text] = TraderConfig.model_validate(yaml.safe_load(text))
+        return self.configs[text]
 
     async def tick(self, now: datetime) -> None:
         """Every pod does a second's work."""

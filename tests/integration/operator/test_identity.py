@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from world import NAMESPACE, World, default_stages
 
 from mm_operator.kube.client import KubeError
 from mm_operator.kube.http_sources import Listing
-from world import NAMESPACE, World, default_stages
 
 
 def one_stage(

@@ -6,8 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from mm_operator.kube.http_sources import Reading
 from world import NAMESPACE, World, default_stages
+
+from mm_operator.kube.http_sources import Reading
 
 
 def stages(*changes: dict[str, Any]) -> dict[str, Any]:

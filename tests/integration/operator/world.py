@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from redis.asyncio import Redis
-
 from fake_kube import FakeKube
 from fake_trader import FakeTraders
+from redis.asyncio import Redis
+
 from mm_api.kinds import MarketMakerStatus
 from mm_operator.kube.events import EventRecorder
 from mm_operator.kube.http_sources import Listing, Reading
