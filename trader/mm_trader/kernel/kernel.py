@@ -206,7 +206,7 @@ class Kernel:
         """Stopped and nothing known to be open: have the venue say so, because a hand-over waits for that."""
         core = self._core
         stopped = core.stopping or not core.allowed or core.halts.level is RiskLevel.HALTED
-        if not stopped:
+        if not stopped or not core.manager.enabled:
             return
         for symbol, sync in core.reconciler.sync.items():
             if sync.zero_ms is None and not core.table.has_live(symbol) and sync.retry_due is None:
