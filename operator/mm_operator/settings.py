@@ -18,8 +18,8 @@ class Timing:
     """Period of the full list of MarketMakers that finds what a deaf watch has missed."""
     deaf_after: timedelta = timedelta(seconds=90)
     """`/healthz` fails when no list or reconcile has succeeded for so long."""
-    state_stale_after: timedelta = timedelta(seconds=10)
-    """A trader's reported state or evidence older than this is no data."""
+    state_stale_after: timedelta = timedelta(seconds=5)
+    """A trader's reported state or evidence older than this is no data: it is written every second, and after its lease has ended nobody knows."""
     handover_timeout: timedelta = timedelta(seconds=30)
     """Longest wait for the old trader's word that nothing is open. Its successor cancels everything again before it quotes, so going on is safe."""
     start_timeout: timedelta = timedelta(minutes=10)

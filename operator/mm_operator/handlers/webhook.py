@@ -92,7 +92,7 @@ def application(context: Context, loops: Loops, metrics: Metrics) -> web.Applica
                 results[wanted.latch.id] = str(error)
             except RedisUnavailableError as error:
                 metrics.alerts.labels("webhook", "not_durable").inc()
-                log.error("alert_not_durable", alert=wanted.latch.id, error=str(error))
+                log.warning("alert_not_durable", alert=wanted.latch.id, error=str(error))
                 return web.json_response({"error": "Redis has not got the halt; try again"}, status=503)
             metrics.alerts.labels("webhook", "taken").inc()
             log.warning(

@@ -113,7 +113,7 @@ class Actor:
                 await context.redis.send(identity, command)
                 self._log.info("limits_tightened", identity=identity, limits=dict(limits))
                 await self._announce(Announce("Normal", "LimitsTightened", f"{dict(limits)}"))
-            case KeepRevision(snapshot):
+            case KeepRevision():
                 await self._keep_revision(action)
             case WriteRecord():
                 await self._write_record(action)

@@ -15,6 +15,7 @@ from mm_api.kinds.market_maker import RunStatus
 from mm_api.redis_contract import Latch, LatchSource
 from mm_operator.gates.evaluate import GateResult, evaluate
 from mm_operator.gates.model import GateInput
+from mm_operator.gates.since import accepted_evidence, since
 from mm_operator.names import FINALIZER, holder_of
 from mm_operator.reconcile import releases
 from mm_operator.reconcile.farewell import decide_deletion
@@ -364,21 +365,23 @@ def _looked_at(snapshot: Snapshot) -> datetime | None:
     """When a person last acknowledged a halt since the run came to full scale."""
     status = snapshot.market_maker.status
     at = status.acknowledged_at if status else None
-    return (
-        at if at and status and status.run and status.run.complete and at >= status.run.phase_since else None
-    )
+    return at if at and status and status.run and status.run.complete and at >= status.run.phase_since else None
 
 
 def _guard(draft: Draft, run: RunStatus, rung: Rung) -> None:
     """After full scale the same gates are risk alerts: a Fail halts, and a person must acknowledge it.
 
-    Not while something else halts already, and not for one soak after an acknowledgement: a person has just looked. What they have looked at they have accepted,
-    so counting begins again there.
+    Not while something else halts already, and not for one soak after an acknowledgement: a person has just looked. What they have
+    looked at they have accepted, so counting begins again there.
     """
     snapshot = draft.snapshot
     view = snapshot.accounts[run.account]
     evidence, why_not = evidence_of(snapshot, view, run_scope(run))
-    gates = evaluate(rung.gates, GateInput(snapshot.now, evidence, why_not, rung.sample, snapshot.metrics))
+    if evidence is not None and (draft.halts.acknowledged or (run.accepted is None and _looked_at(snapshot))):
+        run = run.model_copy(update={"accepted": evidence.to_json_line()})
+        draft.runs = replace(draft.runs, run=run)
+    counted = since(evidence, accepted_evidence(run.accepted))
+    gates = evaluate(rung.gates, GateInput(snapshot.now, counted, why_not, rung.sample, snapshot.metrics))
     draft.gates = gates
     if (
         not holds(view, draft.holder)

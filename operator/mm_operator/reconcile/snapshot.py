@@ -94,7 +94,7 @@ class Snapshot:
     """None: Redis does not answer."""
     redis_error: str = ""
     default_image: str = ""
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
     frozen_by: FreezeWindow | None = None
     """The freeze window that is open now."""
 

@@ -1,4 +1,7 @@
-"""A small API server in memory behind the operator's `Kube` interface, with the two controllers a trader needs: StatefulSet (OnDelete) and the garbage collector's finalizers."""
+"""A small API server in memory behind the operator's `Kube` interface, with the two controllers a trader needs.
+
+StatefulSets (OnDelete) have their pod made and ended; an object with finalizers stays until they are gone.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +110,7 @@ class FakeKube:
         old = self.objects.get((plural, namespace, name))
         if old is None:
             return self._store(kind, body, new=True)
-        return self._store(kind, {**old, "spec": copy.deepcopy(body["spec"])}, new=False)
+        return self._store(kind, {**old, "spec": copy.deepcopy(body.get("spec", {}))}, new=False)
 
     def patch_spec(self, plural: str, namespace: str, name: str, patch: Object) -> None:
         """`kubectl patch --type merge` of a spec."""

@@ -148,8 +148,10 @@ async def test_a_gate_without_evidence_waits_and_then_fails_at_the_deadline(worl
     world.market_maker(**stages({"sample": {"fills": 100_000}, "timeout": "60s"}))
     await world.settle()
     await world.run_until("WaitingForEvidence")
+    await world.run(1)
     assert "fills" in next(item.message for item in world.status().conditions if item.type == "Progressing")
     await world.run_until("Stalled", limit=120)
+    await world.settle()
     assert world.records()[-1]["reason"].startswith("DeadlineExceeded")
     assert world.pods() == []
     assert world.status().capital == "0"
@@ -158,7 +160,7 @@ async def test_a_gate_without_evidence_waits_and_then_fails_at_the_deadline(worl
 async def test_a_silent_trader_is_inconclusive_and_never_passes(world: World) -> None:
     world.market_maker()
     await world.settle()
-    await world.run(3)
+    await world.run(1)
     world.traders.behaviour.silent = True
     await world.run(20)
     assert world.status().state == "WaitingForEvidence"
@@ -166,17 +168,19 @@ async def test_a_silent_trader_is_inconclusive_and_never_passes(world: World) ->
 
 
 async def test_on_failure_halt_stops_the_trader_in_place(world: World) -> None:
-    plan = stages({"gates": [{"name": "QuoteUptime", "min": "0.999"}]})
+    plan = stages({"gates": [{"name": "NetPnL"}]})
     plan["rollout"]["onFailure"] = "Halt"
     world.market_maker(**plan)
+    world.traders.behaviour.pnl_per_tick = Decimal(-2)
     await world.settle()
-    world.patch({"pause": "Halted"})
-    await world.run(12)
-    world.patch({"pause": "None"})
     await world.run_until("Halted")
     await world.settle()
     assert world.status().halt_reason == "StageFailed"
     assert world.pods() == ["eth-usdc-test-0"]
+    world.traders.behaviour.pnl_per_tick = Decimal(1)
+    world.patch({"strategy": {"name": "BasicMarketMaking", "parameters": {"baseSpread": "0.001"}}})
+    await world.settle()
+    assert world.status().state == "Soaking", "an edit is the way on"
 
 
 async def test_a_stage_that_needs_approval_waits_for_this_revisions_approval(world: World) -> None:
