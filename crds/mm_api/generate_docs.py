@@ -1,4 +1,7 @@
-"""The reference page of all kinds: every field with its path, type, default, rules and meaning, from the same schema the API server gets. Used by `generate`."""
+"""The reference page of all kinds: every field with path, type, default, rules and meaning.
+
+From the same schema that the API server gets; used by `generate`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from mm_api.kinds.common import Resource
 _INTRODUCTION = f"""<!-- Generated from crds/mm_api by `make generate`. Edit the models there, not this page. -->
 # Kinds (`{API_VERSION}`)
 Every field of every kind. A field without a default and without *required* may be left out. Amounts are decimal strings (`"0.01"`), lengths of time are
-strings such as `72h` or `1h30m` (units: ms, s, m, h, d). Fields that are not listed are refused by `kubectl apply`. `[]` stands for each element of a list, `{{}}` for each value of a map.
+strings such as `72h` or `1h30m` (units: ms, s, m, h, d). Fields that are not listed are refused by `kubectl apply`.
+`[]` stands for each element of a list, `{{}}` for each value of a map.
 """
 
 
@@ -35,8 +39,7 @@ def reference_page(kinds: Iterable[type[Resource]]) -> str:
                 continue
             node = schema["properties"][section]
             parts.append(f"\n### {model.__name__} {section}\n{node.get('description', '')}\n")
-            for rule in node.get("x-kubernetes-validations", []):
-                parts.append(f"- rule: {rule['message']}")
+            parts.extend(f"- rule: {rule['message']}" for rule in node.get("x-kubernetes-validations", []))
             parts.append("\n| field | type | default | rules | meaning |\n|---|---|---|---|---|")
             parts.extend(_rows(node, section))
             parts.append("")
@@ -57,7 +60,7 @@ def _row(node: dict[str, Any], path: str, required: bool) -> Iterator[str]:
         inner, suffix = node["additionalProperties"], "{}"
     default = "*required*" if required else _default(node)
     meaning = node.get("description") or inner.get("description", "")
-    yield f"| `{path}` | {_type(node, inner, suffix)} | {default} | {_rules(node, inner)} | {_cell(meaning)} |"
+    yield f"| `{path}` | {_type(inner, suffix)} | {default} | {_rules(node, inner)} | {_cell(meaning)} |"
     if "properties" in inner:
         yield from _rows(inner, path + suffix)
 
@@ -68,7 +71,7 @@ def _default(node: dict[str, Any]) -> str:
     return f"`{node['default']}`" if node["default"] != "" else '`""`'
 
 
-def _type(node: dict[str, Any], inner: dict[str, Any], suffix: str) -> str:
+def _type(inner: dict[str, Any], suffix: str) -> str:
     base = str(inner.get("type", "string"))
     if "enum" in inner:
         base = "one of " + ", ".join(f"`{value}`" for value in inner["enum"])
@@ -100,7 +103,7 @@ def _rules(node: dict[str, Any], inner: dict[str, Any]) -> str:
         ):
             found.append(f"at most {source['maxLength']} characters")
         pattern = source.get("pattern", "")
-        if pattern and _type(source, source, "") == "string":
+        if pattern and _type(source, "") == "string":
             found.append(f"matches `{_cell(pattern)}`")
         found.extend(rule["message"] for rule in source.get("x-kubernetes-validations", []))
     return _cell("; ".join(found))

@@ -26,7 +26,10 @@ RECORDS_SHOWN = 10
 def describe(market_maker: MarketMaker, records: list[StageRecord]) -> Iterator[str]:
     """The lines for one MarketMaker."""
     metadata, status = market_maker.metadata, market_maker.status or MarketMakerStatus()
-    yield f"{metadata.namespace}/{metadata.name}   {status.state}   stage {status.stage or '-'}   capital {status.capital or '0'}   revision {status.revision or '-'}"
+    where = (
+        f"stage {status.stage or '-'}   capital {status.capital or '0'}   revision {status.revision or '-'}"
+    )
+    yield f"{metadata.namespace}/{metadata.name}   {status.state}   {where}"
     if status.observed_generation != metadata.generation:
         yield f"  the operator has not yet seen generation {metadata.generation} (it has seen {status.observed_generation})"
     for title, run in (("release", status.run), ("stable", status.stable), ("fallback", status.fallback)):

@@ -44,19 +44,19 @@ def _at_least(value: float | Decimal, least: Decimal, unit: str, sample: int, me
     return Answer(verdict, message, plain(value), f">= {plain(least)}", unit, sample)
 
 
-def no_restarts(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def no_restarts(_gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """No incarnation ended without saying so. A clean stop (drain, eviction) is no restart in this sense."""
     return _none_of(evidence.unclean_stops, "0", "unclean stops")
 
 
-def no_order_anomalies(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def no_order_anomalies(_gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """No illegal transition, no fill of an order nobody placed, no quantity that disagrees; and nothing unknown right now."""
     if evidence.order_anomalies == 0 and evidence.orders_unknown_open:
         return _inconclusive(f"{evidence.orders_unknown_open} orders are unknown now", 1, "0", "0", "count")
     return _none_of(evidence.order_anomalies, "0", "order anomalies")
 
 
-def risk_controls_work(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def risk_controls_work(_gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """The risk controls were exercised when the step began, and every one of them stopped what it had to stop."""
     if evidence.self_test_failures:
         names = ", ".join(evidence.self_test_failures[:5])
@@ -80,7 +80,7 @@ def risk_controls_work(gate: Gate, evidence: Evidence, given: GateInput) -> Answ
     )
 
 
-def no_risk_violations(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def no_risk_violations(_gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """No limit was breached."""
     names = f": {', '.join(evidence.violation_reasons[:5])}" if evidence.violation_reasons else ""
     return _none_of(evidence.risk_violations, "0", f"risk violations{names}")
@@ -120,7 +120,7 @@ def net_pnl(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
     return _at_least(bound, least, "quote", stats.count, message)
 
 
-def order_accuracy(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def order_accuracy(gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """Answered orders that went as meant: accepted, or refused for being post-only; of these, ones that were unknown for a while count against.
 
     accuracy = (accepted + postOnlyRejected − (unknown − unknownOpen)) / (accepted + postOnlyRejected + rejected + unknownOpen)
@@ -138,7 +138,7 @@ def order_accuracy(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
     return _at_least(Decimal(good) / judged, least, "fraction", judged, message)
 
 
-def drawdown(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def drawdown(gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """The largest fall from the peak, as a fraction of the capital, is at most `max`."""
     most = gate.max if gate.max is not None else DEFAULT_DRAWDOWN
     threshold = f"<= {plain(most)}"
@@ -154,7 +154,7 @@ def drawdown(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
     )
 
 
-def quote_uptime(gate: Gate, evidence: Evidence, given: GateInput) -> Answer:
+def quote_uptime(gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """Share of the step's time with own orders on both sides."""
     least = gate.min if gate.min is not None else DEFAULT_UPTIME
     # wall time since the first quote, so that time without a trader counts against it

@@ -1,6 +1,7 @@
 """Evidence since a moment: what was counted up to it is taken away. Pure.
 
-At full scale a person may acknowledge a loss. The evidence of a scope only grows, so without this every gate would fail again on the loss that was just accepted.
+At full scale a person may acknowledge a loss. The evidence of a scope only grows, so without this every gate would fail again on the loss that was
+just accepted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The one piece of statistics the gates need: a one-sided lower confidence bound of a mean, by Student's t.
 
-The quantile comes from the regularised incomplete beta function (continued fraction, Lentz's method; Abramowitz & Stegun 26.5.8 and 26.7.1), found by bisection:
+The quantile comes from the regularised incomplete beta function (continued fraction, Lentz's method; Abramowitz & Stegun 26.5.8 and 26.7.1), found
+by bisection:
 a few dozen lines instead of a numerical library in the operator's memory.
 """
 

@@ -1,4 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics` of the operator. Healthy means that it hears and acts: an operator whose lists or loops have gone silent is restarted by kubelet."""
+"""`/healthz`, `/readyz` and `/metrics` of the operator.
+
+Healthy means that it hears and acts: an operator whose lists or loops have gone silent is restarted by kubelet.
+"""
 
 from __future__ import annotations
 

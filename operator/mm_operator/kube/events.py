@@ -1,4 +1,7 @@
-"""Kubernetes events for people: one object per MarketMaker, reason and message, counted up when it happens again. Best effort: an event never stops a reconcile."""
+"""Kubernetes events for people: one object per MarketMaker, reason and message, counted up when it happens again.
+
+Best effort: an event never stops a reconcile.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Two read-only HTTP sources: Prometheus for Custom gates, and a venue's public symbol list. Errors come back as values: a gate's Error, a condition's message."""
+"""Two read-only HTTP sources: Prometheus for Custom gates, and a venue's public symbol list.
+
+Errors come back as values: a gate's Error, a condition's message.
+"""
 
 from __future__ import annotations
 

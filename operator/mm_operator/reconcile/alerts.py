@@ -1,4 +1,7 @@
-"""Follows the alert streams of all identities, so that a trader's own halt is seen by the operator at once and not at the next poll. It wakes the loop; the loop reads the latches."""
+"""Follows the alert streams of all identities, so that a trader's own halt is seen by the operator at once and not at the next poll.
+
+It wakes the loop; the loop reads the latches.
+"""
 
 from __future__ import annotations
 

@@ -365,7 +365,9 @@ def _looked_at(snapshot: Snapshot) -> datetime | None:
     """When a person last acknowledged a halt since the run came to full scale."""
     status = snapshot.market_maker.status
     at = status.acknowledged_at if status else None
-    return at if at and status and status.run and status.run.complete and at >= status.run.phase_since else None
+    return (
+        at if at and status and status.run and status.run.complete and at >= status.run.phase_since else None
+    )
 
 
 def _guard(draft: Draft, run: RunStatus, rung: Rung) -> None:

@@ -1,6 +1,7 @@
 """A MarketMaker is deleted: orders first, then pods, then what else it has, then its name. Pure.
 
-The trader is stopped by a latch, the venue's confirmation is waited for (with a time-out), the StatefulSet is scaled to none, the identity released, the children deleted, and
+The trader is stopped by a latch, the venue's confirmation is waited for (with a time-out), the StatefulSet is scaled to none, the identity
+released, the children deleted, and
 only then the finalizer goes. StageRecords stay: evidence outlives what it speaks of.
 """
 

@@ -1,6 +1,7 @@
 """Halts: which latches must be set on an identity, which must go, and which a person has acknowledged. Pure.
 
-The operator sets and lifts only what is its own (pause, TradingHalts, ceiling, a stage that failed in place, gates at full scale). What a risk monitor or an alert has set ends only
+The operator sets and lifts only what is its own (pause, TradingHalts, ceiling, a stage that failed in place, gates at full scale). What a risk
+monitor or an alert has set ends only
 by `spec.acknowledgeHalt`. A latch that the status remembers and Redis has lost is set again.
 """
 

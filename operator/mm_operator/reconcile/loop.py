@@ -1,6 +1,7 @@
 """One loop per MarketMaker: wait (a wake, an instant, or the poll period) → observe → decide → act. Nothing ends it but the object's end.
 
-Level-triggered: a wake says only "look", never what has happened. Failures are counted, logged once per run of failures, and backed off to a cap, so that a halt is never minutes late.
+Level-triggered: a wake says only "look", never what has happened. Failures are counted, logged once per run of failures, and backed off to a cap,
+so that a halt is never minutes late.
 `Loops` keeps one per object and restarts none twice.
 """
 

@@ -1,6 +1,7 @@
 """Gathers the snapshot of one MarketMaker: everything `decide` may know, read now, from Kubernetes, Redis, Prometheus and the venue's public list.
 
-A Secret is asked for by its metadata alone, so venue keys never enter this process. What does not answer is None or an error in the snapshot, never a neutral value.
+A Secret is asked for by its metadata alone, so venue keys never enter this process. What does not answer is None or an error in the snapshot, never
+a neutral value.
 """
 
 from __future__ import annotations

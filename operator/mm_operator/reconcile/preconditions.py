@@ -89,7 +89,7 @@ def _freeze_readable(snapshot: Snapshot) -> Problem | None:
     return None
 
 
-def _secret_exists(snapshot: Snapshot, view: AccountView, rung: Rung, scope: str) -> Problem | None:
+def _secret_exists(_snapshot: Snapshot, view: AccountView, _rung: Rung, _scope: str) -> Problem | None:
     if view.secret_exists or view.spec is None:
         return None
     return Problem(
@@ -98,7 +98,7 @@ def _secret_exists(snapshot: Snapshot, view: AccountView, rung: Rung, scope: str
     )
 
 
-def _venue_lists(snapshot: Snapshot, view: AccountView, rung: Rung, scope: str) -> Problem | None:
+def _venue_lists(_snapshot: Snapshot, view: AccountView, rung: Rung, _scope: str) -> Problem | None:
     if view.unlisted_symbols:
         return Problem(
             "SymbolNotListed",

@@ -1,7 +1,9 @@
 """The hand-over: who trades on one account, and how that changes without there ever being two writers. Pure.
 
-A *slot* is one account with what is assigned to it. The order never varies: stop the old trader by a latch → wait until the venue has confirmed that nothing is open
-(or nobody is there, or a time-out: its successor cancels everything again before it quotes) → a new epoch in the identity's Lease, then in Redis → new configuration →
+A *slot* is one account with what is assigned to it. The order never varies: stop the old trader by a latch → wait until the venue has confirmed
+that nothing is open
+(or nobody is there, or a time-out: its successor cancels everything again before it quotes) → a new epoch in the identity's Lease, then in Redis →
+new configuration →
 the old pod deleted by its uid → the new pod → the latch lifted. Each look at the snapshot finds the first of these that is not yet so.
 """
 

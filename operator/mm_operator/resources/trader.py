@@ -1,6 +1,7 @@
 """The objects of one trader on one account: configuration, Service, Secret, StatefulSet of one. Pure.
 
-The StatefulSet never rolls by itself (`OnDelete`): only the operator's hand-over replaces a trader. Its template names neither the operator's version nor anything else that
+The StatefulSet never rolls by itself (`OnDelete`): only the operator's hand-over replaces a trader. Its template names neither the operator's
+version nor anything else that
 an upgrade changes, and its ConfigMap is immutable and named by its content.
 """
 
