@@ -174,7 +174,7 @@ class MakerChecks:
             within=within,
         )
 
-    def keeps_trading(self, *, account: str = "", within: float = 20) -> None:
+    def keeps_trading(self, *, account: str = "", within: float = 40) -> None:
         """New orders are accepted from it from now on."""
         on = account or self.account()
         mark = self._world.market().mark()
