@@ -194,3 +194,17 @@ async def test_a_release_that_fails_is_only_reported(
         await memory.ping()
     await keeper.release()
     assert keeper.lease.token is None
+
+
+async def test_the_tick_ends_a_lease_in_time_even_if_a_renewal_hangs(
+    memory: MemoryStore, clock: ManualClock, listener: Listener
+) -> None:
+    keeper = keeper_on(memory, clock, listener)
+    await keeper.step()
+    clock.advance((TTL_S - MARGIN_S) * NS_PER_S - 1)
+    keeper.check()
+    assert listener.said == [("acquired", 1)]
+    clock.advance(1)
+    keeper.check()
+    keeper.check()
+    assert listener.said == [("acquired", 1), ("lost", "RedisUnreachable")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
-from shell_doubles import RULES, FakeGateway, fill, latch, ledger, order
+from shell_doubles import RULES, FakeGateway, fill, latch, ledger, order, yield_to_others
 
 from mm_api.redis_contract import LedgerRecord, ReportedState
 from mm_api.trader_config import LoggingConfig
@@ -29,6 +30,7 @@ from mm_trader.shell.lifecycle import Lifecycle, PartHealth
 from mm_trader.shell.restore import merge, newest_ledger, was_clean
 from mm_trader.shell.store.memory import MemoryStore
 from mm_trader.shell.store.port import StoredState
+from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.writer import Writer
 
 EMPTY = JournalReport(lines=0, corrupt_lines=0, corrupt_latch=False, existed=False)
@@ -235,3 +237,34 @@ async def test_a_place_is_in_the_journal_before_it_is_with_the_gateway(tmp_path:
     )
     effects.place(PLACE)
     assert journaled == [2]  # the checkpoint and the order
+
+
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    swallowed: list[int] = []
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(1)
+
+    tasks = Tasks(lambda *_: None)
+    tasks.spawn(stubborn(), "stubborn")
+    await yield_to_others()
+    await tasks.cancel()
+    assert swallowed == [1]
+
+
+async def test_a_task_that_fails_is_reported_with_its_name() -> None:
+    failed: list[str] = []
+
+    async def failing() -> None:
+        raise ZeroDivisionError("a bug")
+
+    tasks = Tasks(lambda _error, name: failed.append(name))
+    tasks.spawn(failing(), "failing")
+    await yield_to_others()
+    assert failed == ["failing"]

@@ -133,6 +133,11 @@ class LeaseKeeper:
         if self.lease.token is not None:
             self._lose(REASONS[refusal])
 
+    def check(self) -> None:
+        """Stop if the time is up, whatever a renewal that is under way may be waiting for. Called with every tick."""
+        if self.lease.token is not None and not self.lease.valid(self._clock.monotonic_ns()):
+            self._lose(UNREACHABLE)
+
     async def release(self) -> None:
         """Give it back, so that the next one need not wait. Best effort: it ends by itself."""
         token = self.lease.token

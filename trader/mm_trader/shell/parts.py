@@ -255,6 +255,7 @@ class SessionPart:
         while True:
             now = self._clock.monotonic_ns()
             self.last_tick_ns = now
+            self._keeper.check()
             self._dispatcher(Tick(ts=now, wall_ns=self._clock.wall_ns()))
             self._session.revive()
             self._reporter.tick()

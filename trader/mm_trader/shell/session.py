@@ -161,6 +161,8 @@ class Session:
         self._stage(TraderPhase.SETTLING, "Settling")
         # read before the first write of this incarnation: it says how the one before ended
         stored = await self._load()
+        if self._token is not token:
+            return  # lost meanwhile, and the cancellation was swallowed on the way
         p.writer.use_token(token)
         if not await self._prepare_kernel(token, stored):
             return
@@ -170,6 +172,8 @@ class Session:
             await p.sleep(left_ns / NS_PER_S)
         self._cancel(self._sweeping)  # one of an earlier time must not cancel what is placed from now on
         await p.flattener.until_zero("before quoting")
+        if self._token is not token or self._stopping:
+            return
         p.gate.release(Blocker.INTERNAL_ERROR)
         p.gate.release(Blocker.NO_LEASE)
         self._stage(None, "")

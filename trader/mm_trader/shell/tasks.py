@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+CANCEL_AGAIN_S = 0.1
 log = structlog.get_logger("tasks")
 
 
@@ -35,8 +36,9 @@ class Tasks:
             self._on_failure(error, name)
 
     async def cancel(self) -> None:
-        """Cancel all and wait until they have ended."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel all and wait until they have ended. Asked again and again: a library that is just connecting may swallow a cancellation."""
+        tasks = set(self._tasks)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _done, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
