@@ -61,7 +61,7 @@ async def _inject(number: int, venue: Venue, server: RedisServer) -> float:
     keys, client = Keys(IDENTITY), server.client
 
     async def quoting() -> bool:
-        return len(await venue.open_orders()) >= 3
+        return len(await venue.open_orders()) >= 1
 
     await until(quoting, "the trader quotes", 30)
     halt_id = f"alert-bench-{number}"
