@@ -179,6 +179,8 @@ class RedisState:
 
     async def _run(self, call: Callable[[], Any], timeout_s: float = 5.0) -> Any:
         try:
-            return await asyncio.wait_for(cast(Awaitable[Any], call()), timeout_s)
+            # not wait_for: Python 3.11's may swallow a cancellation, and the loop would outlive its stop
+            async with asyncio.timeout(timeout_s):
+                return await cast(Awaitable[Any], call())
         except (RedisError, OSError, TimeoutError) as error:
             raise RedisUnavailableError(str(error) or type(error).__name__) from error

@@ -67,7 +67,8 @@ class MarketMakerLoop:
             if pause is None:
                 return
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -114,13 +114,10 @@ def _gate_column(report: Report) -> str | None:
         return None
     if run.phase == "Failed":
         failed = [gate.gate.name.value for gate in report.gates if gate.verdict is GateVerdict.FAIL]
-        return (
-            f"failed {failed[0]}"
-            if failed
-            else report.snapshot.market_maker.status.gate
-            if report.snapshot.market_maker.status
-            else "failed"
-        )
+        before = report.snapshot.market_maker.status
+        if not report.gates and before is not None and (before.gate or "").startswith("failed"):
+            return before.gate
+        return f"failed {failed[0] if failed else run.message.split(':', 1)[0]}"
     passed = sum(gate.verdict is GateVerdict.PASS for gate in report.gates)
     count = f"{passed}/{len(report.gates)}"
     if run.phase == "Complete":

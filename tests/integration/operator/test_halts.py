@@ -182,10 +182,13 @@ def alert(fingerprint: str = "abc123", status: str = "firing", **labels: str) ->
 
 
 async def post(world: World, payload: object, token: str | None = None) -> int:
-    app = webhook.application(world.context, Loops(world.context, world.metrics), world.metrics)
+    loops = Loops(world.context, world.metrics)
+    app = webhook.application(world.context, loops, world.metrics)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with TestClient(TestServer(app)) as client:
-        return (await client.post("/alerts", json=payload, headers=headers)).status
+        status = (await client.post("/alerts", json=payload, headers=headers)).status
+    await loops.stop()  # the test itself does the looking
+    return status
 
 
 async def test_an_alert_halts_once_and_its_resolution_lifts_nothing(world: World) -> None:

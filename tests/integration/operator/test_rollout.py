@@ -153,6 +153,7 @@ async def test_a_gate_without_evidence_waits_and_then_fails_at_the_deadline(worl
     await world.run_until("Stalled", limit=120)
     await world.settle()
     assert world.records()[-1]["reason"].startswith("DeadlineExceeded")
+    assert world.status().gate == "failed DeadlineExceeded"
     assert world.pods() == []
     assert world.status().capital == "0"
 
