@@ -17,6 +17,7 @@ from mm_operator.kube.clock import Clock, SystemClock
 from mm_operator.kube.events import EventRecorder
 from mm_operator.kube.http_sources import Prometheus, VenueListings
 from mm_operator.kube.redis_state import RedisState
+from mm_operator.kube.tasks import end
 from mm_operator.metrics import Metrics
 from mm_operator.reconcile.alerts import follow_alerts
 from mm_operator.reconcile.context import Context
@@ -24,6 +25,7 @@ from mm_operator.reconcile.loop import Key, Loops
 from mm_operator.settings import OperatorSettings
 
 LAG_PERIOD_S = 1.0
+KOPF_STOPS_WITHIN_S = 5.0
 log = structlog.get_logger()
 
 
@@ -154,9 +156,9 @@ async def _watch_until(
     log.info("operator_started", namespaces=list(settings.namespaces) or "all", image=settings.trader_image)
     done, _ = await asyncio.wait([watcher, stopping, *helpers], return_when=asyncio.FIRST_COMPLETED)
     stop_kopf.set()
-    for task in (stopping, *helpers):
-        task.cancel()
-    await asyncio.gather(watcher, stopping, *helpers, return_exceptions=True)
+    await end([stopping, *helpers])
+    await asyncio.wait([watcher], timeout=KOPF_STOPS_WITHIN_S)
+    await end([watcher])
     for task in done:
         if task is not stopping and not task.cancelled() and task.exception() is not None:
             raise RuntimeError("a part of the operator ended") from task.exception()

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from mm_operator.kube.client import MARKET_MAKERS, ConflictError, KubeError
 from mm_operator.kube.redis_state import RedisUnavailableError
+from mm_operator.kube.tasks import end
 from mm_operator.metrics import Metrics
 from mm_operator.reconcile.act import Actor
 from mm_operator.reconcile.context import Context
@@ -186,10 +187,7 @@ class Loops:
 
     async def stop(self) -> None:
         """End all loops. Traders go on: they need no operator."""
-        tasks = [task for _, task in self._tasks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([task for _, task in self._tasks.values()])
 
     def _saw(self, key: Key, snapshot: Snapshot) -> None:
         found = frozenset(view.identity for view in snapshot.accounts.values() if view.identity)
