@@ -1,4 +1,7 @@
-"""Ending tasks for certain. On Python 3.11 `asyncio.wait_for`, which the Redis client uses, may swallow a cancellation; so a task that lives on is cancelled again."""
+"""Ending tasks for certain.
+
+On Python 3.11 `asyncio.wait_for`, which the Redis client uses, may swallow a cancellation; so a task that lives on is cancelled again.
+"""
 
 from __future__ import annotations
 

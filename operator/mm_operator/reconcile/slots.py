@@ -30,7 +30,7 @@ from mm_operator.reconcile.plan import (
     TakeLease,
 )
 from mm_operator.reconcile.revision import RevisionSnapshot
-from mm_operator.reconcile.snapshot import AccountView, PodView
+from mm_operator.reconcile.snapshot import AccountView, LeaseView, PodView, WorkloadView
 from mm_operator.settings import Timing
 
 
@@ -97,7 +97,7 @@ def fill_slot(
         and lease.holder == holder
         and lease.scope == assignment.scope
         and lease.database == database_id
-        and (redis.epoch is None or redis.epoch <= lease.epoch)
+        and not _epoch_was_lost(lease, redis.epoch, view.workload)
     )
     if not lease_is_right or lease is None:
         waiting = _stop_old(view, now, timing)
@@ -164,6 +164,18 @@ def empty_slot(view: AccountView, holder: str, now: datetime, timing: Timing) ->
     )
     actions.append(ReleaseLease(view.identity, view.lease.resource_version, view.name))
     return SlotResult(SlotPhase.EMPTY, "", actions)
+
+
+def _epoch_was_lost(lease: LeaseView, in_redis: int | None, workload: WorkloadView | None) -> bool:
+    """Whether Redis no longer has the epoch that it was given, so that a token of it could be handed out twice.
+
+    The epoch is issued before a template carries it. A template with the Lease's epoch and a Redis below it: part of the database was lost.
+    A Redis above it: the Lease object was lost. Either way only a higher epoch is safe.
+    """
+    issued = workload is not None and workload.epoch == lease.epoch
+    if in_redis is None:
+        return issued
+    return in_redis > lease.epoch or (issued and in_redis < lease.epoch)
 
 
 def is_quiet(view: AccountView, latch: Latch) -> bool:

@@ -35,6 +35,8 @@ class WorkloadView:
     replicas: int
     applied: str
     """Hash of the last applied form; empty for a foreign one."""
+    epoch: int = 0
+    """Epoch its pods are made with."""
     storage: str = ""
     """Size of its journal's claim, which Kubernetes never lets change."""
 

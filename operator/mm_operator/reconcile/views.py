@@ -35,6 +35,7 @@ def workload_view(body: Object | None) -> WorkloadView | None:
         name=body["metadata"]["name"],
         replicas=int(body["spec"].get("replicas", 1)),
         applied=body["metadata"].get("annotations", {}).get(names.ANNOTATION_APPLIED, ""),
+        epoch=int(body["spec"]["template"]["metadata"].get("labels", {}).get(names.LABEL_EPOCH, "0")),
         storage=claims[0].get("spec", {}).get("resources", {}).get("requests", {}).get("storage", ""),
     )
 

@@ -141,6 +141,19 @@ async def test_halts_are_restored_and_the_epoch_grows_when_redis_comes_back_empt
     await world.run_until("Live")
 
 
+async def test_a_fence_that_redis_lost_alone_gets_a_higher_epoch_and_never_the_same_again(
+    world: World,
+) -> None:
+    await live(world)
+    fence = f"mm:v1:{{{MAIN}}}:fence"
+    epoch = int(await world.redis.hget(fence, "epoch"))
+    await world.redis.delete(fence)
+    await world.run(40)
+    assert int(await world.redis.hget(fence, "epoch")) == epoch + 1
+    assert world.traders.writers[-1][2] == epoch + 1
+    assert world.status().state == "Live"
+
+
 async def test_an_acknowledged_halt_that_an_older_database_brings_back_is_lifted_again(world: World) -> None:
     await live(world)
     halt = await world.traders.latch(MAIN, "DailyLossLimit", world.clock.at)
