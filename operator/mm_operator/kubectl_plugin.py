@@ -15,7 +15,7 @@ from kubernetes.aio import config as kubernetes_config
 from pydantic import ValidationError
 
 from mm_api.kinds import MarketMaker, MarketMakerStatus, StageRecord
-from mm_api.kinds.market_maker import HaltStatus, RunStatus
+from mm_api.kinds.market_maker_status import HaltStatus, RunStatus
 from mm_api.scalars import format_decimal
 from mm_operator.kube.client import MARKET_MAKERS, STAGE_RECORDS, KubeClient, KubeError
 from mm_operator.names import LABEL_MARKET_MAKER

@@ -6,14 +6,12 @@ from mm_api.kinds.market_maker import (
     FreezeWindow,
     Gate,
     GateName,
-    GateVerdict,
     MarketMaker,
     MarketMakerSpec,
-    MarketMakerStatus,
     Stage,
     StageStep,
-    TradingState,
 )
+from mm_api.kinds.market_maker_status import GateVerdict, MarketMakerStatus, TradingState
 from mm_api.kinds.stage_approval import StageApproval, StageApprovalSpec
 from mm_api.kinds.stage_record import GateEvidence, StageRecord, StageRecordSpec, StageResult
 from mm_api.kinds.trading_halt import TradingHalt, TradingHaltSpec

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, Field
 
 from mm_api.kinds.common import Column, Environment, Names, Resource
-from mm_api.kinds.market_maker import GateVerdict
+from mm_api.kinds.market_maker_status import GateVerdict
 from mm_api.scalars import ApiModel, ExactDecimal, Timestamp, rules
 
 

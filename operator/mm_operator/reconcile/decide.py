@@ -7,22 +7,21 @@ written at the end by `act`; everything else is a list of actions, each safe to 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from mm_api.kinds import FailurePolicy, GateVerdict, HaltLevel, MarketMakerStatus, StageApproval, TradingState
-from mm_api.kinds.market_maker import RunStatus
+from mm_api.kinds import FailurePolicy, HaltLevel, MarketMakerStatus, StageApproval, TradingState
+from mm_api.kinds.market_maker_status import RunStatus
 from mm_api.redis_contract import Latch, LatchSource
-from mm_operator.gates.evaluate import GateResult, evaluate
-from mm_operator.gates.model import GateInput
-from mm_operator.gates.since import accepted_evidence, since
 from mm_operator.names import FINALIZER, holder_of
 from mm_operator.reconcile import releases
+from mm_operator.reconcile.draft import Draft
 from mm_operator.reconcile.farewell import decide_deletion
-from mm_operator.reconcile.halts import HaltDecision, decide_halts, wanted_latches
+from mm_operator.reconcile.full_scale import guard_full_scale
+from mm_operator.reconcile.halts import decide_halts, wanted_latches
 from mm_operator.reconcile.ladder import Rung, rung_of
-from mm_operator.reconcile.plan import Action, KeepRevision, Plan, SetFinalizer, SetLatch, StopTrader, Tighten
-from mm_operator.reconcile.preconditions import Problem, spec_problem, start_problem
+from mm_operator.reconcile.plan import Action, KeepRevision, Plan, SetFinalizer, StopTrader, Tighten
+from mm_operator.reconcile.preconditions import spec_problem, start_problem
 from mm_operator.reconcile.progress import Progress, Verdict, evidence_of, judge
 from mm_operator.reconcile.releases import Runs, run_scope
 from mm_operator.reconcile.report import Report, write_status
@@ -33,28 +32,8 @@ from mm_operator.reconcile.snapshot import AccountView, Snapshot
 
 FAILED_LATCH = "stage-failed"
 CEILING_LATCH = "ceiling"
-GATE_LATCH = "gate-"
 PLANNED = (LatchSource.PAUSE.value, LatchSource.TRADING_HALT.value, LatchSource.OPERATOR.value)
 """Halts during which the step's clock stands still."""
-
-
-@dataclass
-class Draft:
-    """What the steps below fill in."""
-
-    snapshot: Snapshot
-    runs: Runs
-    holder: str
-    problem: Problem | None = None
-    first: list[Action] = field(default_factory=list)
-    """Finalizer and latches: before anything else, whatever becomes of the rest of the plan."""
-    actions: list[Action] = field(default_factory=list)
-    wakes: list[datetime] = field(default_factory=list)
-    halts: HaltDecision = field(default_factory=HaltDecision)
-    slots: dict[str, SlotResult] = field(default_factory=dict)
-    start_problems: dict[str, Problem] = field(default_factory=dict)
-    progress: Progress | None = None
-    gates: list[GateResult] = field(default_factory=list)
 
 
 def decide(snapshot: Snapshot) -> Plan:
@@ -250,7 +229,7 @@ def _advance(draft: Draft, assigned: Mapping[str, tuple[RunStatus, Rung]]) -> No
         elif moved.phase == "Starting" and not moved.complete:
             _start_deadline(draft, moved)
         elif moved.phase == "Complete":
-            _guard(draft, moved, rung)
+            guard_full_scale(draft, moved, rung)
 
 
 def _phase(draft: Draft, run: RunStatus, rung: Rung) -> RunStatus:
@@ -359,57 +338,3 @@ def _start_deadline(draft: Draft, run: RunStatus) -> None:
         f"no quote within {snapshot.timing.start_timeout}: {said}",
     )
     draft.runs = releases.fail(snapshot, draft.runs, run, progress)
-
-
-def _looked_at(snapshot: Snapshot) -> datetime | None:
-    """When a person last acknowledged a halt since the run came to full scale."""
-    status = snapshot.market_maker.status
-    at = status.acknowledged_at if status else None
-    return (
-        at if at and status and status.run and status.run.complete and at >= status.run.phase_since else None
-    )
-
-
-def _guard(draft: Draft, run: RunStatus, rung: Rung) -> None:
-    """After full scale the same gates are risk alerts: a Fail halts, and a person must acknowledge it.
-
-    Not while something else halts already, and not for one soak after an acknowledgement: a person has just looked. What they have
-    looked at they have accepted, so counting begins again there.
-    """
-    snapshot = draft.snapshot
-    view = snapshot.accounts[run.account]
-    evidence, why_not = evidence_of(snapshot, view, run_scope(run))
-    if evidence is not None and (draft.halts.acknowledged or (run.accepted is None and _looked_at(snapshot))):
-        run = run.model_copy(update={"accepted": evidence.to_json_line()})
-        draft.runs = replace(draft.runs, run=run)
-    counted = since(evidence, accepted_evidence(run.accepted))
-    gates = evaluate(rung.gates, GateInput(snapshot.now, counted, why_not, rung.sample, snapshot.metrics))
-    draft.gates = gates
-    if (
-        not holds(view, draft.holder)
-        or view.identity is None
-        or view.redis is None
-        or draft.halts.halts
-        or draft.halts.acknowledged
-    ):
-        return
-    looked = _looked_at(snapshot)
-    if looked is not None and snapshot.now < looked + rung.soak:
-        return
-    failed = next(
-        (gate for gate in gates if gate.verdict is GateVerdict.FAIL and gate.guards_full_scale), None
-    )
-    if failed is None:
-        return
-    at_ms = round(snapshot.now.timestamp() * 1000)
-    latch = Latch(
-        id=f"{GATE_LATCH}{failed.gate.name.value.lower()}-{at_ms}",
-        level=HaltLevel.HALTED,
-        source=LatchSource.ALERT,
-        reason=f"Gate{failed.gate.name.value}",
-        message=f"{failed.gate.name} at full scale: {failed.evidence.value} (wants {failed.evidence.threshold}), {failed.evidence.message}",
-        at_ms=at_ms,
-        revision=run.revision,
-        scope=run_scope(run),
-    )
-    draft.actions.append(SetLatch(view.identity, latch))

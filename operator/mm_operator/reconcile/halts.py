@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mm_api.kinds import HaltLevel, MarketMakerStatus, TradingHalt
-from mm_api.kinds.market_maker import HaltStatus
+from mm_api.kinds.market_maker_status import HaltStatus
 from mm_api.redis_contract import Latch, LatchSource
 from mm_operator.kube.redis_state import IdentityState
 from mm_operator.names import HANDOVER_LATCH, PAUSE_LATCH

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from mm_api.kinds import GateName, MarketMaker, StageApproval, TradingHalt, VenueAccount, VenueAccountSpec
 from mm_api.kinds.common import Resource
-from mm_api.kinds.market_maker import RunStatus
+from mm_api.kinds.market_maker_status import RunStatus
 from mm_api.kinds.trading_halt import HaltScope
 from mm_operator import names
 from mm_operator.gates.model import MetricAnswer

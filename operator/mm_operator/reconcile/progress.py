@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from mm_api.kinds import GateVerdict, TradingState
-from mm_api.kinds.market_maker import HaltStatus, RunStatus
+from mm_api.kinds.market_maker_status import HaltStatus, RunStatus
 from mm_api.redis_contract import Evidence, LatchSource
 from mm_api.scalars import format_duration
 from mm_operator.gates.evaluate import GateResult, all_pass, evaluate

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from mm_api.kinds import FailurePolicy, MarketMakerStatus, StageRecordSpec, StageResult
-from mm_api.kinds.market_maker import RunStatus
+from mm_api.kinds.market_maker_status import RunStatus
 from mm_operator.gates.evaluate import GateResult
 from mm_operator.names import record_name, scope_of
 from mm_operator.reconcile.evidence_text import evidence_fields

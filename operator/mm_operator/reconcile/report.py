@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mm_api.kinds import Condition, GateVerdict, MarketMakerStatus, TradingState
-from mm_api.kinds.market_maker import GateStatus, RunStatus
+from mm_api.kinds.market_maker_status import GateStatus, RunStatus
 from mm_api.redis_contract import TraderPhase
 from mm_api.scalars import format_decimal, format_duration
 from mm_operator.gates.evaluate import GateResult
