@@ -111,7 +111,9 @@ async def test_a_place_without_an_answer_is_asked_about_and_never_repeated_blind
     async with desk(tmp_path, market, strategy=WIDE, engine=quick) as d:
         await d.quoted(Side.BUY)
         d.sim.admin.do("fault", fault="drop_after", call="place", count=1)  # executed, but nobody says so …
-        d.sim.admin.do("fault", fault="lose_user_event", account=ACCOUNT, count=1)  # … not even the user stream
+        d.sim.admin.do(
+            "fault", fault="lose_user_event", account=ACCOUNT, count=1
+        )  # … not even the user stream
         seen = len(d.journal("place"))
         for order in d.open_at_venue():
             d.take(order, order.remaining)

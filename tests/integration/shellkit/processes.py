@@ -201,12 +201,18 @@ class Trader(Program):
         async def look() -> dict[str, Any] | None:
             assert self.process is not None and self.process.returncode is None, self.own_text()[-3000:]
             status = await self.status()
-            good = (
-                status is not None and status["state"]["phase"] == "Quoting" and status["state"]["openOrders"]
-            )
+            if status is None or status["state"]["phase"] != "Quoting":
+                return None
+            # one symbol may quote while another is still compared with the venue
+            good = status["state"]["openOrders"] and status["kernel"]["reconciled"]
             return status if good else None
 
         return dict(await until(look, "the trader quotes", timeout_s))
+
+    async def nothing_unknown(self) -> bool:
+        """No order of which nobody can say whether it is open."""
+        status = await self.status()
+        return status is not None and status["state"]["unknownOrders"] == 0
 
 
 def venue_positions(journal: list[dict[str, Any]]) -> dict[str, tuple[Decimal, Decimal, set[int]]]:
