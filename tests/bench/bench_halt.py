@@ -47,14 +47,16 @@ def percentile(values: list[float], percent: float) -> float:
 async def _measure(folder: Path) -> list[float]:
     venue = Venue(folder)
     await venue.start()
-    with RedisServer(folder / "redis") as server:
-        trader = Trader(folder, trader_config(folder, venue.url, server.url))
-        await trader.start()
-        try:
-            return [await _inject(number, venue, server) for number in range(INJECTIONS)]
-        finally:
-            await trader.kill()
-            await venue.kill()
+    try:
+        with RedisServer(folder / "redis") as server:
+            trader = Trader(folder, trader_config(folder, venue.url, server.url))
+            await trader.start()
+            try:
+                return [await _inject(number, venue, server) for number in range(INJECTIONS)]
+            finally:
+                await trader.kill()
+    finally:
+        await venue.kill()
 
 
 async def _inject(number: int, venue: Venue, server: RedisServer) -> float:

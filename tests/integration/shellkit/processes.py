@@ -102,7 +102,11 @@ class Venue(Program):
             text = self.text()
             return text.split(" on ", 1)[1].split()[0] if " on http" in text else ""
 
-        self.url = await until(announced, "the simulator announces its port")
+        try:
+            self.url = await until(announced, "the simulator announces its port", 60)
+        except BaseException:
+            await self.kill()
+            raise
 
     async def state(self) -> dict[str, Any]:
         """Everything at one glance."""
