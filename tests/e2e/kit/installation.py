@@ -79,9 +79,9 @@ class Installation:
         )
         for deployment in operators:
             container = deployment["spec"]["template"]["spec"]["containers"][0]
-            scope = {item["name"]: item.get("value") for item in container.get("env", [])}.get("MM_SCOPE")
+            limited = any(item["name"] == "MM_NAMESPACES" for item in container.get("env", []))
             where = deployment["metadata"]["namespace"]
-            if scope == "Cluster" and where != NAMESPACE and deployment["spec"].get("replicas", 1):
+            if not limited and where != NAMESPACE and deployment["spec"].get("replicas", 1):
                 raise RuntimeError(
                     f"the operator in namespace {where} has scope Cluster and would act on the tests' objects; "
                     f"uninstall it, or install it with operator.scope=Namespace"

@@ -17,6 +17,12 @@ QUICK = {
 }
 """Quotes close enough to the mid that a calm market trades with them every few seconds."""
 
+QUICK_BTC = {
+    "name": "BasicMarketMaking",
+    "parameters": {"baseSpread": "0.0002", "baseSize": "0.002", "maxInventory": "0.01"},
+}
+"""The same for BTCUSDC."""
+
 
 def gate(name: str, **fields: str) -> Object:
     """A gate, such as `gate("NetPnL", min="0")`."""

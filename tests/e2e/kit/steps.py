@@ -38,13 +38,16 @@ class Given:
         """A manifest that is not yet applied."""
         return self._world.add_maker(name, list(stages), **spec)
 
-    def a_live_market_maker(self, name: str = "eth", account: str = "paper", **spec: Any) -> Maker:
+    def a_live_market_maker(
+        self, name: str = "eth", account: str = "paper", symbol: str = ETH, **spec: Any
+    ) -> Maker:
         """A MarketMaker of one short stage that has passed it and quotes."""
-        maker = self.a_market_maker(name, [stage("only", account, soak="1s", gates=[])], **spec)
+        only = stage("only", account, soak="1s", gates=[], symbols=[symbol])
+        maker = self.a_market_maker(name, [only], **spec)
         self._world.cluster.apply(maker.manifest)
         checks = MakerChecks(self._world, maker)
         checks.reaches("Live", within=90)
-        checks.quotes(within=20)
+        checks.quotes(symbols=(symbol,), within=20)
         return maker
 
     def an_operator_error_that_says(self, words: str) -> None:
