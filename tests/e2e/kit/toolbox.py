@@ -33,6 +33,21 @@ for pid in victims:
 print(len(victims))
 """
 
+_RESIDENT = """
+import pathlib, sys
+uid, program = sys.argv[1], sys.argv[2]
+for entry in pathlib.Path("/proc").iterdir():
+    if not entry.name.isdigit():
+        continue
+    try:
+        group, command = (entry / "cgroup").read_text(), (entry / "cmdline").read_bytes().decode()
+        status = (entry / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        continue
+    if (uid in group or uid.replace("-", "_") in group) and program in command:
+        print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+"""
+
 _POST = """
 import sys, urllib.error, urllib.request
 request = urllib.request.Request(sys.argv[1], data=sys.argv[3].encode(), method="POST")
@@ -79,6 +94,12 @@ class Toolbox:
         """SIGKILL the pod's processes that run `program`. Raises AssertionError if there is none."""
         count = self._python(_KILL, pod["metadata"]["uid"], program)
         assert int(count) >= 1, f"no process {program} of pod {pod['metadata']['name']} was found"
+
+    def resident_mib(self, pod: Object, program: str) -> float:
+        """Resident memory of the pod's largest process that runs `program`, in MiB."""
+        kib = [int(line) for line in self._python(_RESIDENT, pod["metadata"]["uid"], program).split()]
+        assert kib, f"no process {program} of pod {pod['metadata']['name']} was found"
+        return max(kib) / 1024
 
     def post(self, url: str, body: Object, token: str = "") -> tuple[int, str]:
         """POST JSON within the cluster: (status, text)."""
