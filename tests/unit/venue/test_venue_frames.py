@@ -117,6 +117,7 @@ def test_the_order_of_keys_and_spaces_does_not_matter() -> None:
     [
         (b'{"result":null,"id":1}', Notice.REPLY),
         (b'{"result":["a@trade"],"id":"x"}', Notice.REPLY),
+        (b'{"result":["ethusdt@trade","ethusdt@bookTicker"],"id":1}', Notice.REPLY),
         (b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}', Notice.SHUTDOWN),
         (b'{"e":"serverShutdown","E":1}', Notice.SHUTDOWN),
         (b'{"stream":"btcusdt@bookTicker","data":{"u":1}}', Notice.OTHER),

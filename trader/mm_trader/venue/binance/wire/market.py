@@ -95,9 +95,9 @@ class MarketDecoder:
 
     def decode(self, frame: bytes, ts: int) -> Event | Notice:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
-        # {"stream":"NAME",… : the name is what stands between the third and the fourth quote
+        # {"stream":"NAME",… : the name is what stands between the third and the fourth quote; {"result":["NAME",… is a reply
         parts = frame.split(b'"', 4)
-        route = self._routes.get(parts[3]) if len(parts) > 4 else None
+        route = self._routes.get(parts[3]) if len(parts) > 4 and parts[1] == b"stream" else None
         try:
             if route is not None:
                 return route(frame, ts)
