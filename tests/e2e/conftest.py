@@ -78,9 +78,12 @@ def world(request: pytest.FixtureRequest, cluster: Cluster, installation: Instal
         made = World(cluster, installation, request.node.name.removeprefix("test_"))
         try:
             yield made
-            errors = made.unexpected_errors()
         finally:
-            made.clean_up()
+            installation.mend()
+            try:
+                errors = made.unexpected_errors()
+            finally:
+                made.clean_up()
         assert not errors, "the operator's log has errors:\n" + "\n".join(errors[:20])
 
 

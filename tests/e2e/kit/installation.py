@@ -87,14 +87,16 @@ class Installation:
                     f"uninstall it, or install it with operator.scope=Namespace"
                 )
 
+    def operator_pods(self) -> list[Object]:
+        """The operator's pods, those on their way out included."""
+        labels = f"app.kubernetes.io/component=operator,app.kubernetes.io/instance={RELEASE}"
+        return self.cluster.api.list("pods", NAMESPACE, labels)
+
     def operator_pod(self) -> Object:
         """The operator's pod that is not on its way out."""
-        pods = self.cluster.api.list(
-            "pods", NAMESPACE, f"app.kubernetes.io/component=operator,app.kubernetes.io/instance={RELEASE}"
-        )
-        alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-        assert alive, "there is no operator pod"
-        return alive[0]
+        pods = alive(self.operator_pods())
+        assert pods, "there is no operator pod"
+        return pods[0]
 
     def operator_log(self, since: str = "") -> str:
         """The operator's log, of the container before a crash too."""
@@ -108,6 +110,19 @@ class Installation:
     def scale_operator(self, replicas: int) -> None:
         """Take the operator away, or bring it back."""
         self.cluster.api.patch("deployments", NAMESPACE, OPERATOR, {"spec": {"replicas": replicas}})
+
+    def restore_operator(self) -> None:
+        """Bring the operator back if somebody has taken it away."""
+        deployment = self.cluster.api.get("deployments", NAMESPACE, OPERATOR)
+        if not deployment["spec"].get("replicas", 1):
+            self.scale_operator(1)
+            self.wait_for_operator()
+
+    def mend(self) -> None:
+        """Undo what a scenario that failed half-way may have left: an operator that was taken away."""
+        if self.cluster.api.get("deployments", NAMESPACE, OPERATOR)["spec"]["replicas"] == 0:
+            self.scale_operator(1)
+            self.wait_for_operator()
 
     def redis_cli(self, *words: str) -> str:
         """`redis-cli WORDS` beside the server, as the operator's user."""
@@ -143,6 +158,11 @@ class Installation:
         logs = (f"deployment/{OPERATOR}", f"pod/{REDIS}-0")
         parts += [f"--- log of {name}\n{self.cluster.logs(NAMESPACE, name, tail=60)}" for name in logs]
         return "\n".join(parts)
+
+
+def alive(pods: list[Object]) -> list[Object]:
+    """Those that are not on their way out."""
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 def is_ready(pod: Object) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from e2e.kit.api import Object, Watch
 from e2e.kit.checks import MakerChecks
 from e2e.kit.deadline import eventually
-from e2e.kit.installation import OPERATOR, REDIS, WEBHOOK_PORT, is_ready
+from e2e.kit.installation import OPERATOR, REDIS, WEBHOOK_PORT, alive, is_ready
 from e2e.kit.objects import BTC, ETH, stage, trading_halt
 from e2e.kit.store import Store
 from e2e.kit.venue import Venue
@@ -188,10 +188,17 @@ class When:
         self._world.toolbox.kill(self._world.installation.operator_pod(), "mm-operator")
 
     def the_operator_is_taken_away(self) -> None:
-        """kill -9 of the operator, and no new one."""
-        self._world.installation.scale_operator(0)
-        pod = self._world.installation.operator_pod
-        eventually("operator gone", lambda: _absent(pod), within=40)
+        """kill -9 of the operator, and no new one. Returns when none of its processes is left."""
+        self._world.toolbox.ensure()
+        installation = self._world.installation
+        pod = installation.operator_pod()
+        installation.scale_operator(0)
+        # before it is marked for deletion kubelet would start the container again
+        eventually(
+            "operator ending", installation.operator_pods, until=lambda pods: not alive(pods), within=20
+        )
+        self._world.toolbox.kill(pod, "mm-operator", at_least=0)
+        eventually("operator gone", installation.operator_pods, until=lambda pods: not pods, within=40)
 
     def the_operator_comes_back(self) -> None:
         """A new operator pod, Ready."""
@@ -214,14 +221,6 @@ class When:
     def watching(self, maker: Maker) -> Watch:
         """A watch of the object, to be used with `with`."""
         return self._api.watch("marketmakers", self._namespace, maker.name)
-
-
-def _absent(look: Any) -> bool:
-    try:
-        look()
-    except AssertionError:
-        return True
-    return False
 
 
 class Then:

@@ -90,10 +90,10 @@ class Toolbox:
             "exec", "-n", self._namespace, _NAME, "--", "python3", "-c", script, *arguments
         ).strip()
 
-    def kill(self, pod: Object, program: str) -> None:
-        """SIGKILL the pod's processes that run `program`. Raises AssertionError if there is none."""
+    def kill(self, pod: Object, program: str, *, at_least: int = 1) -> None:
+        """SIGKILL the pod's processes that run `program`. Raises AssertionError if there are fewer than `at_least`."""
         count = self._python(_KILL, pod["metadata"]["uid"], program)
-        assert int(count) >= 1, f"no process {program} of pod {pod['metadata']['name']} was found"
+        assert int(count) >= at_least, f"no process {program} of pod {pod['metadata']['name']} was found"
 
     def resident_mib(self, pod: Object, program: str) -> float:
         """Resident memory of the pod's largest process that runs `program`, in MiB."""
