@@ -73,7 +73,9 @@ class Kube(Protocol):
     async def apply(self, kind: Kind, body: Object) -> Object: ...
     async def create(self, kind: Kind, body: Object) -> Object: ...
     async def replace(self, kind: Kind, body: Object, subresource: str = "") -> Object: ...
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Object) -> Object: ...
+    async def merge(
+        self, kind: Kind, namespace: str, name: str, patch: Object, subresource: str = ""
+    ) -> Object: ...
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None: ...
 
 
@@ -160,11 +162,13 @@ class KubeClient:
             query={"fieldManager": FIELD_MANAGER},
         )
 
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Object) -> Object:
+    async def merge(
+        self, kind: Kind, namespace: str, name: str, patch: Object, subresource: str = ""
+    ) -> Object:
         """JSON merge patch. With `metadata.resourceVersion` in it, `ConflictError` when the object has changed since."""
         return await self._request(
             "PATCH",
-            _path(kind, namespace, name),
+            _path(kind, namespace, name) + (f"/{subresource}" if subresource else ""),
             body=patch,
             query={"fieldManager": FIELD_MANAGER},
             content_type="application/merge-patch+json",

@@ -21,10 +21,12 @@ from mm_operator.kube.client import (
     SERVICES,
     STAGE_RECORDS,
     STATEFUL_SETS,
+    VENUE_ACCOUNTS,
     ConflictError,
     Object,
 )
 from mm_operator.kube.redis_state import RedisUnavailableError
+from mm_operator.reconcile.account_status import account_status
 from mm_operator.reconcile.context import Context
 from mm_operator.reconcile.plan import (
     Action,
@@ -73,6 +75,25 @@ class Actor:
         if status != self._body.get("status"):
             fresh = {**self._body, "status": status}
             await self._context.kube.replace(MARKET_MAKERS, fresh, subresource="status")
+        for view in self._snapshot.accounts.values():
+            shown = account_status(self._snapshot, plan.status, view)
+            if shown is not None:
+                # by alias with its empty fields: a merge patch removes a holder only where it says null
+                await self._show_account(view.name, shown.model_dump(mode="json", by_alias=True))
+        await self._forget_revisions(plan.used_revisions)
+
+    async def _show_account(self, account: str, status: Object) -> None:
+        await self._context.kube.merge(
+            VENUE_ACCOUNTS, self._namespace, account, {"status": status}, subresource="status"
+        )
+
+    async def _forget_revisions(self, used: frozenset[str]) -> None:
+        """Snapshots of revisions that nothing runs or can be rolled back to any more. None in use: the status is not written yet."""
+        for revision in self._snapshot.revisions:
+            if used and revision not in used:
+                name = names.revision_object(self._name, revision)
+                await self._context.kube.delete(CONTROLLER_REVISIONS, self._namespace, name)
+                self._log.info("revision_forgotten", revision=revision)
 
     async def _act(self, action: Action) -> None:
         context = self._context
@@ -165,6 +186,8 @@ class Actor:
             action.resource_version,
         )
         await self._context.kube.replace(LEASES, body)
+        if self._snapshot.accounts[action.account].spec is not None:
+            await self._show_account(action.account, {"holder": None, "capitalInUse": "0"})
         self._log.info("lease_released", identity=action.identity)
 
     async def _run_trader(self, action: RunTrader) -> None:

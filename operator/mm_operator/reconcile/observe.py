@@ -111,7 +111,8 @@ async def _account(
 ) -> AccountView:
     namespace = market_maker.metadata.namespace or "default"
     found = next((body for body in accounts if body["metadata"]["name"] == name), None)
-    account = VenueAccount.model_validate(found).spec if found else None
+    resource = VenueAccount.model_validate(found) if found else None
+    account = resource.spec if resource else None
     workload = next(
         (
             body
@@ -145,6 +146,8 @@ async def _account(
         name=name,
         identity=identity,
         spec=account,
+        status=resource.status if resource else None,
+        generation=resource.metadata.generation if resource else 0,
         secret_exists=secret,
         lease=await _lease(context, namespace, identity, others) if identity else None,
         redis=await _redis(context, identity, run) if identity and database_id is not None else None,

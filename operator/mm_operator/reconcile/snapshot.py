@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from mm_api.kinds import FreezeWindow, MarketMaker, StageApproval, TradingHalt, VenueAccountSpec
+from mm_api.kinds.venue_account import VenueAccountStatus
 from mm_operator.gates.model import MetricAnswer
 from mm_operator.kube.redis_state import IdentityState
 from mm_operator.reconcile.revision import RevisionSnapshot
@@ -66,6 +67,8 @@ class AccountView:
     identity: str | None
     """None: the VenueAccount does not exist, so nobody can say."""
     spec: VenueAccountSpec | None = None
+    status: VenueAccountStatus | None = None
+    generation: int = 0
     secret_exists: bool = False
     lease: LeaseView | None = None
     redis: IdentityState | None = None

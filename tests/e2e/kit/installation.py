@@ -111,13 +111,6 @@ class Installation:
         """Take the operator away, or bring it back."""
         self.cluster.api.patch("deployments", NAMESPACE, OPERATOR, {"spec": {"replicas": replicas}})
 
-    def restore_operator(self) -> None:
-        """Bring the operator back if somebody has taken it away."""
-        deployment = self.cluster.api.get("deployments", NAMESPACE, OPERATOR)
-        if not deployment["spec"].get("replicas", 1):
-            self.scale_operator(1)
-            self.wait_for_operator()
-
     def mend(self) -> None:
         """Undo what a scenario that failed half-way may have left: an operator that was taken away."""
         if self.cluster.api.get("deployments", NAMESPACE, OPERATOR)["spec"]["replicas"] == 0:

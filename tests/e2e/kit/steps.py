@@ -22,6 +22,8 @@ from e2e.kit.venue import Venue
 from e2e.kit.world import Maker, World
 
 CALM = "seeded:7:calm"
+LOSS_MARGIN = 1.5
+"""By how much a move exceeds the loss limit: what the trader has earned that day counts against its loss."""
 
 
 class Given:
@@ -131,9 +133,19 @@ class When:
 
     # --- the market -------------------------------------------------------------------------------
     def the_price_moves_against(self, maker: Maker, percent: float, symbol: str = ETH) -> Move:
-        """A move against the position that the trader holds, large enough to breach a small loss limit."""
-        held = MakerChecks(self._world, maker).holds_inventory(within=30, symbol=symbol)
-        market = self._world.market()
+        """A move against the position that the trader holds, once that is large enough to breach its loss limit by it.
+
+        The position is the venue's own figure of this instant: what the trader last reported may have turned since.
+        """
+        market, account = self._world.market(), self._world.account_of(maker)
+        least = LOSS_MARGIN * float(maker.manifest["spec"]["risk"]["dailyLossLimit"]) / (percent / 100)
+        held = eventually(
+            f"{maker.name} holds {symbol} worth {least:g}",
+            lambda: market.position_value(account, symbol),
+            until=lambda value: abs(value) >= least,
+            within=90,
+            every=0.1,
+        )
         mark = market.mark()
         return Move(market.move_price(symbol, -percent if held > 0 else percent), mark)
 

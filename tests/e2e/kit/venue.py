@@ -18,6 +18,7 @@ from e2e.kit.objects import secret, venue_account
 
 PORT = 9180
 BALANCES = "ETH=100,BTC=5,USDC=500000"
+QUOTE = "USDC"
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,15 @@ class Venue:
             for item in entries
             if item["account"] == account
         ]
+
+    def position_value(self, account: str, symbol: str) -> float:
+        """What the account has bought (sold: negative) since it was opened, in quote currency at the bid."""
+        state = json.loads(self._ask("GET", "/admin/state"))
+        asset = symbol.removesuffix(QUOTE)
+        balance = state["accounts"][account]["balances"][asset]
+        opened = dict(part.split("=") for part in BALANCES.split(","))[asset]
+        held = float(balance["free"]) + float(balance["locked"]) - float(opened)
+        return held * float(state["symbols"][symbol]["bid"])
 
     def mark(self) -> int:
         """Where the journal ends now: `journal(account, after=mark)` begins behind it."""

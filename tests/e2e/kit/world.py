@@ -143,11 +143,7 @@ class World:
 
     # --- the end ----------------------------------------------------------------------------------
     def clean_up(self) -> None:
-        """Remove everything: MarketMakers first, while their venue and accounts still answer.
-
-        A scenario that failed while it had taken the operator away must not take it from all that follow.
-        """
-        self.installation.restore_operator()
+        """Remove everything: MarketMakers first, while their venue and accounts still answer."""
         selector = f"{LABEL}={self.tag}"
         remove(self.cluster, self.namespace, selector)
 

@@ -81,14 +81,16 @@ class FakeKube:
         fresh = {**old, "status": copy.deepcopy(body["status"])} if subresource == "status" else body
         return self._store(kind, fresh, new=False, subresource=subresource)
 
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Object) -> Object:
+    async def merge(
+        self, kind: Kind, namespace: str, name: str, patch: Object, subresource: str = ""
+    ) -> Object:
         old = self.objects.get((kind.plural, namespace, name))
         if old is None:
             raise KubeError(404, "NotFound", name)
         wanted = patch.get("metadata", {}).get("resourceVersion")
         if wanted not in (None, old["metadata"]["resourceVersion"]):
             raise ConflictError(409, "Conflict", name)
-        stored = self._store(kind, merged(old, patch), new=False)
+        stored = self._store(kind, merged(old, patch), new=False, subresource=subresource)
         self._collect(kind, namespace, name)
         return stored
 

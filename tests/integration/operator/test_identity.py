@@ -221,3 +221,28 @@ async def test_the_journal_claim_keeps_its_size_when_the_spec_asks_for_another(w
     await world.run(2)
     claim = world.kube.named("statefulsets")["eth-usdc-test"]["spec"]["volumeClaimTemplates"][0]
     assert claim["spec"]["resources"]["requests"]["storage"] == "256Mi"
+
+
+async def test_an_account_shows_who_holds_it_and_what_is_missing(redis: Redis) -> None:
+    world = World(redis)
+    world.account("test", secret=False)
+    world.market_maker(**one_stage())
+    await world.settle()
+    status = world.kube.named("venueaccounts")["test"]["status"]
+    assert (status["holder"], status["conditions"][0]["reason"]) == (None, "SecretNotFound")
+    world.secret("test-keys")
+    await world.settle()
+    status = world.kube.named("venueaccounts")["test"]["status"]
+    assert (status["holder"], status["capitalInUse"]) == ("eth-usdc", "1000")
+    assert status["conditions"][0]["status"] == "True"
+
+
+async def test_a_snapshot_of_a_revision_nothing_needs_is_forgotten(world: World) -> None:
+    world.market_maker(**one_stage())
+    await world.settle()
+    first = set(world.kube.named("controllerrevisions"))
+    world.market_maker(**one_stage(capital="1500"))
+    await world.settle()
+    assert len(first) == 1
+    assert len(world.kube.named("controllerrevisions")) == 1
+    assert first != set(world.kube.named("controllerrevisions"))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from mm_api.redis_contract import LedgerRecord
+from mm_api.scalars import format_decimal
 from mm_trader.core.units import from_money, to_money
 from mm_trader.risk.ledger import Position
 from mm_trader.risk.reasons import HaltReason
@@ -155,4 +156,5 @@ class PnlMonitor:
 
 
 def _sentence(what: str, loss: int, limit: int) -> str:
-    return f"{what} is {from_money(loss):.8f}, the limit {from_money(limit):f} in quote currency"
+    lost, most = format_decimal(round(from_money(loss), 8)), format_decimal(from_money(limit))
+    return f"{what} is {lost}, the limit {most}, in quote currency"
