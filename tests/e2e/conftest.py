@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from e2e.kit.cluster import Cluster
+from e2e.kit.deadline import PATIENCE
 from e2e.kit.installation import Installation, locked
 from e2e.kit.steps import Given, Then, When
 from e2e.kit.world import LABEL, World, remove
 
-_TIMEOUT_SECONDS = 240
+_TIMEOUT_SECONDS = 240 * PATIENCE
 
 
 def pytest_configure(config: pytest.Config) -> None:
