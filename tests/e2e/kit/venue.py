@@ -203,6 +203,15 @@ class Venue:
         answer = json.loads(self._ask("POST", "/admin/price", {"symbol": symbol, "by_bp": percent * 100}))
         return float(answer["timeNs"]) / 1e9
 
+    def mid_price(self, symbol: str) -> float:
+        """Middle of the best bid and ask."""
+        state = json.loads(self._ask("GET", "/admin/state"))["symbols"][symbol]
+        return (float(state["bid"]) + float(state["ask"])) / 2
+
+    def set_price(self, symbol: str, price: float) -> None:
+        """Move the market at once to a price, such as one that it had before."""
+        self._ask("POST", "/admin/price", {"symbol": symbol, "to": round(price, 2)})
+
 
 def second_writers(entries: Iterable[Entry]) -> list[str]:
     """Orders that were accepted from an incarnation after a newer one had begun: there must be none."""

@@ -15,8 +15,8 @@ from shell_doubles import RULES, FakeGateway, fill, latch, ledger, order, yield_
 from mm_api.redis_contract import LedgerRecord, ReportedState
 from mm_api.trader_config import LoggingConfig
 from mm_trader.core.clock import ManualClock
-from mm_trader.core.commands import Place
-from mm_trader.core.events import CommandDropped, Event, Side
+from mm_trader.core.commands import Cancel, CancelAllOwn, Command, Place, QueryOrder, RequestReconcile
+from mm_trader.core.events import CommandDropped, Event, QueryFailed, ReconcileFailed, Side
 from mm_trader.shell import logs
 from mm_trader.shell.admin.catalogue import METRICS, document
 from mm_trader.shell.alerts import Alerts
@@ -189,7 +189,7 @@ async def test_a_sweep_is_repeated_until_the_venue_shows_nothing_and_a_person_is
 
 
 def effects_on(
-    tmp_path: Path, *, lease_valid: bool
+    tmp_path: Path, *, lease_valid: bool, connected: bool = True
 ) -> tuple[ShellEffects, FakeGateway, list[Event], PlaceGate]:
     clock, gateway, events = ManualClock(), FakeGateway(), []
     store = MemoryStore("sim.acc1", clock)
@@ -206,6 +206,7 @@ def effects_on(
         flattener=Flattener(gateway, ["ETHUSDC"], clock, alerts),
         clock=clock,
         lease_valid=lambda: lease_valid,
+        connected=lambda: connected,
     )
     made.rules, made.emit = {"ETHUSDC": RULES}, events.append
     return made, gateway, events, gate
@@ -226,6 +227,25 @@ async def test_a_place_leaves_only_through_an_open_gate_under_a_running_lease(
     effects.place(PLACE)
     assert gateway.submitted == ([PLACE] if leaves else [])
     assert [type(event) for event in events] == ([] if leaves else [CommandDropped])
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (Cancel(symbol="ETHUSDC", client_id="mm-1", venue_id=None), CommandDropped),
+        (QueryOrder(symbol="ETHUSDC", client_id="mm-1"), QueryFailed),
+        (RequestReconcile(symbol="ETHUSDC", from_trade_id=0, cause="start"), ReconcileFailed),
+        (CancelAllOwn(symbol="ETHUSDC"), ReconcileFailed),
+    ],
+)
+async def test_without_a_connection_a_command_is_answered_and_nothing_breaks(
+    tmp_path: Path, command: Command, answer: type[Event]
+) -> None:
+    """A pod deleted while it starts has a kernel that asks about old orders, and no gateway to ask."""
+    effects, gateway, events, _gate = effects_on(tmp_path, lease_valid=True, connected=False)
+    effects.submit(command)
+    assert gateway.submitted == []
+    assert [type(event) for event in events] == [answer]
 
 
 async def test_a_place_is_in_the_journal_before_it_is_with_the_gateway(tmp_path: Path) -> None:

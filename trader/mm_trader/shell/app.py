@@ -96,6 +96,7 @@ class App:
             flattener=self.flattener,
             clock=self.clock,
             lease_valid=self._lease_valid,
+            connected=lambda: self.session.connected,
         )
         self.dispatcher = Dispatcher(self.effects, lambda error, where: self.session.crashed(error, where))
         self.halts = Halts(

@@ -8,8 +8,18 @@ import structlog
 
 from mm_api.redis_contract import FillRecord, LedgerRecord, OrderRecord
 from mm_trader.core.clock import Clock
-from mm_trader.core.commands import Alert, Command, OrderChanged, Place, RaiseHalt
-from mm_trader.core.events import CommandDropped, Event, Side
+from mm_trader.core.commands import (
+    Alert,
+    Cancel,
+    CancelAllOwn,
+    Command,
+    OrderChanged,
+    Place,
+    QueryOrder,
+    RaiseHalt,
+    RequestReconcile,
+)
+from mm_trader.core.events import CommandDropped, ErrorClass, Event, QueryFailed, ReconcileFailed, Side
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.flatten import Flattener
@@ -36,6 +46,7 @@ class ShellEffects:
         flattener: Flattener,
         clock: Clock,
         lease_valid: Callable[[], bool],
+        connected: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._gateway = gateway
@@ -45,6 +56,7 @@ class ShellEffects:
         self._flattener = flattener
         self._clock = clock
         self._lease_valid = lease_valid
+        self._connected = connected
         self.rules: Mapping[str, SymbolRules] = {}
         self.halts: Halts | None = None
         self.emit: Callable[[Event], None] | None = None
@@ -89,8 +101,13 @@ class ShellEffects:
             )
 
     def submit(self, command: Command) -> None:
-        """Cancels and questions: always let through."""
-        self._gateway.submit(command)
+        """Cancels and questions: let through whenever there is a connection; without one the kernel is told, and asks again later."""
+        if self._connected():
+            self._gateway.submit(command)
+            return
+        failed = _unanswered(command, self._clock.monotonic_ns())
+        if failed is not None and self.emit is not None:
+            self.emit(failed)
 
     def order_changed(self, command: OrderChanged) -> None:
         """Journal, mirror, log."""
@@ -142,3 +159,24 @@ class ShellEffects:
     def alert(self, command: Alert) -> None:
         """Tell people."""
         self._alerts.send(command.record)
+
+
+NOT_CONNECTED = "not connected to the venue"
+
+
+def _unanswered(command: Command, ts: int) -> Event | None:
+    """What the kernel hears of a command that cannot leave: before the first connection, and after the last. None: nobody waits for an answer."""
+    match command:
+        case Cancel(symbol=symbol, client_id=client_id):
+            return CommandDropped(
+                ts=ts, symbol=symbol, client_id=client_id, command="cancel", reason=NOT_CONNECTED
+            )
+        case QueryOrder(symbol=symbol, client_id=client_id):
+            return QueryFailed(
+                ts=ts, symbol=symbol, client_id=client_id, error=ErrorClass.AMBIGUOUS, reason=NOT_CONNECTED
+            )
+        case RequestReconcile(symbol=symbol, cause=cause):
+            return ReconcileFailed(ts=ts, symbol=symbol, reason=NOT_CONNECTED, cause=cause)
+        case CancelAllOwn(symbol=symbol):
+            return ReconcileFailed(ts=ts, symbol=symbol, reason=NOT_CONNECTED, cause="cancel_all")
+    return None

@@ -244,6 +244,7 @@ class SessionPart:
         self._reporter.report(self._reporter.kernel_status())
         self._journal.leave_clean = self.left_zero and self._session.started_trading
         await self._tasks.cancel()
+        self._session.connected = False  # the admin server still answers, and may ask for a reconciliation
         await self._gateway.stop()
 
     def health(self) -> PartHealth:
