@@ -236,3 +236,24 @@ async def test_an_amend_reduces_and_keeps_the_order_id(wire: Wire) -> None:
         "PUT", "order/amend/keepPriority", symbol="ETHUSDC", orderId=order["orderId"], newQty="0.0300"
     )
     assert more.error == (400, -2038, "Order amend (quantity increase) is not supported.")
+
+
+async def test_history_calls_agree_with_the_prints(wire: Wire) -> None:
+    await wire.signed("POST", "order", symbol="ETHUSDC", side="BUY", type="MARKET", quantity="0.5")
+    prints = (await wire.get("trades", symbol="ETHUSDC")).body
+    last = prints[-1]
+    old = (await wire.get("historicalTrades", symbol="ETHUSDC", fromId=str(last["id"]), limit="1")).body
+    assert old == [last]
+    runs = (await wire.get("aggTrades", symbol="ETHUSDC")).body
+    assert (runs[-1]["p"], runs[-1]["l"], runs[-1]["m"]) == (last["price"], last["id"], last["isBuyerMaker"])
+    assert sum(run["l"] - run["f"] + 1 for run in runs) == len(prints)
+    average = float((await wire.get("avgPrice", symbol="ETHUSDC")).body["price"])
+    day = (await wire.get("ticker/24hr", symbol="ETHUSDC")).body
+    assert float(day["lowPrice"]) <= average <= float(day["highPrice"])
+    assert (day["count"], day["lastId"], day["lastPrice"]) == (len(prints), last["id"], last["price"])
+    assert [one["symbol"] for one in (await wire.get("ticker/24hr")).body] == ["ETHUSDC", "BTCUSDC"]
+
+
+@pytest.mark.parametrize("path", ["/sapi/v1/system/status", "/api/v1/ping", "/ping", "/", "/fapi/v1/time"])
+async def test_a_path_outside_the_spot_api_is_refused_in_json(wire: Wire, path: str) -> None:
+    assert (await wire.raw("GET", path)).error[:2] == (404, -1000)

@@ -203,5 +203,5 @@ class Simulator:
         app.router.add_get("/ws/{streams:.+}", markets.raw)
         for path in ("/stream", "/stream/"):
             app.router.add_get(path, markets.combined)
-        app.router.add_route("*", "/api/{rest:.*}", self.rest.handle)
+        app.router.add_route("*", "/{rest:.*}", self.rest.handle)
         return app

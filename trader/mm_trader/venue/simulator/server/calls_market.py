@@ -7,7 +7,9 @@ from typing import Any
 
 from ..engine.checks import from_e8
 from ..engine.errors import RefusalError
+from ..engine.events import TradeEvent
 from ..engine.matching import Market
+from ..engine.types import SymbolSpec
 from .desk import Call, Desk, Request
 from .info import book_levels, exchange_info
 from .params import Params
@@ -122,24 +124,26 @@ def price_ticker(desk: Desk, request: Request) -> Any:
     return shapes[0] if single else shapes
 
 
+def trade_shape(spec: SymbolSpec, t: TradeEvent) -> dict[str, Any]:
+    """A public print as REST shows it."""
+    return {
+        "id": t.id,
+        "price": from_e8(t.price * spec.tick_e8),
+        "qty": from_e8(t.qty * spec.lot_e8),
+        "quoteQty": from_e8(t.price * t.qty * spec.quote_mult),
+        "time": t.time_ns // 1_000_000,
+        "isBuyerMaker": t.buyer_is_maker,
+        "isBestMatch": True,
+    }
+
+
 def trades(desk: Desk, request: Request) -> Any:
     params = request.params
     market = desk.exchange.market(params.symbol())
     limit = params.integer("limit", 1, 1000) or 500
     params.finish()
     spec = market.spec
-    return [
-        {
-            "id": t.id,
-            "price": from_e8(t.price * spec.tick_e8),
-            "qty": from_e8(t.qty * spec.lot_e8),
-            "quoteQty": from_e8(t.price * t.qty * spec.quote_mult),
-            "time": t.time_ns // 1_000_000,
-            "isBuyerMaker": t.buyer_is_maker,
-            "isBestMatch": True,
-        }
-        for t in desk.publisher.last_trades[spec.name][-limit:]
-    ]
+    return [trade_shape(spec, t) for t in desk.publisher.last_trades[spec.name][-limit:]]
 
 
 def _ticker_weight(params: Params) -> int:

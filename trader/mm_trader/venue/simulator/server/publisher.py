@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
@@ -21,6 +22,10 @@ from .info import book_levels
 from .limits import RateLimits
 from .shapes import account_position, execution_report
 from .streams import StreamHub
+
+Item = TypeVar("Item")
+HISTORY = 1000
+"""At least this many prints of a symbol are kept for REST."""
 
 FAST_NS = 100 * NS_PER_MS
 SLOW_EVERY = 10
@@ -79,6 +84,8 @@ class Publisher:
         self._aggregate_ids = dict.fromkeys(exchange.markets, 0)
         self.counts = {"trades": 0, "bookUpdates": 0, "executions": 0}
         self.last_trades: dict[str, list[TradeEvent]] = {s: [] for s in exchange.markets}
+        self.last_aggregates: dict[str, list[dict[str, Any]]] = {s: [] for s in exchange.markets}
+        """As REST shows them."""
 
     def start(self) -> None:
         now = self.scheduler.clock.now()
@@ -131,9 +138,7 @@ class Publisher:
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
         recent = self.last_trades[event.symbol]
-        recent.append(event)
-        if len(recent) > 2000:
-            del recent[:1000]
+        _keep(recent, event)
         spec = self.exchange.markets[event.symbol].spec
         self.hub.publish(
             f"{event.symbol.lower()}@trade",
@@ -156,23 +161,20 @@ class Publisher:
         first, last = run[0], run[-1]
         self._aggregate_ids[first.symbol] += 1
         spec = self.exchange.markets[first.symbol].spec
+        shape = {
+            "a": self._aggregate_ids[first.symbol],
+            "p": from_e8(first.price * spec.tick_e8),
+            "q": from_e8(sum(t.qty for t in run) * spec.lot_e8),
+            "f": first.id,
+            "l": last.id,
+            "T": first.time_ns // NS_PER_MS,
+            "m": first.buyer_is_maker,
+            "M": True,
+        }
+        _keep(self.last_aggregates[first.symbol], shape)
         self.hub.publish(
             f"{first.symbol.lower()}@aggTrade",
-            lambda: dumps(
-                {
-                    "e": "aggTrade",
-                    "E": now_ms,
-                    "s": first.symbol,
-                    "a": self._aggregate_ids[first.symbol],
-                    "p": from_e8(first.price * spec.tick_e8),
-                    "q": from_e8(sum(t.qty for t in run) * spec.lot_e8),
-                    "f": first.id,
-                    "l": last.id,
-                    "T": first.time_ns // NS_PER_MS,
-                    "m": first.buyer_is_maker,
-                    "M": True,
-                }
-            ),
+            lambda: dumps({"e": "aggTrade", "E": now_ms, "s": first.symbol, **shape}),
         )
 
     def _mark(self) -> None:
@@ -219,6 +221,13 @@ def depth_text(market: Market, batch: _DepthBatch, first: int, now_ms: int) -> s
     return dumps(
         {"e": "depthUpdate", "E": now_ms, "s": spec.name, "U": first, "u": market.u, "b": bids, "a": asks}
     )
+
+
+def _keep(kept: list[Item], item: Item) -> None:
+    """Append; of more than 2,000 the older half goes."""
+    kept.append(item)
+    if len(kept) > 2 * HISTORY:
+        del kept[:HISTORY]
 
 
 def partial_text(market: Market, count: int) -> str:

@@ -11,16 +11,19 @@ from aiohttp import web
 from ..engine.errors import RefusalError
 from ..faults import FaultBoard
 from ..time import Scheduler
-from . import calls_account, calls_market, calls_orders, calls_replace
+from . import calls_account, calls_history, calls_market, calls_orders, calls_replace
 from .auth import Identity
 from .connection import Channel, dumps
 from .desk import Call, Desk, Request, Security
 from .outcome import Outcome, run
 from .params import Params
 
-ALL_CALLS = calls_market.CALLS + calls_account.CALLS + calls_orders.CALLS + calls_replace.CALLS
+ALL_CALLS = (
+    calls_market.CALLS + calls_history.CALLS + calls_account.CALLS + calls_orders.CALLS + calls_replace.CALLS
+)
 REST_CALLS: dict[tuple[str, str], Call] = {c.rest: c for c in ALL_CALLS if c.rest is not None}
 MAX_BODY = 64 * 1024
+API = "/api/v3/"
 GONE = "This endpoint has been removed; subscribe to user data on the WebSocket API instead."
 
 
@@ -39,7 +42,7 @@ def split_params(raw: str) -> dict[str, str]:
 
 
 class Rest:
-    """Handles every request below `/api/`."""
+    """Handles every request below `/api/`, and refuses those below `/sapi/` and others in the same words."""
 
     def __init__(self, desk: Desk, faults: FaultBoard, scheduler: Scheduler) -> None:
         self.desk = desk
@@ -49,7 +52,8 @@ class Rest:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request in, one response out; a dropped one loses its connection instead."""
         raw_path, _, raw_query = request.raw_path.partition("?")
-        path = raw_path.removeprefix("/api/v3/").rstrip("/")
+        # what is not below /api/v3/ (such as /sapi/…) is no path of the spot API: refused in its words, not with a page of HTML
+        path = raw_path.removeprefix(API).rstrip("/") if raw_path.startswith(API) else ""
         ip = request.remote or ""
         identity: Identity | None = None
         try:
