@@ -216,6 +216,11 @@ class PositionRecord(ContractModel):
     booked_trade_ids: list[int] = Field(
         default_factory=list, description="Trades beyond last_trade_id that are booked too."
     )
+
+    def has_booked(self, trade_id: int) -> bool:
+        """Whether the own trade `trade_id` of this symbol is in these amounts."""
+        return trade_id <= self.last_trade_id or trade_id in self.booked_trade_ids
+
     mark: ExactDecimal = Field(default=Decimal(0), description="Mid at the time of writing; 0: none yet.")
 
 

@@ -10,7 +10,7 @@ from shellkit.desk import SYMBOL, Desk, Side, desk
 from shellkit.processes import ACCOUNT, post_json, read_json
 from shellkit.waiting import until
 
-from mm_api.redis_contract import AlertRecord, Command, CommandKind, Keys, Latch, ReportedState
+from mm_api.redis_contract import AlertRecord, Command, CommandKind, FillRecord, Keys, Latch, ReportedState
 from mm_trader.core.events import Tick
 
 KEYS = Keys("sim.acc1")
@@ -214,7 +214,13 @@ async def test_fills_and_positions_are_there_after_a_restart(tmp_path: Path) -> 
         reopened = d.app.journal.state.ledger
         assert reopened is not None
         assert reopened.positions[SYMBOL].position == kept
+        journaled = {fill.trade_id for fill in d.app.journal.state.fills}
         await d.quoted()
+        # this store has never seen them, like a Redis that the process before was killed too early for
+        assert await d.app.writer.flush(5)
+        assert journaled <= {
+            FillRecord.model_validate_json(text).trade_id for text in d.store.stream(KEYS.fills)
+        }
         since = list(d.app.dispatcher.recent_fills)
         moved = sum((f.quantity if f.side == "BUY" else -f.quantity for f in since), Decimal(0))
         assert d.position() == kept + moved

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from shell_doubles import fill, ledger, order, yield_to_others
 
-from mm_api.redis_contract import AlertRecord, Keys
+from mm_api.redis_contract import AlertRecord, FillRecord, Keys
 from mm_api.redis_scripts import Refusal
 from mm_trader.core.clock import ManualClock
 from mm_trader.shell.store.memory import MemoryStore
-from mm_trader.shell.store.port import Token
-from mm_trader.shell.writer import MAX_ALERTS, Writer
+from mm_trader.shell.store.port import Operation, Token
+from mm_trader.shell.writer import MAX_ALERTS, OPERATIONS_AT_ONCE, Writer
 
 IDENTITY = "sim.acc1"
 KEYS = Keys(IDENTITY)
@@ -104,3 +104,60 @@ async def test_alerts_are_bounded_while_the_store_is_away(world: World) -> None:
         world.writer.alert(AlertRecord(kind="Warning", at_ms=number))
     assert world.writer.pending == MAX_ALERTS
     assert world.writer.dropped == 7
+
+
+def fills_in(store: MemoryStore) -> list[int]:
+    return [FillRecord.model_validate_json(text).trade_id for text in store.stream(KEYS.fills)]
+
+
+async def test_fills_that_only_the_journal_has_reach_the_store_after_a_kill(world: World) -> None:
+    await world.hold_lease()
+    world.writer.fill(fill(5), ledger(5))
+    assert await world.writer.flush(1)
+    stored = (await world.store.load("local")).ledger
+    world.writer.resync_fills([fill(4), fill(5), fill(6), fill(9)], stored)
+    assert await world.writer.flush(1)
+    assert fills_in(world.store) == [5, 6, 9]
+
+
+async def test_a_fill_booked_beyond_the_last_proven_trade_is_not_appended_again(world: World) -> None:
+    await world.hold_lease()
+    stored = ledger(5)
+    stored.positions["ETHUSDC"].booked_trade_ids.append(8)
+    world.writer.resync_fills([fill(7), fill(8)], stored)
+    assert await world.writer.flush(1)
+    assert fills_in(world.store) == [7]
+
+
+async def test_a_fill_that_is_being_written_is_not_written_twice_by_a_resync(world: World) -> None:
+    await world.hold_lease()
+    world.store.available = False
+    world.writer.fill(fill(6), ledger(6))
+    await yield_to_others()
+    world.writer.resync_fills([fill(6)], None)
+    world.store.available = True
+    assert await world.writer.flush(2)
+    assert fills_in(world.store) == [6]
+
+
+async def test_a_ledger_is_never_in_the_store_before_the_last_of_its_fills(world: World) -> None:
+    seen: list[tuple[int, int]] = []
+    commit = world.store.commit
+
+    async def watched(token: Token, operations: Sequence[Operation]) -> Refusal | None:
+        refusal = await commit(token, operations)
+        stored = (await world.store.load("local")).ledger
+        booked = stored.positions["ETHUSDC"].last_trade_id if stored is not None else -1
+        seen.append((booked, max(fills_in(world.store))))
+        return refusal
+
+    world.store.commit = watched  # type: ignore[method-assign]
+    many = 2 * OPERATIONS_AT_ONCE + 3
+    for number in range(many):
+        world.writer.fill(fill(number), ledger(number))
+    await world.hold_lease()
+    assert await world.writer.flush(5)
+    assert len(seen) == 3
+    assert all(booked <= written for booked, written in seen)
+    assert seen[-1] == (many - 1, many - 1)
+    assert fills_in(world.store) == list(range(many))

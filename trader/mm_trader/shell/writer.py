@@ -1,13 +1,14 @@
 """Writes to the store behind the trader's back: the hot path leaves values here and goes on; a task commits them in batches.
 
 Newer values of one thing replace older ones that were not written yet, so a store that is away for an hour costs a bounded amount of memory;
-fills and alerts are lists and are bounded by count (the ledger already contains every fill). Fills and ledger travel in one commit.
+fills and alerts are bounded by count (the ledger already contains every fill). A ledger is never written before the fills that it contains:
+what the store's ledger has booked is in the store's stream of fills too, so after a crash the journal's other fills are the missing ones.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 import structlog
@@ -20,6 +21,7 @@ from mm_api.redis_contract import (
     Keys,
     LedgerRecord,
     OrderRecord,
+    PositionRecord,
     ReportedState,
 )
 from mm_api.redis_scripts import Refusal
@@ -51,7 +53,8 @@ class Writer:
         self._token: Token | None = None
         self._values: dict[str, Operation] = {}
         self._orders: dict[str, OrderRecord | None] = {}
-        self._fills: list[FillRecord] = []
+        self._fills: dict[tuple[str, int], FillRecord] = {}
+        """By symbol and trade id, oldest first; what is being written stays until the store has it."""
         self._alerts: list[AlertRecord] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -81,9 +84,17 @@ class Writer:
 
     def fill(self, record: FillRecord, ledger: LedgerRecord) -> None:
         """A fill and the ledger that contains it."""
-        self._fills.append(record)
-        self._bound(self._fills, MAX_FILLS)
+        self._add_fill(record)
         self.ledger(ledger)
+
+    def resync_fills(self, journaled: Iterable[FillRecord], stored: LedgerRecord | None) -> None:
+        """Append what the journal has and the store has not: the process before was killed between the two. Before the first ledger of this incarnation."""
+        positions = stored.positions if stored is not None else {}
+        none = PositionRecord()
+        for record in journaled:
+            if not positions.get(record.symbol, none).has_booked(record.trade_id):
+                self._add_fill(record)
+                self._touched()
 
     def ledger(self, ledger: LedgerRecord) -> None:
         """The ledger as it is now."""
@@ -100,7 +111,9 @@ class Writer:
     def alert(self, record: AlertRecord) -> None:
         """A line on the alert stream."""
         self._alerts.append(record)
-        self._bound(self._alerts, MAX_ALERTS)
+        if len(self._alerts) > MAX_ALERTS:
+            del self._alerts[0]
+            self.dropped += 1
         self._touched()
 
     @property
@@ -133,12 +146,14 @@ class Writer:
         """One batch. False: not now; whatever was taken is pending again."""
         values, self._values = self._values, {}
         orders = dict(list(self._orders.items())[:OPERATIONS_AT_ONCE])
-        fills, alerts = self._fills[:OPERATIONS_AT_ONCE], self._alerts[:OPERATIONS_AT_ONCE]
+        fills, alerts = list(self._fills.items())[:OPERATIONS_AT_ONCE], self._alerts[:OPERATIONS_AT_ONCE]
         for client_id in orders:
             del self._orders[client_id]
-        del self._fills[: len(fills)], self._alerts[: len(alerts)]
+        del self._alerts[: len(alerts)]
+        if len(fills) < len(self._fills) and self._keys.ledger in values:
+            self._values[self._keys.ledger] = values.pop(self._keys.ledger)  # goes with its last fill
         operations = [*self._order_operations(orders)]
-        operations += [stream_entry(self._keys.fills, "fill", fill.to_json_line()) for fill in fills]
+        operations += [stream_entry(self._keys.fills, "fill", fill.to_json_line()) for _, fill in fills]
         operations += values.values()
         operations += [stream_entry(self._keys.alerts, "alert", alert.to_json_line()) for alert in alerts]
         problem: str | None = None
@@ -148,13 +163,15 @@ class Writer:
         except (StoreUnavailableError, StoreRefusedError) as error:
             problem = str(error)
         if problem is None and refusal is None:
+            for key, _ in fills:
+                self._fills.pop(key, None)  # it may have been dropped meanwhile
             self.commits += 1
             self._recovered()
             return True
         # what came in meanwhile is newer and wins
         self._values = {**values, **self._values}
         self._orders = {**orders, **self._orders}
-        self._fills[:0], self._alerts[:0] = fills, alerts
+        self._alerts[:0] = alerts
         if refusal is not None:
             if self._token is token:
                 self._token = None
@@ -184,10 +201,11 @@ class Writer:
         self._idle.clear()
         self._wake.set()
 
-    def _bound(self, items: list[FillRecord] | list[AlertRecord], limit: int) -> None:
-        if len(items) > limit:
-            self.dropped += len(items) - limit
-            del items[: len(items) - limit]
+    def _add_fill(self, record: FillRecord) -> None:
+        self._fills[record.symbol, record.trade_id] = record
+        if len(self._fills) > MAX_FILLS:
+            del self._fills[next(iter(self._fills))]
+            self.dropped += 1
 
     def _failed(self, problem: str) -> None:
         if not self._failing:
