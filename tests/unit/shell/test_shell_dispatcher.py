@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from shell_doubles import FakeKernel, fill, ledger, order
 
-from mm_trader.core.commands import Cancel, Command, FillBooked, OrderChanged, Place
+from mm_trader.core.commands import Cancel, CancelReplace, Command, FillBooked, OrderChanged, Place
 from mm_trader.core.events import CommandDropped, Event, HaltLifted, LimitsTightened, Side, Tick
 from mm_trader.shell.dispatcher import Dispatcher
 
@@ -30,6 +30,9 @@ class Recorder:
         self.done.append(command)
         if self.on_place is not None:
             self.on_place()
+
+    def replace(self, command: CancelReplace) -> None:
+        self.done.append(command)
 
     def submit(self, command: Command) -> None:
         self.done.append(command)

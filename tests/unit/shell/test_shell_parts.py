@@ -15,7 +15,16 @@ from shell_doubles import RULES, FakeGateway, fill, latch, ledger, order, yield_
 from mm_api.redis_contract import LedgerRecord, ReportedState
 from mm_api.trader_config import LoggingConfig
 from mm_trader.core.clock import ManualClock
-from mm_trader.core.commands import Cancel, CancelAllOwn, Command, Place, QueryOrder, RequestReconcile
+from mm_trader.core.commands import (
+    Amend,
+    Cancel,
+    CancelAllOwn,
+    CancelReplace,
+    Command,
+    Place,
+    QueryOrder,
+    RequestReconcile,
+)
 from mm_trader.core.events import CommandDropped, Event, QueryFailed, ReconcileFailed, Side
 from mm_trader.shell import logs
 from mm_trader.shell.admin.catalogue import METRICS, document
@@ -229,10 +238,21 @@ async def test_a_place_leaves_only_through_an_open_gate_under_a_running_lease(
     assert [type(event) for event in events] == ([] if leaves else [CommandDropped])
 
 
+async def test_a_replacement_that_must_not_leave_becomes_a_plain_cancel(tmp_path: Path) -> None:
+    effects, gateway, events, gate = effects_on(tmp_path, lease_valid=True)
+    replace = CancelReplace(client_id="mm-0", venue_id=7, place=PLACE)
+    effects.replace(replace)
+    gate.release(Blocker.NO_LEASE)
+    effects.replace(replace)
+    assert gateway.submitted == [Cancel(symbol="ETHUSDC", client_id="mm-0", venue_id=7), replace]
+    assert [(type(event), event.client_id) for event in events] == [(CommandDropped, "mm-1")]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
         (Cancel(symbol="ETHUSDC", client_id="mm-1", venue_id=None), CommandDropped),
+        (Amend(symbol="ETHUSDC", client_id="mm-1", venue_id=None, size=1), CommandDropped),
         (QueryOrder(symbol="ETHUSDC", client_id="mm-1"), QueryFailed),
         (RequestReconcile(symbol="ETHUSDC", from_trade_id=0, cause="start"), ReconcileFailed),
         (CancelAllOwn(symbol="ETHUSDC"), ReconcileFailed),

@@ -28,6 +28,7 @@ CASES: list[tuple[int, int | None, str, ErrorClass, Step]] = [
     (400, -1006, "An unexpected response", ErrorClass.AMBIGUOUS, Step.NONE),
     (400, -1007, "Timeout waiting for response", ErrorClass.AMBIGUOUS, Step.NONE),
     (409, -2021, "Order cancel-replace partially failed", ErrorClass.AMBIGUOUS, Step.NONE),
+    (400, -2022, "Order cancel-replace failed.", ErrorClass.AMBIGUOUS, Step.NONE),
     (401, -2014, "API-key format invalid", ErrorClass.AUTH, Step.NONE),
     (401, None, "", ErrorClass.AUTH, Step.NONE),
     (400, -2015, "Invalid API-key, IP, or permissions", ErrorClass.AUTH, Step.NONE),

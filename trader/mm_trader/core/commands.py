@@ -35,6 +35,41 @@ class Cancel(Command, frozen=True, kw_only=True, gc=False):
     venue_id: int | None
 
 
+class Amend(Command, frozen=True, kw_only=True, gc=False):
+    """Make an open order smaller and keep its place in the queue. It keeps its client id.
+
+    Answered by OrderAmended (the order as it is now), CommandRefused, CommandUnknown or CommandDropped with `command="amend"`. A refusal leaves the
+    order as it was; after CommandUnknown a QueryOrder tells. Only where `Capabilities.amend_keeps_priority` and `SymbolRules.amendable` are True.
+    """
+
+    symbol: str
+    client_id: str
+    venue_id: int | None
+    size: int
+    """Lots in all, what is filled included: more than filled, less than now."""
+
+
+class CancelReplace(Command, frozen=True, kw_only=True, gc=False):
+    """Cancel one order and place another in its stead, in one request; when the cancel fails, the new one is not tried.
+
+    Answered as the two commands it stands for, each half by exactly one event: the cancel of `client_id` by OrderFound, CommandRefused,
+    CommandUnknown or CommandDropped (`command="cancel"`), the new order by OrderAccepted, CommandRefused, CommandUnknown or CommandDropped
+    (`command="place"`; dropped with the reason `not attempted` when the cancel failed). With the stop latch set, no budget for a place or no
+    order socket it becomes a plain cancel, and the new order is dropped. The new order is journaled as a Place is.
+    Only where `Capabilities.cancel_replace` and `SymbolRules.replaceable` are True.
+    """
+
+    client_id: str
+    """Of the order to cancel."""
+    venue_id: int | None
+    place: Place
+
+    @property
+    def symbol(self) -> str:
+        """Of both orders."""
+        return self.place.symbol
+
+
 class CancelAllOwn(Command, frozen=True, kw_only=True, gc=False):
     """Emergency: cancel whatever is open under the identity's prefix, known to the kernel or not. Answered by a ReconcileSnapshot with cause `cancel_all`."""
 

@@ -137,12 +137,12 @@ class OrderAccepted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class CommandRefused(Event, frozen=True, kw_only=True, gc=False):
-    """A place or cancel came back with a definite no (any class but AMBIGUOUS)."""
+    """A place, cancel or amend came back with a definite no (any class but AMBIGUOUS)."""
 
     symbol: str
     client_id: str
     command: str
-    """`place` or `cancel`."""
+    """`place`, `cancel` or `amend`; the halves of a CancelReplace are `cancel` and `place`."""
     error: ErrorClass
     code: int
     message: str
@@ -210,6 +210,12 @@ class ExecutionReport(Event, frozen=True, kw_only=True):
 
 class OrderFound(Event, frozen=True, kw_only=True):
     """Answer to a query: the order exists, open or ended."""
+
+    order: OrderView
+
+
+class OrderAmended(Event, frozen=True, kw_only=True):
+    """An amend was carried out: the order now, its size the new one."""
 
     order: OrderView
 

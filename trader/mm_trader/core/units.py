@@ -78,6 +78,12 @@ class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
     max_open_orders: int = 200
     trading: bool = True
     """False: the venue lists it but does not trade it now."""
+    amendable: bool = False
+    """The venue takes Amend for this symbol."""
+    replaceable: bool = False
+    """The venue takes CancelReplace for this symbol."""
+    max_amends: int = 10
+    """Amends of one order, over its life."""
 
     @property
     def money_per_tick_lot(self) -> int:

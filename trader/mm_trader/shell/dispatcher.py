@@ -16,6 +16,7 @@ import structlog
 from mm_api.redis_contract import Evidence, FillRecord, LedgerRecord, OrderRecord
 from mm_trader.core.commands import (
     Alert,
+    CancelReplace,
     Command,
     FillBooked,
     OrderChanged,
@@ -53,6 +54,7 @@ class Effects(Protocol):
     """Where commands go. `app` binds it to journal, gateway, writer, halts and alerts."""
 
     def place(self, command: Place) -> None: ...
+    def replace(self, command: CancelReplace) -> None: ...
     def submit(self, command: Command) -> None: ...
     def order_changed(self, command: OrderChanged) -> None: ...
     def fill_booked(self, record: FillRecord, ledger: LedgerRecord) -> None: ...
@@ -88,6 +90,7 @@ class Dispatcher:
         self.last_snapshot: ReconcileSnapshot | None = None
         self._table: dict[type[Command], Callable[[Any], None]] = {
             Place: effects.place,
+            CancelReplace: effects.replace,
             OrderChanged: effects.order_changed,
             FillBooked: self._fill,
             RaiseHalt: effects.raise_halt,

@@ -10,8 +10,10 @@ from mm_api.redis_contract import FillRecord, LedgerRecord, OrderRecord
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import (
     Alert,
+    Amend,
     Cancel,
     CancelAllOwn,
+    CancelReplace,
     Command,
     OrderChanged,
     Place,
@@ -63,12 +65,24 @@ class ShellEffects:
 
     def place(self, command: Place) -> None:
         """On disk first; then to the gateway, unless places are blocked or the lease has run out."""
-        self.journal_intent(command)
+        if self._may_leave(command):
+            self._gateway.submit(command)
+
+    def replace(self, command: CancelReplace) -> None:
+        """As `place` for the new order; when that must not leave, the cancel still does."""
+        if self._may_leave(command.place):
+            self._gateway.submit(command)
+        else:
+            self.submit(Cancel(symbol=command.symbol, client_id=command.client_id, venue_id=command.venue_id))
+
+    def _may_leave(self, place: Place) -> bool:
+        """Journal it; False: the kernel has been told that it was dropped."""
+        self.journal_intent(place)
         if self._gate.closed or not self._lease_valid():
-            self._drop(command, "places are blocked" if self._gate.closed else "the lease has run out")
-            return
+            self._drop(place, "places are blocked" if self._gate.closed else "the lease has run out")
+            return False
         self._flattener.placed()
-        self._gateway.submit(command)
+        return True
 
     def journal_intent(self, command: Place) -> None:
         """The order is in the journal as one that may be open; written here if the kernel's own entry did not come before."""
@@ -170,6 +184,10 @@ def _unanswered(command: Command, ts: int) -> Event | None:
         case Cancel(symbol=symbol, client_id=client_id):
             return CommandDropped(
                 ts=ts, symbol=symbol, client_id=client_id, command="cancel", reason=NOT_CONNECTED
+            )
+        case Amend(symbol=symbol, client_id=client_id):
+            return CommandDropped(
+                ts=ts, symbol=symbol, client_id=client_id, command="amend", reason=NOT_CONNECTED
             )
         case QueryOrder(symbol=symbol, client_id=client_id):
             return QueryFailed(

@@ -19,11 +19,16 @@ class GatewayHandle:
     """`make` builds a gateway; it may raise VenueError (no keys)."""
 
     def __init__(self, make: Callable[[], VenueGateway], capabilities: Capabilities) -> None:
-        self.capabilities = capabilities
+        self._capabilities = capabilities
         self._make = make
         self._gateway: VenueGateway | None = None
         self._blocked = True
         self._started = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Of the gateway; as announced while there is none."""
+        return self._gateway.capabilities if self._gateway is not None else self._capabilities
 
     async def load_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
         """See the port. A gateway that failed is thrown away."""

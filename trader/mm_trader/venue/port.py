@@ -24,6 +24,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """The venue cancels by itself when it hears nothing."""
     modify_price: bool
     short_without_inventory: bool
+    amend_keeps_priority: bool = False
+    """Amend: an order shrinks and keeps its place in the queue."""
+    cancel_replace: bool = False
+    """CancelReplace: cancel and new order in one request."""
 
 
 class VenueError(Exception):
@@ -49,7 +53,10 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
 class VenueGateway(Protocol):
     """One account at one venue."""
 
-    capabilities: Capabilities
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this venue can do."""
+        ...
 
     async def load_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
         """Measure the clock offset, read exchangeInfo and the account's fees. Symbols that are not listed are absent from the result. Raises VenueError."""
@@ -60,7 +67,7 @@ class VenueGateway(Protocol):
         ...
 
     def submit(self, command: Command) -> None:
-        """Place, Cancel, CancelAllOwn, QueryOrder, RequestReconcile or RequestDepth. Returns at once; the answer is an event."""
+        """Place, Cancel, Amend, CancelReplace, CancelAllOwn, QueryOrder, RequestReconcile or RequestDepth. Returns at once; the answer is an event."""
         ...
 
     def block_places(self, blocked: bool) -> None:

@@ -1,15 +1,16 @@
-"""The events that answer a Place or a Cancel, made in one place for the order socket and the way over REST."""
+"""The events that answer a Place, a Cancel or an Amend, made in one place for the order socket and the way over REST."""
 
 from __future__ import annotations
 
 from mm_trader.core.clock import Clock
-from mm_trader.core.commands import Cancel, Place
+from mm_trader.core.commands import Amend, Cancel, Place
 from mm_trader.core.events import (
     CommandDropped,
     CommandRefused,
     CommandUnknown,
     ErrorClass,
     OrderAccepted,
+    OrderAmended,
     OrderFound,
     OrderView,
 )
@@ -39,7 +40,11 @@ class Answers:
         """The cancel was carried out, and this is the order now."""
         self._sink(OrderFound(ts=self._clock.monotonic_ns(), order=order))
 
-    def failed(self, command: Place | Cancel, failure: Failure) -> None:
+    def amended(self, order: OrderView) -> None:
+        """The amend was carried out, and this is the order now."""
+        self._sink(OrderAmended(ts=self._clock.monotonic_ns(), order=order))
+
+    def failed(self, command: Place | Cancel | Amend, failure: Failure) -> None:
         """Refused, or unknown where the failure says nothing about execution."""
         if failure.error is ErrorClass.AMBIGUOUS:
             self.unknown(command, f"{failure.message} (code {failure.code})")
@@ -56,7 +61,7 @@ class Answers:
             )
         )
 
-    def unknown(self, command: Place | Cancel, reason: str) -> None:
+    def unknown(self, command: Place | Cancel | Amend, reason: str) -> None:
         """It may have been executed."""
         self._sink(
             CommandUnknown(
@@ -68,7 +73,7 @@ class Answers:
             )
         )
 
-    def dropped(self, command: Place | Cancel, reason: str) -> None:
+    def dropped(self, command: Place | Cancel | Amend, reason: str) -> None:
         """It never left."""
         self._sink(
             CommandDropped(
@@ -81,6 +86,8 @@ class Answers:
         )
 
 
-def word(command: Place | Cancel) -> str:
-    """`place` or `cancel`."""
-    return "place" if isinstance(command, Place) else "cancel"
+def word(command: Place | Cancel | Amend) -> str:
+    """`place`, `cancel` or `amend`."""
+    if isinstance(command, Place):
+        return "place"
+    return "cancel" if isinstance(command, Cancel) else "amend"

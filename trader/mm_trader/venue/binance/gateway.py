@@ -11,8 +11,10 @@ import structlog
 from mm_api.trader_config import VenueConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import (
+    Amend,
     Cancel,
     CancelAllOwn,
+    CancelReplace,
     Command,
     Place,
     QueryOrder,
@@ -51,7 +53,13 @@ class BinanceGateway:
     `before_send` is called with each Place right before it is written; if it raises OSError the place is dropped. `rng` is for jitter alone.
     """
 
-    capabilities = Capabilities(dead_man=False, modify_price=False, short_without_inventory=False)
+    capabilities = Capabilities(
+        dead_man=False,
+        modify_price=False,
+        short_without_inventory=False,
+        amend_keeps_priority=True,
+        cancel_replace=True,
+    )
 
     def __init__(
         self,
@@ -211,7 +219,7 @@ class BinanceGateway:
         """See the port. Raises RuntimeError before start() and TypeError for a command that is the shell's."""
         if self._orders is None or self._queries is None:
             raise RuntimeError("the gateway is not started")
-        if isinstance(command, Place | Cancel):
+        if isinstance(command, Place | Cancel | Amend | CancelReplace):
             self._orders.submit(command)
         elif isinstance(command, QueryOrder | RequestReconcile | RequestDepth | CancelAllOwn):
             self._queries.submit(command)

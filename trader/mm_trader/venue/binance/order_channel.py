@@ -1,4 +1,4 @@
-"""Places and cancels over the WebSocket API: queued, written with cancels first, and each answered exactly once.
+"""Places, cancels, amends and cancel-replaces over the WebSocket API: queued, written with cancels first, and each answered exactly once.
 
 The stop latch is read and the caller's journal hook is called in the last function before the socket. Without a connection a place is
 dropped, and a cancel goes over REST.
@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from mm_trader.core.commands import Cancel, Place
+from mm_trader.core.commands import Amend, Cancel, CancelReplace, Place
 from mm_trader.core.events import StreamName, StreamStatus
 from mm_trader.core.units import NS_PER_MS
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
+from mm_trader.venue.binance.order_replies import OrderReplies, cancel_half
+from mm_trader.venue.binance.order_requests import OrderCommand, cost_of, request_of
 from mm_trader.venue.binance.pending import Pending, PendingCommands
 from mm_trader.venue.binance.reflexes import Reflexes
 from mm_trader.venue.binance.settings import GatewaySettings
@@ -25,20 +27,12 @@ from mm_trader.venue.binance.transport.session import LinkError, Session
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
-from mm_trader.venue.binance.wire.orders import RequestEncoder, cancel_params, place_params, plain_frame
-from mm_trader.venue.binance.wire.replies import (
-    ApiReply,
-    OrderBody,
-    Placed,
-    order_view,
-    read_body,
-    read_reply,
-)
+from mm_trader.venue.binance.wire.orders import RequestEncoder, plain_frame
+from mm_trader.venue.binance.wire.replies import ApiReply, read_reply
 from mm_trader.venue.port import EventSink
 
 log = structlog.get_logger(__name__)
 
-_ORDER_WEIGHT = 1
 _HELLO_ID = "hello"
 _LANDING_MARGIN_MS = 500
 """The venue judges recvWindow by its clock and ours is measured: an order may land this much later than the window says."""
@@ -75,12 +69,13 @@ class OrderChannel:
         self._before_send = before_send
         self._cancel_by_rest = cancel_by_rest
         self._renew = renew
-        self._note_order = note_order
+        self._replies = OrderReplies(numbers, reflexes, answers, note_order)
         self._session: Session | None = None
         self._hello: dict[Session, asyncio.Future[ApiReply]] = {}
         self._places: deque[Place] = deque()
-        self._cancels: deque[Cancel] = deque()
-        self._in_hand: Place | Cancel | None = None
+        self._urgent: deque[Cancel | Amend | CancelReplace] = deque()
+        """What takes a stale order away, or makes it smaller."""
+        self._in_hand: OrderCommand | None = None
         self._wake = asyncio.Event()
         self._pending = PendingCommands(settings.reply_timeout_s, self._timed_out)
         self._writer: asyncio.Task[None] | None = None
@@ -100,26 +95,26 @@ class OrderChannel:
             writer.cancel()
             await asyncio.wait({writer})
         self._drop_places("stopping")
-        cancels, self._cancels = self._cancels, deque()
-        for cancel in cancels:
-            self._answers.dropped(cancel, "stopping")
+        urgent, self._urgent = self._urgent, deque()
+        for command in urgent:
+            self._dropped(command, "stopping")
         for request_id in self._pending.all():
             self._unknown(request_id, "stopping")
 
-    def submit(self, command: Place | Cancel) -> None:
+    def submit(self, command: OrderCommand) -> None:
         """Queue it; the answer is an event."""
-        waiting = len(self._places if isinstance(command, Place) else self._cancels)
+        waiting = len(self._places if isinstance(command, Place) else self._urgent)
         if self._writer is None:
-            self._answers.dropped(command, "stopped")
+            self._dropped(command, "stopped")
         elif command.symbol not in self._numbers:
-            self._answers.dropped(command, "symbol has no rules")
+            self._dropped(command, "symbol has no rules")
         elif waiting >= self._settings.max_queued:
-            self._answers.dropped(command, "queue is full")
+            self._dropped(command, "queue is full")
         else:
             if isinstance(command, Place):
                 self._places.append(command)
             else:
-                self._cancels.append(command)
+                self._urgent.append(command)
             self._wake.set()
 
     def block(self, blocked: bool) -> None:
@@ -138,14 +133,20 @@ class OrderChannel:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._cancels or self._places:
-                if self._cancels:
-                    self._in_hand = cancel = self._cancels.popleft()
-                    await self._write_cancel(cancel)
-                else:
-                    self._in_hand = place = self._places.popleft()
-                    await self._write_place(place)
+            while self._urgent or self._places:
+                self._in_hand = command = (self._urgent or self._places).popleft()
+                await self._write_one(command)
                 self._in_hand = None
+
+    async def _write_one(self, command: OrderCommand) -> None:
+        if isinstance(command, Place):
+            await self._write_place(command)
+        elif isinstance(command, Cancel):
+            await self._write_cancel(command)
+        elif isinstance(command, Amend):
+            await self._write_amend(command)
+        else:
+            await self._write_replace(command)
 
     def _writer_ended(self, writer: asyncio.Task[None]) -> None:
         """A defect, in here or in the caller's hooks, must not leave orders without their cancels: say so and go on with the next command."""
@@ -157,48 +158,71 @@ class OrderChannel:
             self.start()
             self._wake.set()
         if command is not None:
-            self._answers.unknown(command, "the gateway failed while writing it")
+            self._unknown_whole(command, "the gateway failed while writing it")
 
     async def _write_cancel(self, cancel: Cancel) -> None:
-        session = self._session
-        if session is None or not session.open:
+        session = self._usable()
+        if session is None:
             if not self._cancel_by_rest(cancel):
                 self._answers.dropped(cancel, "order socket is down, and REST is busy with other cancels")
             return
-        refused = self._governor.admit(Purpose.CANCEL, _ORDER_WEIGHT)
+        refused = self._governor.admit(*cost_of(cancel))
         if refused is not None:
             self._answers.dropped(cancel, refused)
             return
-        await self._send(session, cancel, "order.cancel", cancel_params(cancel))
+        await self._send(session, cancel)
+
+    async def _write_amend(self, amend: Amend) -> None:
+        session = self._usable()
+        refused = "order socket is down" if session is None else self._governor.admit(*cost_of(amend))
+        if session is None or refused is not None:
+            self._answers.dropped(amend, refused or "")
+            return
+        await self._send(session, amend)
+
+    async def _write_replace(self, replace: CancelReplace) -> None:
+        """Whatever stands in the way of the new order does not stand in the way of the cancel."""
+        session = self._usable()
+        refused = self._admit_place(session, replace.place)
+        if session is None or refused is not None:
+            self._answers.dropped(replace.place, refused or "")
+            await self._write_cancel(cancel_half(replace))
+            return
+        await self._send(session, replace)
 
     async def _write_place(self, place: Place) -> None:
-        """The last function before the socket: from the look at the latch to the write nothing else can run."""
+        session = self._usable()
+        refused = self._admit_place(session, place)
+        if session is None or refused is not None:
+            self._answers.dropped(place, refused or "")
+            return
+        await self._send(session, place)
+
+    def _usable(self) -> Session | None:
         session = self._session
-        if session is None or not session.open:
-            self._answers.dropped(place, "order socket is down")
-            return
+        return session if session is not None and session.open else None
+
+    def _admit_place(self, session: Session | None, place: Place) -> str | None:
+        """The last function before the socket: from this look at the latch to the write nothing else can run. None: go; else why not."""
+        if session is None:
+            return "order socket is down"
         if self.blocked:
-            self._answers.dropped(place, "stop latch")
-            return
-        refused = self._governor.admit(Purpose.PLACE, _ORDER_WEIGHT)
-        if refused is not None:
-            self._answers.dropped(place, refused)
-            return
-        if self._before_send is not None:
+            return "stop latch"
+        refused = self._governor.admit(*cost_of(place))
+        if refused is None and self._before_send is not None:
             try:
                 self._before_send(place)
             except OSError as error:
-                self._governor.settled(Purpose.PLACE, _ORDER_WEIGHT)
-                self._answers.dropped(place, f"intent could not be journaled: {type(error).__name__}")
-                return
-        await self._send(session, place, "order.place", place_params(place, self._numbers[place.symbol]))
+                self._governor.settled(*cost_of(place))
+                refused = f"intent could not be journaled: {type(error).__name__}"
+        return refused
 
-    async def _send(
-        self, session: Session, command: Place | Cancel, method: str, params: dict[str, str | int | bool]
-    ) -> None:
+    async def _send(self, session: Session, command: OrderCommand) -> None:
         window_ns = (self._encoder.recv_window_ms + _LANDING_MARGIN_MS) * NS_PER_MS
         request_id = self._pending.add(command, session, self._venue_clock.clock.monotonic_ns() + window_ns)
-        frame = self._encoder.signed_frame(request_id, method, params, self._venue_clock.now_ms())
+        request = request_of(command, self._numbers[command.symbol])
+        now_ms = self._venue_clock.now_ms()
+        frame = self._encoder.signed_frame(request_id, request.method, request.params, now_ms)
         try:
             async with asyncio.timeout(self._settings.write_timeout_s):
                 await session.send(frame)
@@ -211,25 +235,8 @@ class OrderChannel:
     def _settle(self, request_id: str) -> Pending | None:
         pending = self._pending.pop(request_id)
         if pending is not None:
-            self._governor.settled(_purpose(pending.command), _ORDER_WEIGHT)
+            self._governor.settled(*cost_of(pending.command))
         return pending
-
-    def _answer(self, pending: Pending, reply: ApiReply) -> None:
-        command = pending.command
-        if (reply.status or 0) // 100 != 2:
-            self._answers.failed(command, self._reflexes.on_reply(reply, _purpose(command)))
-            return
-        try:
-            if isinstance(command, Cancel):
-                order = order_view(read_body(reply.result, OrderBody), self._numbers[command.symbol])
-                self._answers.cancelled(order)
-            else:
-                venue_id = read_body(reply.result, Placed).order_id
-                self._note_order(command.symbol, venue_id, True)
-                self._answers.accepted(command, venue_id)
-        except FrameError:
-            self._pending.doubt(pending)
-            self._answers.unknown(command, "success with a result that cannot be read")
 
     def _timed_out(self, request_id: str) -> None:
         self._unknown(request_id, "no answer in time")
@@ -238,7 +245,15 @@ class OrderChannel:
         pending = self._settle(request_id)
         if pending is not None:
             self._pending.doubt(pending)
-            self._answers.unknown(pending.command, reason)
+            self._unknown_whole(pending.command, reason)
+
+    def _unknown_whole(self, command: OrderCommand, reason: str) -> None:
+        for part in _parts(command):
+            self._answers.unknown(part, reason)
+
+    def _dropped(self, command: OrderCommand, reason: str) -> None:
+        for part in _parts(command):
+            self._answers.dropped(part, reason)
 
     def _drop_places(self, reason: str) -> None:
         # what the answers bring about meanwhile is a new place, to be judged by itself
@@ -279,7 +294,8 @@ class OrderChannel:
         self._governor.observe(reply.rate_limits)
         hello = self._hello.get(session)
         if pending is not None:
-            self._answer(pending, reply)
+            if not self._replies.answer(pending.command, reply):
+                self._pending.doubt(pending)
         elif hello is not None and reply.id == _HELLO_ID and not hello.done():
             hello.set_result(reply)
         elif reply.id is None and reply.error is not None:
@@ -313,5 +329,6 @@ class OrderChannel:
         self._sink(StreamStatus(ts=ts, stream=StreamName.ORDERS, up=up, reason=reason))
 
 
-def _purpose(command: Place | Cancel) -> Purpose:
-    return Purpose.PLACE if isinstance(command, Place) else Purpose.CANCEL
+def _parts(command: OrderCommand) -> tuple[Place | Cancel | Amend, ...]:
+    """What is answered: the command, or the two halves of a cancel-replace."""
+    return (cancel_half(command), command.place) if isinstance(command, CancelReplace) else (command,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mm_trader.core.commands import Cancel, Place
+from mm_trader.venue.binance.order_requests import OrderCommand, may_add
 from mm_trader.venue.binance.transport.session import Session
 
 
@@ -15,7 +15,7 @@ class Pending:
     __slots__ = ("command", "lands_by", "session", "timer")
 
     def __init__(
-        self, command: Place | Cancel, session: Session, timer: asyncio.TimerHandle, lands_by: int
+        self, command: OrderCommand, session: Session, timer: asyncio.TimerHandle, lands_by: int
     ) -> None:
         self.command = command
         self.session = session
@@ -34,7 +34,7 @@ class PendingCommands:
         self._in_doubt_until: dict[str, int] = {}
         self._sequence = 0
 
-    def add(self, command: Place | Cancel, session: Session, lands_by: int) -> str:
+    def add(self, command: OrderCommand, session: Session, lands_by: int) -> str:
         """Before the write. Returns the request id."""
         self._sequence += 1
         request_id = str(self._sequence)
@@ -60,7 +60,7 @@ class PendingCommands:
 
     def doubt(self, pending: Pending) -> None:
         """It ended without a yes or no: a place may still land."""
-        if isinstance(pending.command, Place):
+        if may_add(pending.command):
             symbol = pending.command.symbol
             self._in_doubt_until[symbol] = max(pending.lands_by, self._in_doubt_until.get(symbol, 0))
 
@@ -68,6 +68,6 @@ class PendingCommands:
         """Monotonic ns until which a place of the symbol that has no yes or no yet could still reach the book."""
         latest = self._in_doubt_until.get(symbol, 0)
         for pending in self._by_id.values():
-            if pending.command.symbol == symbol and isinstance(pending.command, Place):
+            if pending.command.symbol == symbol and may_add(pending.command):
                 latest = max(latest, pending.lands_by)
         return latest

@@ -54,6 +54,14 @@ TABLE: tuple[Row, ...] = (
         "internal error or time-out behind the front",
     ),
     Row(range(409, 410), None, "", _E.AMBIGUOUS, _S.NONE, "half done"),
+    Row(
+        None,
+        _codes(-2021, -2022),
+        "",
+        _E.AMBIGUOUS,
+        _S.NONE,
+        "cancel-replace that failed and does not say in which half",
+    ),
     Row(range(401, 402), None, "", _E.AUTH, _S.NONE, "key refused"),
     Row(range(403, 404), None, "", _E.AUTH, _S.NONE, "firewall: a person must look"),
     Row(

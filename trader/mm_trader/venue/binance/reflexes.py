@@ -13,9 +13,10 @@ import msgspec
 from mm_trader.core.events import ErrorClass
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
 from mm_trader.venue.binance.reactions import UNREADABLE, Step, classify
-from mm_trader.venue.binance.wire.replies import ApiReply, ErrorBody
+from mm_trader.venue.binance.wire.replies import ApiReply, ErrorBody, ErrorData
 
 _decode_error = msgspec.json.Decoder(ErrorBody).decode
+_decode_data = msgspec.json.Decoder(ErrorData).decode
 _MAX_MESSAGE = 200
 
 
@@ -52,11 +53,20 @@ class Reflexes:
 
     def on_reply(self, reply: ApiReply, purpose: Purpose) -> Failure:
         """A WebSocket API reply other than 2xx; `retryAfter` is epoch ms."""
-        wait_s = None
-        data = reply.error.data if reply.error is not None else None
-        if data is not None and data.retry_after is not None:
-            wait_s = self._governor.wait_of(data.retry_after)
-        return self._judge(reply.status or 0, reply.error, wait_s, purpose)
+        return self._judge(reply.status or 0, reply.error, self._wait(reply.error), purpose)
+
+    def on_half(self, error: ErrorBody, purpose: Purpose) -> Failure:
+        """The error of one half of a cancel-replace: as if the half had been a request of its own, refused with a 400."""
+        return self._judge(400, error, self._wait(error), purpose)
+
+    def _wait(self, error: ErrorBody | None) -> float | None:
+        if error is None or not bytes(error.data):
+            return None
+        try:
+            until_ms = _decode_data(error.data).retry_after
+        except msgspec.DecodeError:
+            return None
+        return None if until_ms is None else self._governor.wait_of(until_ms)
 
     def _judge(self, status: int, error: ErrorBody | None, wait_s: float | None, purpose: Purpose) -> Failure:
         code = error.code if error is not None else None

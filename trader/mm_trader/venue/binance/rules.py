@@ -38,6 +38,9 @@ def symbol_rules(body: SymbolBody, commission: CommissionBody) -> SymbolRules:
             taker_fee=_fee(commission, "taker"),
             max_open_orders=int(filters.get("MAX_NUM_ORDERS", {}).get("maxNumOrders", 200)),
             trading=body.status == "TRADING" and body.is_spot_trading_allowed and _posts(body),
+            amendable=body.amend_allowed,
+            replaceable=body.cancel_replace_allowed,
+            max_amends=int(filters.get("MAX_NUM_ORDER_AMENDS", {}).get("maxNumOrderAmends", 10)),
         )
     except (KeyError, InvalidOperation, TypeError, ValueError) as error:
         raise FrameError(f"filters of {body.symbol} cannot be read: {type(error).__name__} {error}") from None

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from mm_trader.core.commands import Cancel, Place
+from mm_trader.core.commands import Amend, Cancel, CancelReplace, Place
 from mm_trader.venue.binance.credentials import Credentials
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.sign import Params, signed_params
@@ -35,6 +35,27 @@ def cancel_params(cancel: Cancel) -> dict[str, str | int | bool]:
     if cancel.venue_id is not None:
         return {"symbol": cancel.symbol, "orderId": cancel.venue_id}
     return {"symbol": cancel.symbol, "origClientOrderId": cancel.client_id}
+
+
+def amend_params(amend: Amend, numbers: SymbolNumbers) -> dict[str, str | int | bool]:
+    """The order keeps its client id: without `newClientOrderId` the venue would invent one."""
+    return {
+        **cancel_params(Cancel(symbol=amend.symbol, client_id=amend.client_id, venue_id=amend.venue_id)),
+        "newClientOrderId": amend.client_id,
+        "newQty": numbers.quantity_text(amend.size),
+    }
+
+
+def replace_params(replace: CancelReplace, numbers: SymbolNumbers) -> dict[str, str | int | bool]:
+    """When the cancel fails the new order is not tried; when the order count is used up the stale order still goes."""
+    params = place_params(replace.place, numbers)
+    if replace.venue_id is not None:
+        params["cancelOrderId"] = replace.venue_id
+    else:
+        params["cancelOrigClientOrderId"] = replace.client_id
+    params["cancelReplaceMode"] = "STOP_ON_FAILURE"
+    params["orderRateLimitExceededMode"] = "CANCEL_ONLY"
+    return params
 
 
 class RequestEncoder:

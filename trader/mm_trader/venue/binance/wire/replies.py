@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,7 +29,8 @@ class ErrorBody(msgspec.Struct, rename="camel"):
 
     code: int
     msg: str = ""
-    data: ErrorData | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+    """`ErrorData`, or the `ReplaceBody` of a cancel-replace that failed in part."""
 
 
 class RateLimit(msgspec.Struct, rename="camel"):
@@ -57,6 +59,43 @@ class Placed(msgspec.Struct, rename="camel"):
     """Reply to an order of response type ACK."""
 
     order_id: int
+
+
+class Half(Enum):
+    """What became of one half of a cancel-replace."""
+
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"
+
+
+class ReplaceBody(msgspec.Struct, rename="camel"):
+    """Both halves of a cancel-replace: the result of a 200, `data` of a 400, 409 or 429."""
+
+    cancel_result: Half
+    new_order_result: Half
+    cancel_response: msgspec.Raw = msgspec.Raw(b"null")
+    new_order_response: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class AmendedBody(msgspec.Struct, rename="camel"):
+    """The order in the reply to an amend: its quantity is called `qty` here."""
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    price: str
+    qty: str
+    executed_qty: str
+    status: str
+    side: str
+
+
+class AmendBody(msgspec.Struct, rename="camel"):
+    """Reply to an amend."""
+
+    transact_time: int
+    amended_order: AmendedBody
 
 
 class OrderBody(msgspec.Struct, rename="camel"):
@@ -131,6 +170,8 @@ class SymbolBody(msgspec.Struct, rename="camel"):
     filters: list[dict[str, Any]]
     is_spot_trading_allowed: bool = True
     order_types: list[str] = []
+    amend_allowed: bool = False
+    cancel_replace_allowed: bool = False
 
 
 class ExchangeInfoBody(msgspec.Struct, rename="camel"):
@@ -192,6 +233,25 @@ def order_view(body: OrderBody, numbers: SymbolNumbers) -> OrderView:
         )
     except (KeyError, UnitError) as error:
         raise FrameError(f"order in reply: {error}") from None
+
+
+def amended_view(body: AmendBody, numbers: SymbolNumbers) -> OrderView:
+    """Raises FrameError."""
+    order = body.amended_order
+    try:
+        return OrderView(
+            symbol=order.symbol,
+            client_id=order.client_order_id,
+            venue_id=order.order_id,
+            side=SIDES[order.side],
+            status=order.status,
+            price=numbers.ticks[order.price],
+            size=numbers.lots[order.qty],
+            filled=numbers.lots[order.executed_qty],
+            update_ms=body.transact_time,
+        )
+    except (KeyError, UnitError) as error:
+        raise FrameError(f"amended order in reply: {error}") from None
 
 
 def trade_view(body: TradeBody, numbers: SymbolNumbers) -> TradeView:
