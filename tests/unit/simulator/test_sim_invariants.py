@@ -119,7 +119,8 @@ class World:
         sides: dict[int, list[int]] = {}
         for event in events:
             if isinstance(event, ExecutionEvent) and event.exec_type is ExecType.TRADE:
-                sides.setdefault(event.trade_id, []).append(event.last_qty)
+                assert event.fill is not None
+                sides.setdefault(event.fill.id, []).append(event.fill.qty)
         assert {t: [q, q] for t, q in trades.items()} == sides
 
 

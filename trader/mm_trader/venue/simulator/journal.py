@@ -48,14 +48,15 @@ class Journal:
     def execution(self, event: ExecutionEvent, spec: SymbolSpec) -> None:
         order = event.order
         fields: dict[str, Any] = {}
-        if event.exec_type is ExecType.TRADE:
+        fill = event.fill
+        if fill is not None:
             fields = {
-                "tradeId": event.trade_id,
-                "lastPrice": from_e8(event.last_price * spec.tick_e8),
-                "lastQty": from_e8(event.last_qty * spec.lot_e8),
-                "maker": event.is_maker,
-                "commission": from_e8(event.commission),
-                "commissionAsset": event.commission_asset,
+                "tradeId": fill.id,
+                "lastPrice": from_e8(fill.price * spec.tick_e8),
+                "lastQty": from_e8(fill.qty * spec.lot_e8),
+                "maker": fill.is_maker,
+                "commission": from_e8(fill.commission),
+                "commissionAsset": fill.commission_asset,
             }
         self.add(
             KINDS[event.exec_type],

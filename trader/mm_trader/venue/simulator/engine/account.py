@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from .types import Order
+from .types import Order, SymbolSpec
 
 HISTORY = 20_000
 """Closed orders and trades kept per account: a day of a fast quoter would not fit in any venue's query window."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Balance:
+    """`touched` says that the next report lists it already; always so for the market itself, which nobody listens to."""
+
+    account: Account
+    asset: str
     free: int = 0
     locked: int = 0
+    touched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,27 @@ class AccountTrade:
     is_maker: bool
 
 
+class Seat:
+    """An account's place at one market: the two balances that its orders move and its orders by client id.
+
+    `by_client` has the latest order under each id; ids are unique among open orders only.
+    """
+
+    __slots__ = ("account", "base", "by_client", "open_count", "quote")
+
+    def __init__(self, account: Account, spec: SymbolSpec) -> None:
+        self.account = account
+        self.base = account.balance(spec.base)
+        self.quote = account.balance(spec.quote)
+        self.open_count = 0
+        self.by_client: dict[str, Order] = {}
+
+    def open_under(self, client_id: str) -> Order | None:
+        """The open order that carries `client_id`."""
+        order = self.by_client.get(client_id)
+        return None if order is None or order.is_final else order
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """`background` accounts are the market itself: exempt from count filters, no history, no user events."""
@@ -55,11 +81,9 @@ class Account:
     rates: CommissionRates = field(default_factory=CommissionRates)
     symbol_rates: dict[str, CommissionRates] = field(default_factory=dict)
     balances: dict[str, Balance] = field(default_factory=dict)
+    seats: dict[str, Seat] = field(default_factory=dict)
     open: dict[int, Order] = field(default_factory=dict)
-    open_by_client: dict[tuple[str, str], Order] = field(default_factory=dict)
-    open_count: dict[str, int] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
-    latest_by_client: dict[tuple[str, str], Order] = field(default_factory=dict)
     trades: deque[AccountTrade] = field(default_factory=lambda: deque(maxlen=HISTORY))
     closed: deque[Order] = field(default_factory=deque)
     updated_ns: int = 0
@@ -68,42 +92,54 @@ class Account:
         """The balance of `asset`, made at zero if never held."""
         found = self.balances.get(asset)
         if found is None:
-            found = self.balances[asset] = Balance()
+            found = self.balances[asset] = Balance(self, asset, touched=self.background)
+        return found
+
+    def seat(self, spec: SymbolSpec) -> Seat:
+        """Its place at the market of `spec`."""
+        found = self.seats.get(spec.name)
+        if found is None:
+            found = self.seats[spec.name] = Seat(self, spec)
         return found
 
     def rates_for(self, symbol: str) -> CommissionRates:
         return self.symbol_rates.get(symbol, self.rates)
 
+    def by_client(self, symbol: str, client_id: str) -> Order | None:
+        """The latest order of `symbol` under a client id, open or not."""
+        seat = self.seats.get(symbol)
+        return seat.by_client.get(client_id) if seat is not None else None
+
     def remember_open(self, order: Order) -> None:
         self.open[order.id] = order
-        self.open_count[order.symbol] = self.open_count.get(order.symbol, 0) + 1
         if not self.background:
-            key = (order.symbol, order.client_id)
-            self.open_by_client[key] = order
-            self.latest_by_client[key] = order
+            seat = order.seat
+            seat.open_count += 1
+            seat.by_client[order.client_id] = order
             self.orders[order.id] = order
 
     def remember_closed(self, order: Order) -> None:
         """Move `order` to the bounded history; the oldest closed order is forgotten (archived) when full."""
-        if self.open.pop(order.id, None) is not None:
-            self.open_count[order.symbol] -= 1
+        del self.open[order.id]
         if self.background:
             return
-        key = (order.symbol, order.client_id)
-        if self.open_by_client.get(key) is order:
-            del self.open_by_client[key]
+        order.seat.open_count -= 1
         self.closed.append(order)
         if len(self.closed) > HISTORY:
             old = self.closed.popleft()
-            self.orders.pop(old.id, None)
-            old_key = (old.symbol, old.client_id)
-            if self.latest_by_client.get(old_key) is old:
-                del self.latest_by_client[old_key]
+            del self.orders[old.id]
+            by_client = old.seat.by_client
+            if by_client.get(old.client_id) is old:
+                del by_client[old.client_id]
 
     def forget(self) -> None:
         """Testnet reset: no order, trade or balance survives."""
-        for held in (self.balances, self.open, self.open_by_client, self.open_count, self.orders):
-            held.clear()
-        self.latest_by_client.clear()
+        for balance in self.balances.values():
+            balance.free = balance.locked = 0
+        for seat in self.seats.values():
+            seat.open_count = 0
+            seat.by_client.clear()
+        self.open.clear()
+        self.orders.clear()
         self.trades.clear()
         self.closed.clear()

@@ -59,16 +59,13 @@ class Level:
 class BookSide:
     """Levels of one side. `sign` is +1 for bids and −1 for asks: `keys` holds sign × price, best last."""
 
-    __slots__ = ("keys", "levels", "sign")
+    __slots__ = ("best", "keys", "levels", "sign")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign
         self.keys: list[int] = []
         self.levels: dict[int, Level] = {}
-
-    @property
-    def best(self) -> Level | None:
-        return self.levels[self.keys[-1] * self.sign] if self.keys else None
+        self.best: Level | None = None
 
     def level(self, price: int) -> Level:
         """The level at `price`, made if absent."""
@@ -79,19 +76,26 @@ class BookSide:
             keys = self.keys
             if not keys or key > keys[-1]:
                 keys.append(key)
+                self.best = found
             else:
                 keys.insert(bisect_left(keys, key), key)
         return found
 
-    def drop_if_empty(self, level: Level) -> None:
-        if level.head is None and self.levels.get(level.price) is level:
-            del self.levels[level.price]
-            key = level.price * self.sign
-            keys = self.keys
-            if keys[-1] == key:
-                keys.pop()
-            else:
-                del keys[bisect_left(keys, key)]
+    def drop(self, level: Level) -> None:
+        """Take a level without orders away."""
+        del self.levels[level.price]
+        key = level.price * self.sign
+        keys = self.keys
+        if keys[-1] == key:
+            keys.pop()
+            self.best = self.levels[keys[-1] * self.sign] if keys else None
+        else:
+            del keys[bisect_left(keys, key)]
+
+    def clear(self) -> None:
+        self.keys.clear()
+        self.levels.clear()
+        self.best = None
 
     def qty_at(self, price: int) -> int:
         found = self.levels.get(price)

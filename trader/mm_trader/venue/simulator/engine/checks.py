@@ -8,6 +8,8 @@ from __future__ import annotations
 from .errors import RefusalError, filter_failure
 from .types import E8, NewOrder, OrderType, Side, SymbolSpec
 
+_MARKET = OrderType.MARKET
+
 
 def check_price(spec: SymbolSpec, price_e8: int) -> int:
     """Price in ticks, or a refusal (PRICE_FILTER)."""
@@ -50,7 +52,7 @@ def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool)
 
     `reference` is the price (ticks) that market orders are valued at and limit prices compared with.
     """
-    if new.type is OrderType.MARKET:
+    if new.type is _MARKET:
         if new.quote_qty_e8 is not None:
             if new.quote_qty_e8 <= 0:
                 raise RefusalError(-1013, "Invalid quote order quantity.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .account import Account
+from .account import Account, AccountTrade
 from .types import ExecType, Order, OrderStatus
 
 
@@ -41,9 +41,19 @@ class TradeEvent:
     taker_order: int
 
 
+@dataclass(frozen=True, slots=True)
+class PreventedMatch:
+    """What self-trade prevention (DECREMENT) took off an order: lots, price in ticks, the order on the other side."""
+
+    id: int
+    qty: int
+    price: int
+    counter_order: int
+
+
 @dataclass(slots=True)
 class ExecutionEvent:
-    """One executionReport: the order as it was at that moment."""
+    """One executionReport: the order as it was at that moment, with the `fill` or `prevention` that made it."""
 
     order: Order
     exec_type: ExecType
@@ -57,16 +67,8 @@ class ExecutionEvent:
     executed_quote: int
     prevented: int
     on_book: bool
-    last_price: int = 0
-    last_qty: int = 0
-    last_quote: int = 0
-    trade_id: int = -1
-    is_maker: bool = False
-    commission: int = 0
-    commission_asset: str | None = None
-    counter_order: int = -1
-    prevented_qty: int = 0
-    prevented_match_id: int = -1
+    fill: AccountTrade | None = None
+    prevention: PreventedMatch | None = None
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from .account import Account, CommissionRates
+from .account import Account, CommissionRates, Seat
 from .checks import check_new, check_position
 from .errors import (
     AMEND_INCREASE,
@@ -24,17 +24,18 @@ from .errors import (
     filter_failure,
     rejected,
 )
-from .events import Event, TradeEvent
-from .ledger import Ledger, locked_asset
-from .matching import INT_MAX, Market, Matcher
+from .events import Event, ExecutionEvent, TradeEvent
+from .ledger import Ledger
+from .market import Market
+from .matching import Matcher
 from .types import (
     ExecType,
+    Fill,
     NewOrder,
     Order,
     OrderStatus,
     OrderType,
     Placed,
-    Side,
     StpMode,
     SymbolSpec,
     SymbolStatus,
@@ -42,6 +43,12 @@ from .types import (
 )
 
 Clock = Callable[[], int]
+
+# plain names: looking a member up on its class is slow, and these are asked for several times per order
+_TRADING = SymbolStatus.TRADING
+_MARKET, _LIMIT_MAKER = OrderType.MARKET, OrderType.LIMIT_MAKER
+_GTC, _FOK = TimeInForce.GTC, TimeInForce.FOK
+_NEW, _CANCELED, _CANCELED_STATUS = ExecType.NEW, ExecType.CANCELED, OrderStatus.CANCELED
 
 
 class Exchange:
@@ -84,8 +91,9 @@ class Exchange:
         if balance.free + amount_e8 < 0:
             raise rejected(INSUFFICIENT_BALANCE)
         balance.free += amount_e8
-        self.ledger.touch(account, asset)
-        self._commit(self.clock())
+        self.ledger.touch(balance)
+        if not self._batching:
+            self.ledger.flush(self._out, self.clock())
 
     # --- orders ---------------------------------------------------------------------------------------------
     def market(self, symbol: str) -> Market:
@@ -97,55 +105,51 @@ class Exchange:
     def validate(self, account: Account, new: NewOrder) -> tuple[int, int, int]:
         """All checks that need no engine: status, filters, order count. (price, lots, quote quantity)."""
         market = self.market(new.symbol)
-        checked = check_new(market.spec, new, market.reference(), account.background)
+        return self._validate(market, account.seat(market.spec), new)
+
+    def _validate(self, market: Market, seat: Seat, new: NewOrder) -> tuple[int, int, int]:
+        spec, account = market.spec, seat.account
+        checked = check_new(spec, new, market.reference(), account.background)
         if not account.background:
-            if account.open_count.get(new.symbol, 0) >= market.spec.max_num_orders:
+            if seat.open_count >= spec.max_num_orders:
                 raise filter_failure("MAX_NUM_ORDERS")
-            if market.spec.max_position_e8:
-                held = account.balance(market.spec.base)
-                buys = sum(
-                    o.remaining
-                    for o in account.open.values()
-                    if o.symbol == new.symbol and o.side is Side.BUY
-                )
-                check_position(
-                    market.spec, held.free + held.locked, buys * market.spec.lot_e8, checked[1], new.side
-                )
-        if market.status is not SymbolStatus.TRADING:
+            if spec.max_position_e8:
+                buys = sum(o.remaining for o in account.open.values() if o.seat is seat and o.is_buy)
+                held = seat.base.free + seat.base.locked
+                check_position(spec, held, buys * spec.lot_e8, checked[1], new.side)
+        if market.status is not _TRADING:
             raise rejected(MARKET_CLOSED)
         return checked
 
     def place(self, account: Account, new: NewOrder) -> Placed:
         """Enter an order. Raises RefusalError (nothing changed) or returns it with its immediate fills."""
-        price, lots, quote_qty = self.validate(account, new)
-        market = self.markets[new.symbol]
-        if not account.background and (new.symbol, new.client_id) in account.open_by_client:
+        market = self.markets.get(new.symbol) or self.market(new.symbol)
+        seat = account.seats.get(new.symbol) or account.seat(market.spec)
+        price, lots, quote_qty = self._validate(market, seat, new)
+        if not account.background and seat.open_under(new.client_id) is not None:
             raise rejected(DUPLICATE_ORDER)
         now = self.clock()
         stp = new.stp if new.stp is not None else self.default_stp
-        order = Order(
-            self._order_id + 1, account, new.symbol, new.client_id, new.side, new.type, new.tif,
-            price, lots, quote_qty, stp, now, now,
-            strategy_id=new.strategy_id, strategy_type=new.strategy_type,
-        )  # fmt: skip
-        if new.type is OrderType.LIMIT_MAKER and self._would_match(market, order):
+        order = Order(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now)
+        is_market = new.type is _MARKET
+        takes = is_market or market.crosses(order.is_buy, price)
+        if takes and new.type is _LIMIT_MAKER:
             raise rejected(WOULD_MATCH)
-        spec = market.spec
-        self.ledger.lock(order, locked_asset(spec, new.side), self._need(market, order))
+        self.ledger.lock(order, market.need(order))
         self._order_id = order.id
         account.remember_open(order)
-        order.working_ns = now
-        self._dirty[new.symbol] = market
-        self._matcher.execution(order, ExecType.NEW, now)
-        fills = []
-        if new.tif is not TimeInForce.FOK or self._can_fill(market, order):
+        self._matcher.execution(order, _NEW, now)
+        fills: list[Fill] = []
+        if takes and (new.tif is not _FOK or market.can_fill(order)):
             fills = self._matcher.match(market, order, now)
         if not order.is_final:
-            if order.type is OrderType.MARKET or order.tif is not TimeInForce.GTC:
+            if is_market or new.tif is not _GTC:
                 self._end_taker(market, order, now)
             else:
-                self._rest(market, order)
-        self._commit(now)
+                book = market.book
+                (book.bids if order.is_buy else book.asks).level(price).append(order)
+                self._changed(market, order)
+        self._commit(market, now)
         return Placed(order, fills)
 
     def cancel(self, order: Order, cancel_id: str | None = None) -> None:
@@ -154,11 +158,17 @@ class Exchange:
             raise RefusalError(-2011, UNKNOWN_ORDER)
         market = self.markets[order.symbol]
         now = self.clock()
-        self._unrest(market, order)
-        order.status = OrderStatus.CANCELED
-        self._matcher.close(market.spec, order)
-        self._matcher.execution(order, ExecType.CANCELED, now, cancel_id)
-        self._commit(now)
+        self._changed(market, order)
+        level = order.level
+        assert level is not None, "an open order rests on a level"
+        level.remove(order, order.remaining)
+        if level.head is None:
+            (market.book.bids if order.is_buy else market.book.asks).drop(level)
+        self._matcher.end(order, _CANCELED_STATUS)
+        event = self._matcher.execution(order, _CANCELED, now)
+        if event is not None and cancel_id is not None:
+            event.client_id, event.orig_client_id = cancel_id, order.client_id
+        self._commit(market, now)
 
     def amend(self, order: Order, qty_e8: int, amend_id: str) -> str:
         """Reduce an open order's quantity, keeping its place in the queue; the client id it had before.
@@ -180,43 +190,30 @@ class Exchange:
             raise filter_failure("NOTIONAL")
         if order.amends >= spec.max_amends:
             raise filter_failure("MAX_NUM_ORDER_AMENDS")
-        account = order.account
-        if amend_id != order.client_id and (order.symbol, amend_id) in account.open_by_client:
+        seat = order.seat
+        previous = order.client_id
+        if amend_id != previous and seat.open_under(amend_id) is not None:
             raise rejected(DUPLICATE_ORDER)
         now = self.clock()
-        cut = order.qty - lots
-        assert order.level is not None, "an open order rests on a level"
-        order.level.qty -= cut
-        self._changed(market, order)
-        order.qty = lots
+        self._cut(market, order, lots)
         order.amends += 1
-        amount = cut * order.price * spec.quote_mult if order.side is Side.BUY else cut * spec.lot_e8
-        self.ledger.release(order, locked_asset(spec, order.side), amount)
-        previous = order.client_id
-        if not account.background:
-            account.open_by_client.pop((order.symbol, previous), None)
+        if not order.account.background:
+            seat.by_client.pop(previous, None)
             order.client_id = amend_id
-            account.open_by_client[order.symbol, amend_id] = order
-            account.latest_by_client[order.symbol, amend_id] = order
+            seat.by_client[amend_id] = order
         event = self._matcher.execution(order, ExecType.REPLACED, now)
         if event is not None:
             event.orig_client_id = previous
-        self._commit(now)
+        self._commit(market, now)
         return previous
 
     def shrink(self, order: Order, lots: int) -> None:
         """Cut a background order to `lots` in all, keeping its place; no filters, no report."""
-        market = self.markets[order.symbol]
-        spec = market.spec
-        cut = order.qty - lots
-        if cut <= 0 or lots <= order.executed or order.level is None:
+        if lots >= order.qty or lots <= order.executed or order.level is None:
             raise ValueError(f"cannot shrink an order of {order.qty} lots to {lots}")
-        order.level.qty -= cut
-        order.qty = lots
-        amount = cut * order.price * spec.quote_mult if order.side is Side.BUY else cut * spec.lot_e8
-        self.ledger.release(order, locked_asset(spec, order.side), amount)
-        self._changed(market, order)
-        self._commit(self.clock())
+        market = self.markets[order.symbol]
+        self._cut(market, order, lots)
+        self._commit(market, self.clock())
 
     def print_trade(self, symbol: str, price: int, lots: int, buyer_is_maker: bool) -> None:
         """A public trade that touched nobody's order here (recorded flow whose liquidity is already gone)."""
@@ -234,20 +231,12 @@ class Exchange:
         """Testnet reset: every order, trade and balance is gone without a report, order ids start again."""
         for account in self.accounts.values():
             account.forget()
-        for market in self.markets.values():
-            for side, changed in (
-                (market.book.bids, market.bids_changed),
-                (market.book.asks, market.asks_changed),
-            ):
-                for price in side.levels:
-                    changed[price] = None
-                side.keys.clear()
-                side.levels.clear()
-            market.last_price = 0
-            self._dirty[market.spec.name] = market
         self.ledger.fees.clear()
         self._order_id = 0
-        self._commit(self.clock())
+        with self.batch():
+            for market in self.markets.values():
+                market.clear()
+                self._dirty[market.spec.name] = market
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -260,7 +249,11 @@ class Exchange:
             yield
         finally:
             self._batching = False
-            self._commit(self.clock())
+            now = self.clock()
+            for market in self._dirty.values():
+                self._report(market, now)
+            self._dirty.clear()
+            self.ledger.flush(self._out, now)
 
     @property
     def last_execution_id(self) -> int:
@@ -274,95 +267,45 @@ class Exchange:
         return events
 
     # --- inside ---------------------------------------------------------------------------------------------
-    def _need(self, market: Market, order: Order) -> int:
-        """Amount to lock. A market buy walks the book: what it would pay now is what it must hold."""
-        spec = market.spec
-        if order.type is not OrderType.MARKET:
-            return (
-                order.price * order.qty * spec.quote_mult
-                if order.side is Side.BUY
-                else order.qty * spec.lot_e8
-            )
-        if order.side is Side.BUY and order.quote_qty:
-            return order.quote_qty
-        own = order.account if order.stp is not StpMode.NONE else None
-        limit = INT_MAX if order.side is Side.BUY else 0
-        left, need = order.qty, 0
-        quote_left = order.quote_qty
-        for price, lots in self._matcher.available(market, order.side, limit, own):
-            if order.quote_qty:  # a sale by quote amount needs the base it will sell
-                take = min(lots, quote_left // (price * spec.quote_mult))
-                need += take * spec.lot_e8
-                quote_left -= take * price * spec.quote_mult
-                if take < lots:
-                    break
-                continue
-            take = min(lots, left)
-            need += take * (price * spec.quote_mult if order.side is Side.BUY else spec.lot_e8)
-            left -= take
-            if not left:
-                break
-        if order.side is Side.SELL and not order.quote_qty:
-            return order.qty * spec.lot_e8
-        return need
-
     @staticmethod
-    def _would_match(market: Market, order: Order) -> bool:
-        best = (market.book.asks if order.side is Side.BUY else market.book.bids).best
-        if best is None:
-            return False
-        return best.price <= order.price if order.side is Side.BUY else best.price >= order.price
+    def _changed(market: Market, order: Order) -> None:
+        (market.bids_changed if order.is_buy else market.asks_changed).append(order.price)
 
-    def _can_fill(self, market: Market, order: Order) -> bool:
-        own = order.account if order.stp is not StpMode.NONE else None
-        left = order.qty
-        for _, lots in self._matcher.available(market, order.side, order.price, own):
-            left -= lots
-            if left <= 0:
-                return True
-        return False
-
-    def _rest(self, market: Market, order: Order) -> None:
-        side = market.book.bids if order.side is Side.BUY else market.book.asks
-        side.level(order.price).append(order)
+    def _cut(self, market: Market, order: Order, lots: int) -> None:
+        """Make a resting order `lots` in all."""
+        cut = order.qty - lots
+        assert order.level is not None, "an open order rests on a level"
+        order.level.qty -= cut
+        order.qty = lots
+        spec = market.spec
+        self.ledger.release(order, cut * order.price * spec.quote_mult if order.is_buy else cut * spec.lot_e8)
         self._changed(market, order)
-
-    def _unrest(self, market: Market, order: Order) -> None:
-        side = market.book.bids if order.side is Side.BUY else market.book.asks
-        level = order.level
-        assert level is not None, "an open order rests on a level"
-        self._changed(market, order)
-        level.remove(order, order.remaining)
-        side.drop_if_empty(level)
-
-    def _changed(self, market: Market, order: Order) -> None:
-        (market.bids_changed if order.side is Side.BUY else market.asks_changed)[order.price] = None
-        self._dirty[market.spec.name] = market
 
     def _end_taker(self, market: Market, order: Order, now: int) -> None:
         """An IOC, FOK or market order that cannot rest: filled as far as its quote amount allows, or expired."""
         spent = order.quote_qty and order.executed
-        more = order.quote_qty and self._has_liquidity(market, order)
-        order.status = OrderStatus.FILLED if spent and more else OrderStatus.EXPIRED
-        self._matcher.close(market.spec, order)
-        if order.status is OrderStatus.EXPIRED:
+        more = (market.book.asks if order.is_buy else market.book.bids).best is not None
+        if not (spent and more):
+            self._matcher.end(order, OrderStatus.EXPIRED)
             self._matcher.execution(order, ExecType.EXPIRED, now)
             return
-        out = self._out
-        last = next((e for e in reversed(out) if getattr(e, "order", None) is order), None)
-        if last is not None and hasattr(last, "status"):
-            last.status = OrderStatus.FILLED  # the last fill is what completed it
+        self._matcher.end(order, OrderStatus.FILLED)
+        for event in reversed(self._out):  # the last fill is what completed it
+            if isinstance(event, ExecutionEvent) and event.order is order:
+                event.status = OrderStatus.FILLED
+                break
 
-    @staticmethod
-    def _has_liquidity(market: Market, order: Order) -> bool:
-        return (market.book.asks if order.side is Side.BUY else market.book.bids).best is not None
+    def _report(self, market: Market, now: int) -> None:
+        update = market.book_update(now)
+        if update is not None:
+            self._out.append(update)
 
-    def _commit(self, now: int) -> None:
+    def _commit(self, market: Market, now: int) -> None:
+        """Number and report what one operation changed, unless a batch will."""
         if self._batching:
+            self._dirty[market.spec.name] = market
             return
-        for market in self._dirty.values():
-            update = market.book_update(now)
-            if update is not None:
-                self._out.append(update)
-        self._dirty.clear()
+        update = market.book_update(now)
+        if update is not None:
+            self._out.append(update)
         self.ledger.flush(self._out, now)

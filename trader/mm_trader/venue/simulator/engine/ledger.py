@@ -6,10 +6,12 @@ The sum over all accounts (free + locked) plus `fees` is constant per asset; the
 
 from __future__ import annotations
 
-from .account import Account
+from .account import Account, Balance
 from .errors import INSUFFICIENT_BALANCE, rejected
 from .events import BalanceEvent, Event
-from .types import E8, Order, OrderType, Side, SymbolSpec
+from .types import E8, Order, OrderType, SymbolSpec
+
+_MARKET = OrderType.MARKET
 
 
 class Ledger:
@@ -17,71 +19,78 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fees: dict[str, int] = {}
-        self._touched: dict[Account, dict[str, None]] = {}
+        self._touched: list[Balance] = []
 
-    def touch(self, account: Account, asset: str) -> None:
-        if not account.background:
-            self._touched.setdefault(account, {})[asset] = None
+    def touch(self, balance: Balance) -> None:
+        """Have the next report list `balance`."""
+        if not balance.touched:
+            balance.touched = True
+            self._touched.append(balance)
 
-    def lock(self, order: Order, asset: str, amount: int) -> None:
-        """Lock `amount` of `asset` for `order`, or refuse with the venue's insufficient-balance message."""
-        balance = order.account.balance(asset)
+    def lock(self, order: Order, amount: int) -> None:
+        """Lock `amount` of what `order` pays with, or refuse with the venue's insufficient-balance message."""
+        balance = order.pays
         if balance.free < amount:
             raise rejected(INSUFFICIENT_BALANCE)
         balance.free -= amount
         balance.locked += amount
         order.locked += amount
-        self.touch(order.account, asset)
+        if not balance.touched:
+            balance.touched = True
+            self._touched.append(balance)
 
-    def release(self, order: Order, asset: str, amount: int) -> None:
+    def release(self, order: Order, amount: int) -> None:
         """Give `amount` of what `order` holds locked back to free."""
         if amount:
-            balance = order.account.balance(asset)
+            balance = order.pays
             balance.locked -= amount
             balance.free += amount
             order.locked -= amount
-            self.touch(order.account, asset)
+            if not balance.touched:
+                balance.touched = True
+                self._touched.append(balance)
 
     def settle_side(
         self, order: Order, spec: SymbolSpec, price: int, qty: int, quote: int, is_maker: bool
     ) -> tuple[int, str]:
         """Move one side's money for a fill of `qty` lots at `price`; (commission 10^-8, its asset)."""
-        account = order.account
         base = qty * spec.lot_e8
-        if order.side is Side.BUY:
-            paid, received, paid_asset, received_asset = quote, base, spec.quote, spec.base
-        else:
-            paid, received, paid_asset, received_asset = base, quote, spec.base, spec.quote
-        rates = account.rates_for(spec.name)
+        paid, received = (quote, base) if order.is_buy else (base, quote)
+        rates = order.account.rates_for(spec.name)
         commission = received * (rates.maker_e8 if is_maker else rates.taker_e8) // E8
-        account.balance(paid_asset).locked -= paid
+        pays, gets = order.pays, order.gets
+        pays.locked -= paid
         order.locked -= paid
-        account.balance(received_asset).free += received - commission
+        gets.free += received - commission
         if commission:
-            self.fees[received_asset] = self.fees.get(received_asset, 0) + commission
-        if not account.background:
-            self.touch(account, paid_asset)
-            self.touch(account, received_asset)
-        if order.side is Side.BUY and order.type is not OrderType.MARKET and price < order.price:
+            self.fees[gets.asset] = self.fees.get(gets.asset, 0) + commission
+        self.touch(pays)
+        self.touch(gets)
+        if order.is_buy and price < order.price and order.type is not _MARKET:
             # the buyer locked at the limit; a better price gives the difference back at once
-            self.release(order, spec.quote, (order.price - price) * qty * spec.quote_mult)
-        return commission, received_asset
+            self.release(order, (order.price - price) * qty * spec.quote_mult)
+        return commission, gets.asset
 
     def flush(self, out: list[Event], now: int) -> None:
-        """Report the balances touched since the last flush."""
-        if not self._touched:
+        """Report the balances touched since the last flush, one event per account."""
+        touched = self._touched
+        if not touched:
             return
-        for account, assets in self._touched.items():
+        if len(touched) == 1:  # the usual case: an order came or went
+            balance = touched.pop()
+            balance.touched = False
+            account = balance.account
             account.updated_ns = now
-            out.append(
-                BalanceEvent(
-                    account,
-                    now,
-                    [(asset, account.balance(asset).free, account.balance(asset).locked) for asset in assets],
-                )
-            )
-        self._touched.clear()
-
-
-def locked_asset(spec: SymbolSpec, side: Side) -> str:
-    return spec.quote if side is Side.BUY else spec.base
+            out.append(BalanceEvent(account, now, [(balance.asset, balance.free, balance.locked)]))
+            return
+        lists: dict[Account, list[tuple[str, int, int]]] = {}
+        for balance in touched:
+            balance.touched = False
+            account = balance.account
+            rows = lists.get(account)
+            if rows is None:
+                rows = lists[account] = []
+                account.updated_ns = now
+                out.append(BalanceEvent(account, now, rows))
+            rows.append((balance.asset, balance.free, balance.locked))
+        touched.clear()

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .account import Account
+    from .account import Seat
     from .book import Level
 
 E8 = 100_000_000
@@ -71,6 +71,10 @@ class SymbolStatus(StrEnum):
     CANCEL_ONLY = "CANCEL_ONLY"
 
 
+# plain names: looking a member up on its class is slow, and these are asked for several times per order
+_BUY, _NEW = Side.BUY, OrderStatus.NEW
+
+
 @dataclass(frozen=True, slots=True)
 class SymbolSpec:
     """A symbol's rules. All `_e8` fields are integers of 10^-8."""
@@ -94,17 +98,15 @@ class SymbolSpec:
     max_position_e8: int = 0
     """Largest base position (holdings plus open buys); 0 = no MAX_POSITION filter."""
     max_amends: int = 10
+    quote_mult: int = field(init=False)
+    """10^-8 of quote asset per tick and lot."""
 
     def __post_init__(self) -> None:
         if self.tick_e8 <= 0 or self.lot_e8 <= 0:
             raise ValueError(f"symbol {self.name}: tick and lot must be above zero")
         if (self.tick_e8 * self.lot_e8) % E8:
             raise ValueError(f"symbol {self.name}: tick x lot must be a whole number of 10^-8 {self.quote}")
-
-    @property
-    def quote_mult(self) -> int:
-        """10^-8 of quote asset per tick and lot."""
-        return self.tick_e8 * self.lot_e8 // E8
+        object.__setattr__(self, "quote_mult", self.tick_e8 * self.lot_e8 // E8)
 
 
 @dataclass(slots=True)
@@ -125,53 +127,60 @@ class NewOrder:
     strategy_type: int | None = None
 
 
-@dataclass(slots=True, eq=False)
 class Order:
-    """One order from acceptance to its one final state. Quantities in lots, price in ticks, times in ns."""
+    """One order from acceptance to its one final state. Quantities in lots, price in ticks, times in ns.
 
-    id: int
-    account: Account
-    symbol: str
-    client_id: str
-    side: Side
-    type: OrderType
-    tif: TimeInForce
-    price: int
-    qty: int
-    quote_qty: int
-    """quoteOrderQty of a MARKET order, 10^-8 of quote; 0 otherwise."""
-    stp: StpMode
-    created_ns: int
-    updated_ns: int
-    status: OrderStatus = OrderStatus.NEW
-    executed: int = 0
-    executed_quote: int = 0
-    prevented: int = 0
-    locked: int = 0
-    """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
-    working_ns: int = -1
-    amends: int = 0
-    maker_filled: bool = False
-    taker_filled: bool = False
-    strategy_id: int | None = None
-    strategy_type: int | None = None
-    level: Level | None = None
-    prev: Order | None = None
-    next: Order | None = None
+    `seat` is its account's place at its market; `pays` and `gets` are that seat's balances in the order's direction.
+    """
+
+    __slots__ = (
+        "account", "amends", "client_id", "created_ns", "executed", "executed_quote", "gets", "id", "is_buy",
+        "is_final", "level", "locked", "next", "pays", "prev", "prevented", "prevented_quote", "price", "qty", "quote_qty", "seat",
+        "side", "status", "stp", "strategy_id", "strategy_type", "symbol", "tif", "type", "updated_ns", "working_ns",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        number: int,
+        seat: Seat,
+        new: NewOrder,
+        price: int,
+        qty: int,
+        quote_qty: int,
+        stp: StpMode,
+        now: int,
+    ) -> None:
+        self.id = number
+        self.seat = seat
+        self.account = seat.account
+        self.symbol = new.symbol
+        self.client_id = new.client_id
+        self.side = new.side
+        self.is_buy = is_buy = new.side is _BUY
+        self.pays, self.gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
+        self.type = new.type
+        self.tif = new.tif
+        self.price = price
+        self.qty = qty
+        self.quote_qty = quote_qty
+        """quoteOrderQty of a MARKET order, 10^-8 of quote; 0 otherwise."""
+        self.stp = stp
+        self.created_ns = self.updated_ns = self.working_ns = now
+        self.status = _NEW
+        self.is_final = False
+        self.executed = self.executed_quote = self.prevented = self.prevented_quote = self.amends = 0
+        self.locked = 0
+        """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
+        self.strategy_id = new.strategy_id
+        self.strategy_type = new.strategy_type
+        self.level: Level | None = None
+        self.prev: Order | None = None
+        self.next: Order | None = None
 
     @property
     def remaining(self) -> int:
         """Lots that can still trade: original − executed − prevented."""
         return self.qty - self.executed - self.prevented
-
-    @property
-    def is_final(self) -> bool:
-        status = self.status
-        return status is not _NEW and status is not _PARTIALLY_FILLED
-
-
-# identity of plain names: an enumeration member's hash is Python code, and this is asked many times per order
-_NEW, _PARTIALLY_FILLED = OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED
 
 
 @dataclass(slots=True)

@@ -34,8 +34,8 @@ def find_order(desk: Desk, request: Request, refusal: RefusalError, id_name: str
             raise RefusalError(-2039, "Client order ID is not correct for this order ID")
         return order
     assert client_id is not None, "one of the two was sent"
-    order = account.latest_by_client.get((symbol, client_id))
-    if order is None or order.client_id != client_id:
+    order = account.by_client(symbol, client_id)
+    if order is None:
         raise refusal
     return order
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engine.checks import from_e8
 from ..engine.events import TradeEvent
-from ..engine.matching import Market
+from ..engine.market import Market
 from .calls_market import trade_shape
 from .desk import Call, Desk, Request
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..engine.checks import from_e8
 from ..engine.errors import RefusalError
 from ..engine.events import TradeEvent
-from ..engine.matching import Market
+from ..engine.market import Market
 from ..engine.types import SymbolSpec
 from .desk import Call, Desk, Request
 from .info import book_levels, exchange_info

@@ -112,14 +112,10 @@ def _cancel(
     restriction: CancelRestriction | None,
 ) -> tuple[Outcome, Any]:
     account = request.account
-    order = (
-        account.open.get(order_id)
-        if order_id is not None
-        else account.open_by_client.get((symbol, client_id or ""))
-    )
+    order = account.open.get(order_id) if order_id is not None else account.by_client(symbol, client_id or "")
     mismatch = order is not None and client_id is not None and order.client_id != client_id
     try:
-        if order is None or order.symbol != symbol or mismatch:
+        if order is None or order.is_final or order.symbol != symbol or mismatch:
             raise RefusalError(-2011, UNKNOWN_ORDER)
         return Outcome.SUCCESS, cancel_checked(desk, order, cancel_id, restriction)
     except RefusalError as error:

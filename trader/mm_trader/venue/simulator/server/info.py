@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.checks import from_e8
-from ..engine.matching import Market
+from ..engine.market import Market
 from ..engine.types import StpMode
 from .limits import RateLimits
 

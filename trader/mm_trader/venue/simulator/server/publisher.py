@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
 from ..engine.exchange import Exchange
-from ..engine.matching import Market
-from ..engine.types import ExecType
+from ..engine.market import Market
 from ..journal import Journal
 from ..time import NS_PER_MS, Scheduler
 from .connection import dumps
@@ -119,8 +118,9 @@ class Publisher:
         self.counts["executions"] += 1
         spec = self.exchange.markets[event.order.symbol].spec
         self.journal.execution(event, spec)
-        if event.exec_type is ExecType.TRADE and event.executed == event.last_qty:
-            self.limits.add_orders(event.order.account.name, -MAKER_COUNT_BACK if event.is_maker else -1)
+        fill = event.fill
+        if fill is not None and event.executed == fill.qty:
+            self.limits.add_orders(event.order.account.name, -MAKER_COUNT_BACK if fill.is_maker else -1)
         self.user_sink(event.order.account.name, dumps(execution_report(event, spec, now_ms)))
 
     # --- market side ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 from ..engine.account import Account, AccountTrade
 from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, ExecutionEvent
-from ..engine.types import ExecType, Fill, Order, OrderStatus, OrderType, StpMode, SymbolSpec
+from ..engine.types import Fill, Order, OrderStatus, OrderType, StpMode, SymbolSpec
 
 ZERO = "0.00000000"
 NS_PER_MS = 1_000_000
@@ -212,7 +212,7 @@ def account(owner: Account, omit_zero: bool, may_trade: bool) -> dict[str, Any]:
 
 def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
     """The executionReport user event, with every field that is always present and the conditional ones that apply."""
-    order = event.order
+    order, fill = event.order, event.fill
     report: dict[str, Any] = {
         "e": "executionReport",
         "E": now_ms,
@@ -231,35 +231,36 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "X": event.status.value,
         "r": "NONE",
         "i": order.id,
-        "l": qty_text(spec, event.last_qty),
+        "l": qty_text(spec, fill.qty) if fill is not None else ZERO,
         "z": qty_text(spec, event.executed),
-        "L": price_text(spec, event.last_price),
-        "n": from_e8(event.commission),
-        "N": event.commission_asset,
+        "L": price_text(spec, fill.price) if fill is not None else ZERO,
+        "n": from_e8(fill.commission) if fill is not None else "0",
+        "N": fill.commission_asset if fill is not None else None,
         "T": ms(event.time_ns),
-        "t": event.trade_id,
+        "t": fill.id if fill is not None else -1,
         "I": event.execution_id,
         "w": event.on_book,
-        "m": event.is_maker,
-        "M": event.exec_type is ExecType.TRADE,
+        "m": fill is not None and fill.is_maker,
+        "M": fill is not None,
         "O": ms(order.created_ns),
         "Z": from_e8(event.executed_quote),
-        "Y": from_e8(event.last_quote),
+        "Y": from_e8(fill.quote) if fill is not None else ZERO,
         "Q": from_e8(order.quote_qty),
         "W": ms(order.working_ns),
         "V": order.stp.value,
     }
-    if event.exec_type is ExecType.TRADE_PREVENTION:
+    match = event.prevention
+    if match is not None:
         report |= {
-            "v": event.prevented_match_id,
+            "v": match.id,
             "A": qty_text(spec, event.prevented),
-            "B": qty_text(spec, event.prevented_qty),
+            "B": qty_text(spec, match.qty),
             "u": order.id,
-            "U": event.counter_order,
+            "U": match.counter_order,
             "Cs": order.symbol,
-            "pl": qty_text(spec, event.prevented_qty),
-            "pL": price_text(spec, event.last_price),
-            "pY": from_e8(event.last_price * event.prevented_qty * spec.quote_mult),
+            "pl": qty_text(spec, match.qty),
+            "pL": price_text(spec, match.price),
+            "pY": from_e8(match.price * match.qty * spec.quote_mult),
         }
     if order.strategy_id is not None:
         report["j"] = order.strategy_id
