@@ -1,7 +1,8 @@
 """`python -m mm_api.generate [--check]`: the CRDs and their reference page, from the models.
 
-Writes `crds/*.yaml`, an identical copy in the chart, and `docs/reference/kinds.md`. With `--check` it writes nothing and exits 1, naming each file that
-is not what the models say: CI runs that, so the models stay the one source. `generate_schema` and `generate_docs` do the work.
+Writes `crds/*.yaml`, an identical copy in the chart, `docs/reference/kinds.md` and `docs/reference/reload.md`. With `--check` it writes nothing and
+exits 1, naming each file that is not what the models say: CI runs that, so the models stay the one source.
+`generate_schema` and `generate_docs` do the work.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mm_api.generate_docs import reference_page
 from mm_api.generate_schema import structural_schema
 from mm_api.kinds import MarketMaker, StageApproval, StageRecord, TradingHalt, VenueAccount
 from mm_api.kinds.common import Resource
+from mm_api.reload_rules import page as reload_page
 
 KINDS: tuple[type[Resource], ...] = (MarketMaker, VenueAccount, StageApproval, TradingHalt, StageRecord)
 HEADER = "# Generated from crds/mm_api by `make generate`. Edit the models there, not this file.\n"
@@ -79,6 +81,7 @@ def outputs(root: Path) -> Iterator[tuple[Path, str]]:
         yield root / "crds" / name, text
         yield root / "helm" / "mm-rebuild" / "crds" / name, text
     yield root / "docs" / "reference" / "kinds.md", reference_page(KINDS)
+    yield root / "docs" / "reference" / "reload.md", reload_page()
 
 
 def main(arguments: list[str] | None = None, root: Path | None = None) -> int:

@@ -151,6 +151,7 @@ class AlertRecord(ContractModel):
         "Stopped",
         "Violation",
         "Warning",
+        "Report",
     ]
     severity: Literal["info", "warning", "critical"] = "info"
     at_ms: int

@@ -144,6 +144,17 @@ class LoggingConfig(ApiModel):
     error_file: str | None = Field(default=None, description="Also write errors here, as JSON.")
 
 
+class ProcessConfig(ApiModel):
+    """The process itself."""
+
+    memory_limit_mib: int = Field(
+        default=240,
+        ge=0,
+        le=65536,
+        description="Resident memory in MiB beyond which the trader cancels everything and ends, to be started anew. 0: never.",
+    )
+
+
 class TraderConfig(ApiModel):
     """Everything a trader needs to start, secrets apart."""
 
@@ -177,6 +188,7 @@ class TraderConfig(ApiModel):
     )
     admin: AdminConfig = Field(default_factory=AdminConfig)
     logging: LoggingConfig = Field(default_factory=LoggingConfig)
+    process: ProcessConfig = Field(default_factory=ProcessConfig)
 
     @model_validator(mode="after")
     def _symbols_once_and_well_formed(self) -> TraderConfig:

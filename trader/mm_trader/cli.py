@@ -53,6 +53,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--plain", action="store_true", help="lines of text even on a terminal")
     simulator.add_parser(commands)
+    summary = commands.add_parser(
+        "summary",
+        help="print a running trader's hourly check and daily summary",
+        description="Hourly check (order accuracy, drift, violations, health) and daily summary (trades, return, problems) of a running trader.",
+        epilog="exit status: 0 nothing to look at, 1 there are problems, 2 no trader answers there",
+    )
+    summary.add_argument(
+        "--url",
+        default="http://127.0.0.1:9100",
+        metavar="URL",
+        help="the trader's admin port (default http://127.0.0.1:9100)",
+    )
+    summary.add_argument(
+        "--token-file", metavar="FILE", help="file with the admin token (default: variable MM_ADMIN_TOKEN)"
+    )
     check = commands.add_parser("config-check", help="check a trader's config file and say what is wrong")
     check.add_argument("file", metavar="FILE")
     return parser
@@ -93,6 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 symbols=args.symbols.split(","),
                 plain=args.plain,
             )
+        case "summary":
+            from mm_trader.shell.summary_cli import run as summary
+
+            return summary(args.url, args.token_file)
         case "config-check":
             return check_config(args.file)
         case _:

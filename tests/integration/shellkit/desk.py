@@ -110,7 +110,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(directory: Path, market: str = "seeded:7:calm", **changes: Any) -> AsyncIterator[Desk]:
+async def desk(
+    directory: Path, market: str = "seeded:7:calm", config_file: Path | None = None, **changes: Any
+) -> AsyncIterator[Desk]:
     """A connected pair; the trader has been started and is on its way to quoting."""
     changes.setdefault("symbols", [SYMBOL])
     listed = changes.pop("listed", changes["symbols"])
@@ -132,7 +134,7 @@ async def desk(directory: Path, market: str = "seeded:7:calm", **changes: Any) -
 
     async with Simulator(config) as sim:
         trader = TraderConfig.model_validate(trader_config(directory, sim.url, None, **changes))
-        app = App(trader, "test", gateway_factory=gateway)
+        app = App(trader, "test", gateway_factory=gateway, config_file=config_file)
         await app.start()
         try:
             yield Desk(sim, app)

@@ -13,6 +13,7 @@ import msgspec
 
 from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import Latch
+from mm_api.trader_config import TraderConfig
 
 Level = tuple[int, int]
 """(price in ticks, size in lots); size 0 removes the level."""
@@ -321,6 +322,12 @@ class ParametersChanged(Event, frozen=True, kw_only=True):
     """New strategy parameters for the running strategy."""
 
     parameters: dict[str, Decimal]
+
+
+class ConfigChanged(Event, frozen=True, kw_only=True):
+    """The whole config as it holds from now on: the running one with its hot fields replaced. Checked by the shell; the kernel checks again."""
+
+    config: TraderConfig
 
 
 class StopRequested(Event, frozen=True, kw_only=True, gc=False):

@@ -89,8 +89,7 @@ def build(
     halting = Halting(core)
     ears = Ears(core, halting)
     lifecycle = Lifecycle(dict(rules), trades, core.table, core.outbox, ears)
-    timings = Timings(order_timeout=settings.order_timeout, recv_window=settings.recv_window)
-    core.manager = OrderManager(timings, ids, core.table, lifecycle, core.outbox, ears)
+    core.manager = OrderManager(_timings(settings), ids, core.table, lifecycle, core.outbox, ears)
     core.reconciler = Reconciler(
         trades,
         core.table,
@@ -110,6 +109,19 @@ def build(
     share_capital(core)
     _restore_orders(core, restored, ts)
     return core, halting
+
+
+def use_settings(core: Core) -> None:
+    """Carry changed settings to the parts that keep their own copy."""
+    settings = core.settings
+    core.manager.use_timings(_timings(settings))
+    core.reconciler.use_pace(
+        interval=settings.reconcile_interval, answer_timeout=_ANSWER_TIMEOUTS * settings.order_timeout
+    )
+
+
+def _timings(settings: Settings) -> Timings:
+    return Timings(order_timeout=settings.order_timeout, recv_window=settings.recv_window)
 
 
 def use_strategy(

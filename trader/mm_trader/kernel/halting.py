@@ -91,12 +91,20 @@ class Halting:
         )
 
     def tighten(self, ts: int) -> None:
-        """Limits changed: carry them into the monitors, and judge at once."""
+        """Limits got tighter: carry them into the monitors, and judge at once."""
+        before = self._core.pnl.limits.drawdown
+        self._use_limits(min(before, self._core.settings.drawdown_money), ts)
+
+    def adopt_limits(self, ts: int) -> None:
+        """A reload set the limits, tighter or looser: the same. What is latched stays latched."""
+        self._use_limits(self._core.settings.drawdown_money, ts)
+
+    def _use_limits(self, drawdown: int, ts: int) -> None:
         core = self._core
         limits, settings = core.pnl.limits, core.settings
         limits.daily_loss = settings.daily_loss_limit
         limits.budget = settings.loss_budget
-        limits.drawdown = min(limits.drawdown, settings.drawdown_money)
+        limits.drawdown = drawdown
         core.pnl.refloor()
         if core.pnl.settle():
             self.check_losses(ts)

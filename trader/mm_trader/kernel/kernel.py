@@ -74,6 +74,7 @@ class Kernel:
             ev.ReconcileRequested: requests.on_reconcile_requested,
             ev.LimitsTightened: requests.on_limits,
             ev.ParametersChanged: requests.on_parameters,
+            ev.ConfigChanged: requests.on_config,
         }
         self._halting.judge(ts)
         self._self_test()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mm_api.trader_config import TraderConfig
 from mm_trader.core import events as ev
 from mm_trader.core.state import RiskLevel
-from mm_trader.kernel.build import share_capital, use_strategy
+from mm_trader.kernel.build import share_capital, use_settings, use_strategy
 from mm_trader.kernel.desk import Core
 from mm_trader.kernel.halting import Halting
+from mm_trader.kernel.settings import settings_from
 from mm_trader.orders.states import OrderState
 from mm_trader.strategy.parameters import ParameterError
 from mm_trader.strategy.registry import StrategyTypes, validate_parameters
@@ -84,3 +85,19 @@ class Requests:
             return
         use_strategy(self._core, values, self._config, self._strategies)
         self._halting.look_everywhere()
+
+    def on_config(self, event: ev.ConfigChanged) -> None:
+        """The hot fields of a reloaded config: all of them, or none and a warning. What a command has tightened stays tightened."""
+        before, config = self._config, event.config
+        try:
+            values = validate_parameters(config.strategy.name, config.strategy.parameters, self._strategies)
+        except ParameterError as error:
+            self._halting.alert("Warning", "ParametersRefused", str(error), event.ts, severity="warning")
+            return
+        self._config = config
+        self._core.settings.adopt(settings_from(config))
+        use_settings(self._core)
+        if config.strategy != before.strategy:
+            use_strategy(self._core, values, config, self._strategies)
+        share_capital(self._core)
+        self._halting.adopt_limits(event.ts)

@@ -1,4 +1,4 @@
-"""The configuration as the kernel uses it: ns, money units, plain numbers. Made once; `tighten` is the only thing that changes limits later."""
+"""The configuration as the kernel uses it: ns, money units, plain numbers. Made once; `tighten` and `adopt` are all that changes it later."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, kw_only=True):
     requote_interval: int
     requote_tolerance: float
     evidence_interval: int
+    tightened: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    """Limits that commands have tightened, by wire name: no reload takes them back."""
 
     @property
     def drawdown_money(self) -> int:
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, kw_only=True):
                 continue
             attribute, is_money, kind = target
             new = to_money(value) if is_money else kind(value)
+            self.tightened[name] = min(value, self.tightened.get(name, value))
             now = getattr(self, attribute)
             if now is None or new < now:
                 setattr(self, attribute, new)
@@ -62,6 +65,31 @@ class Settings(msgspec.Struct, kw_only=True):
         self.max_order_money = min(self.max_order_money, self.capital)
         return taken, unknown
 
+    def adopt(self, new: Settings) -> None:
+        """Take over what may change while running (`mm_api.reload_rules`), then what commands have tightened. In place: every part holds this object."""
+        for name in _HOT:
+            setattr(self, name, getattr(new, name))
+        self.tighten(dict(self.tightened))
+
+
+_HOT = (
+    "capital",
+    "daily_loss_limit",
+    "loss_budget",
+    "max_drawdown",
+    "max_order_rate",
+    "max_cancel_ratio",
+    "max_reject_streak",
+    "price_band",
+    "max_order_money",
+    "fee_rates",
+    "order_timeout",
+    "reconcile_interval",
+    "stale_after",
+    "requote_interval",
+    "requote_tolerance",
+)
+"""The fields that hot fields of the config become."""
 
 _LIMITS: dict[str, tuple[str, bool, type[Decimal] | type[int] | type[float]]] = {
     "capital": ("capital", True, int),

@@ -60,6 +60,10 @@ class OrderManager:
         self.enabled = False
         """False until this process has been allowed to trade once: what an earlier incarnation left may be another's now."""
 
+    def use_timings(self, timings: Timings) -> None:
+        """For what is sent or asked from now on; deadlines that run stay."""
+        self._timings = timings
+
     # --- what we want -----------------------------------------------------------------------------------------------------------------
 
     def place(self, symbol: str, side: Side, price: int, size: int, ts: int) -> Order:

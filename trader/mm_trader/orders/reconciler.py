@@ -86,6 +86,11 @@ class Reconciler:
         self._interval = interval
         self._answer_timeout = answer_timeout
 
+    def use_pace(self, *, interval: int, answer_timeout: int) -> None:
+        """Other lengths from now on, in ns."""
+        self._interval = interval
+        self._answer_timeout = answer_timeout
+
     def request(self, symbol: str, cause: str, ts: int) -> None:
         """Ask, unless an answer is outstanding."""
         sync = self.sync[symbol]

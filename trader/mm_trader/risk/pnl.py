@@ -23,7 +23,7 @@ _DAY_MS = 86_400_000
 
 
 class LossLimits(msgspec.Struct, kw_only=True):
-    """All in money units. They only ever get tighter while running."""
+    """All in money units. Commands only ever tighten them; a reload of the config file sets them."""
 
     daily_loss: int
     budget: int | None

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import structlog
 
-from mm_api.redis_contract import ReportedState
+from mm_api.redis_contract import AlertRecord, ReportedState
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import Place
-from mm_trader.core.events import ReconcileRequested, StreamName, StreamStatus
+from mm_trader.core.events import ConfigChanged, ReconcileRequested, StreamName, StreamStatus
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
-from mm_trader.core.units import SymbolRules
+from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel
 from mm_trader.shell.clock import SystemClock
@@ -33,8 +34,10 @@ from mm_trader.shell.halts import Halts
 from mm_trader.shell.journal import Journal
 from mm_trader.shell.lease import LeaseKeeper
 from mm_trader.shell.lifecycle import Lifecycle, PartHealth
-from mm_trader.shell.logs import redactor
+from mm_trader.shell.logs import redactor, set_level
+from mm_trader.shell.operations import Operations, resident_mib
 from mm_trader.shell.parts import JournalPart, LeasePart, SessionPart, StorePart, WriterPart
+from mm_trader.shell.reload import Reloader
 from mm_trader.shell.reporter import Progress, Reporter
 from mm_trader.shell.session import KernelFactory, Session, SessionParts
 from mm_trader.shell.store.memory import MemoryStore
@@ -68,14 +71,17 @@ class App:
         gateway_factory: GatewayFactory | None = None,
         kernel_factory: KernelFactory | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        config_file: Path | None = None,
     ) -> None:
-        """Builds; nothing is opened yet. Raises ConfigError for secrets that cannot be read."""
+        """Builds; nothing is opened yet. `config_file`: watched for changes. Raises ConfigError for secrets that cannot be read."""
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.store: Store = store or make_store(config, self.clock)
         self.gate = PlaceGate()
         self.failed = asyncio.Event()
-        """A task that must not end has ended: the process is not alive any more."""
+        """A task that must not end has ended, or the process gives itself up: it is not alive any more."""
+        self.gave_up = ""
+        """Why the process gives itself up, CamelCase; empty while it does not."""
         self.journal = Journal(config.journal_dir, self.clock)
         self.progress = Progress(holder=holder, epoch=config.epoch)
         make = gateway_factory or binance_gateway
@@ -83,9 +89,10 @@ class App:
             lambda: make(config, self.clock, self._before_send),
             Capabilities(dead_man=False, modify_price=False, short_without_inventory=False),
         )
-        tasks = [Tasks(self._task_failed) for _ in range(2)]
+        tasks = [Tasks(self._task_failed) for _ in range(4)]
         self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
-        self.alerts = Alerts([log_channel, self.writer.alert])
+        self.operations = Operations(self, tasks[3], sleep, resident_mib)
+        self.alerts = Alerts([log_channel, self.writer.alert, self.operations.alert_channel])
         self.flattener = Flattener(self.gateway, config.symbols, self.clock, self.alerts)
         self.effects = ShellEffects(
             journal=self.journal,
@@ -168,6 +175,15 @@ class App:
             sleep=sleep,
             stop_timeout_s=STOP_TIMEOUT_S,
         )
+        self.reloader = Reloader(
+            config_file,
+            running=lambda: self.config,
+            adopt=self._adopt,
+            alert=self.alerts.send,
+            clock=self.clock,
+            tasks=tasks[2],
+            sleep=sleep,
+        )
         self.admin = AdminServer(self)
         self.lifecycle = Lifecycle(
             [
@@ -177,6 +193,8 @@ class App:
                 LeasePart(self.keeper),
                 WriterPart(self.writer, self.halts, self.commands, tasks[0]),
                 self.session_part,
+                self.reloader,
+                self.operations,
             ]
         )
 
@@ -216,6 +234,29 @@ class App:
     def request_reconcile(self, symbol: str | None, cause: str) -> None:
         """Compare with the venue now."""
         self.dispatcher(ReconcileRequested(ts=self.clock.monotonic_ns(), symbol=symbol, cause=cause))
+
+    def give_up(self, reason: str, message: str) -> None:
+        """End in order and be started anew: what is left of this process is not worth going on with."""
+        if self.gave_up:
+            return
+        self.gave_up = reason
+        self.alerts.send(
+            AlertRecord(
+                kind="Warning",
+                severity="critical",
+                at_ms=self.clock.wall_ns() // NS_PER_MS,
+                reason=reason,
+                message=f"{message}: everything is cancelled and the process starts anew",
+            )
+        )
+        self.failed.set()
+
+    def _adopt(self, config: TraderConfig) -> None:
+        """Put a config with other hot fields in force."""
+        if config.logging.level != self.config.logging.level:
+            set_level(config.logging.level)
+        self.config = self.reporter.config = config
+        self.dispatcher(ConfigChanged(ts=self.clock.monotonic_ns(), config=config))
 
     # --- inside -------------------------------------------------------------------------------------------------------------------------
 

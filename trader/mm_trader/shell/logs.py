@@ -108,6 +108,12 @@ def configure(config: LoggingConfig, stdout: TextIO | None = None, **bound: Any)
     _bridge_standard_logging(config.level)
 
 
+def set_level(level: str) -> None:
+    """Another level from now on, for every logger."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
+    logging.getLogger().setLevel(max(_LEVELS[level], logging.WARNING))
+
+
 def _open(path: str) -> TextIO:
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ log = structlog.get_logger("process")
 
 
 def run_trader(config: TraderConfig, holder: str | None, source: str) -> int:
-    """Run until SIGTERM or SIGINT; the exit status. `source`: the config file, for messages."""
+    """Run until SIGTERM or SIGINT; the exit status. `source`: the config file, for messages and to be watched."""
     try:
         logs.configure(config.logging, trader=config.name, identity=config.identity)
     except OSError as error:
@@ -40,7 +40,7 @@ def run_trader(config: TraderConfig, holder: str | None, source: str) -> int:
         journal_dir = Path(config.journal_dir)
         journal_dir.mkdir(parents=True, exist_ok=True)
         who = resolve_holder(holder, os.environ, journal_dir)
-        app = App(config, who)
+        app = App(config, who, config_file=Path(source))
     except ConfigError as error:
         return _fail(f"{source}: {error}", EXIT_CONFIG)
     except OSError as error:
@@ -66,6 +66,7 @@ async def serve(app: App) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    loop.add_signal_handler(signal.SIGHUP, app.reloader.reload)
     log.info(
         "trader_starting",
         version=mm_trader.__version__,
@@ -82,7 +83,7 @@ async def serve(app: App) -> int:
     await _first_of(app.failed.wait(), stop)
     warm.cancel()
     failed = app.failed.is_set()
-    zero = await app.stop("InternalError" if failed else (told[0] if told else "Stopped"))
+    zero = await app.stop(app.gave_up or ("InternalError" if failed else (told[0] if told else "Stopped")))
     log.info("trader_stopped", nothing_open=zero)
     return EXIT_OK if zero and not failed else EXIT_FAILED
 

@@ -54,7 +54,8 @@ class Reporter:
         writer: Writer,
         journal_ledger: Callable[[LedgerRecord], None],
     ) -> None:
-        self._config = config
+        self.config = config
+        """The config in force; a reload replaces it."""
         self._clock = clock
         self._progress = progress
         self._dispatcher = dispatcher
@@ -108,7 +109,7 @@ class Reporter:
 
     def state(self, status: KernelStatus | None) -> ReportedState:
         """The reported state as it is now."""
-        progress, config = self._progress, self._config
+        progress, config = self._progress, self.config
         phase, reason = self.phase(status)
         level = _LEVELS[status.risk_level] if status is not None else "Normal"
         if self._dispatcher.crashed:

@@ -151,6 +151,28 @@ METRICS: tuple[Metric, ...] = (
         "Fill and alert entries that did not fit while the store was away; the ledger has every fill.",
     ),
     Metric("mm_journal_lines_total", _C, "lines", (), "Lines written to the journal by this process."),
+    Metric(
+        "mm_config_reloads_total",
+        _C,
+        "reloads",
+        ("outcome",),
+        "Looks at a changed config file: applied, unchanged, refused, or meant for the next incarnation.",
+    ),
+    Metric("mm_config_refused", _G, "0 or 1", (), "1 while the file that was read last is refused."),
+    Metric(
+        "mm_config_restart_pending",
+        _G,
+        "fields",
+        (),
+        "Fields of the file that wait for the next start.",
+    ),
+    Metric(
+        "mm_memory_limit_bytes",
+        _G,
+        "bytes",
+        (),
+        "Resident memory beyond which the process ends to be started anew; 0: never.",
+    ),
     Metric("mm_alerts_total", _C, "count", (), "Alerts sent by this process."),
 )
 

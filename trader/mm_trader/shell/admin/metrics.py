@@ -17,6 +17,7 @@ from mm_trader.core.state import KernelStatus
 from mm_trader.core.units import NS_PER_S
 from mm_trader.shell.admin.catalogue import BY_NAME, MetricType
 from mm_trader.shell.gate import Blocker
+from mm_trader.shell.reload import Outcome
 
 if TYPE_CHECKING:
     from mm_trader.shell.app import App
@@ -93,6 +94,17 @@ class TraderCollector(Collector):
         yield self._one("mm_store_dropped_total", app.writer.dropped)
         yield self._one("mm_journal_lines_total", app.journal.lines_written)
         yield self._one("mm_alerts_total", app.alerts.sent)
+        yield from self._of_reloads()
+        yield self._one("mm_memory_limit_bytes", config.process.memory_limit_mib * 2**20)
+
+    def _of_reloads(self) -> Iterator[Family]:
+        reloader = self._app.reloader
+        yield self._family(
+            "mm_config_reloads_total", [((o.value,), float(reloader.counts[o])) for o in Outcome]
+        )
+        last = reloader.last
+        yield self._one("mm_config_refused", last is not None and last.outcome is Outcome.REFUSED)
+        yield self._one("mm_config_restart_pending", len(last.pending_restart) if last is not None else 0)
 
     def _of_gateway(self) -> Iterator[Family]:
         health = self._app.gateway_health()
