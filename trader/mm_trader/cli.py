@@ -18,6 +18,7 @@ examples:
   mm-trader simulate --port 9443 --account demo:KEY:SECRET:ETH=10,USDC=50000
   mm-trader --config configs/traders/simulator.yaml
   mm-trader config-check configs/traders/simulator.yaml
+  mm-trader strategies GLFT                  what a strategy can be given
 
 exit status: 0 stopped as asked and nothing open at the venue, 1 it could not work, 2 the config must be changed
 """
@@ -70,6 +71,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     check = commands.add_parser("config-check", help="check a trader's config file and say what is wrong")
     check.add_argument("file", metavar="FILE")
+    strategies = commands.add_parser(
+        "strategies", help="the strategies, plug-ins included, and their parameters"
+    )
+    strategies.add_argument("name", metavar="NAME", nargs="?", help="this one only")
     return parser
 
 
@@ -114,6 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return summary(args.url, args.token_file)
         case "config-check":
             return check_config(args.file)
+        case "strategies":
+            from mm_trader import cli_strategies
+
+            return cli_strategies.run(args.name)
         case _:
             if not args.config:
                 parser.print_usage(sys.stderr)

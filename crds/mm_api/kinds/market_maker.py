@@ -60,8 +60,8 @@ class StrategySpec(ApiModel):
     parameters: dict[str, ExactDecimal] = Field(
         default_factory=dict,
         max_length=64,
-        description="Parameters of the strategy as decimal strings. BasicMarketMaking: baseSpread (fraction of the price, both sides together, 0.0005), "
-        "baseSize (base units, 0.01), maxInventory (base units, 0.05), skewFactor (0.3).",
+        description="Parameters of the strategy as decimal strings; `mm-trader strategies` lists them. BasicMarketMaking: baseSpread (fraction of the price, "
+        "both sides together, 0.0005), baseSize (base units, 0.01), maxInventory (base units, 0.05), skewFactor (0.3).",
     )
 
 

@@ -13,6 +13,7 @@ from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import Restored
 from mm_trader.core.units import SymbolRules
 from mm_trader.kernel import Kernel
+from mm_trader.strategy.registry import BUILT_IN, StrategyTypes
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -74,6 +75,7 @@ class Driver:
         *,
         counter: int = 1,
         wall: int = WALL,
+        strategies: StrategyTypes = BUILT_IN,
     ) -> None:
         self.config = config or trader_config()
         self.rules = rules or {symbol: eth_rules(symbol) for symbol in self.config.symbols}
@@ -86,6 +88,7 @@ class Driver:
             restored or Restored(),
             ts=0,
             wall_ns=wall,
+            strategies=strategies,
         )
         self.log: list[Command] = []
         self.last: list[Command] = []

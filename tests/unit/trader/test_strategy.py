@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +17,6 @@ from mm_trader.strategy.base import MarketView
 from mm_trader.strategy.basic import BasicMarketMaking
 from mm_trader.strategy.parameters import ParameterError
 from mm_trader.strategy.registry import BUILT_IN, validate_parameters
-
-DOCS = Path(__file__).parents[3] / "docs" / "strategies.md"
 
 
 def strategy(rules=None, **values: str) -> BasicMarketMaking:
@@ -190,10 +187,3 @@ def test_a_gap_in_the_data_is_no_tick():
     volatility.forget_last()
     volatility.sample(5_000_000_000, 4_000_000)
     assert volatility.sigma == before
-
-
-def test_every_parameter_has_its_row_in_the_docs():
-    text = DOCS.read_text()
-    for parameter in BasicMarketMaking.parameters:
-        row = f"| `{parameter.name}` | {parameter.default} | {parameter.legal_range} | {parameter.unit} | {parameter.meaning} |"
-        assert row in text, f"docs/strategies.md lacks: {row}"

@@ -1,24 +1,25 @@
 """From a view of the market to the fewest commands: may we quote, what does the strategy want, what do the limits leave of it, what must change at the venue.
 
-One order a side. A replacement is placed only when the venue has confirmed the end of the one before: a side never has two orders that could both fill.
-That costs a round trip per move, and buys that no limit is ever lent out twice.
+- One intent, one live order: a side never has more live orders than wanted levels, whatever state they are in. A replacement is placed only when the venue has
+  confirmed the end of the one before. That costs a round trip per move, and buys that no limit is ever lent out twice.
+- UNKNOWN blocks its side: nothing is placed there until the venue has spoken.
+- The limits hold over all levels together: each order is fitted to what those before it have left, the best levels of both sides first.
 """
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from math import ceil, floor
-
-import msgspec
 
 from mm_trader.core.events import Side, StreamName
 from mm_trader.core.state import RiskLevel
 from mm_trader.core.units import to_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.halting import Halting
-from mm_trader.orders.order import Order
-from mm_trader.orders.states import OPEN_STATES, OrderState
-from mm_trader.risk.checks import Facts, Intent, first_refusal, self_cross
-from mm_trader.risk.exposure import Exposure, exposure_of
+from mm_trader.kernel.levels import match
+from mm_trader.kernel.room import Room
+from mm_trader.orders.states import OrderState
+from mm_trader.risk.checks import Intent, first_refusal, self_cross
 from mm_trader.risk.levels import CAUTIOUS_PATIENCE, CAUTIOUS_SIZE, CAUTIOUS_WIDEN
 from mm_trader.strategy.base import DesiredQuotes, MarketView, Quote
 
@@ -45,17 +46,24 @@ class Quoter:
         desk.blocked = self._why_not(desk, ts)
         if desk.blocked:
             desk.next_look = ts  # nothing to be patient for: quote as soon as it can be
-            for order in core.table.live(desk.symbol):
-                if not (order.leftover and order.state is OrderState.UNKNOWN):
-                    core.manager.cancel(order, ts)
+            self._withdraw(desk, ts)
             return
         if core.pnl.settle():
             # causes that follow from state are judged before every quote, the first of an incarnation included
             self._halting.check_losses(ts)
             return
-        desired = self._desired(desk)
-        self._work_side(desk, Side.BUY, desired.bid, desired.half_spread, ts)
-        self._work_side(desk, Side.SELL, desired.ask, desired.half_spread, ts)
+        desired = self._desired(desk, ts)
+        if desired.waiting:
+            desk.blocked = desired.waiting
+            self._withdraw(desk, ts)
+            return
+        self._work(desk, desired, ts)
+
+    def _withdraw(self, desk: Desk, ts: int) -> None:
+        """Cancel whatever is, or may be, open."""
+        for order in self._core.table.live(desk.symbol):
+            if not (order.leftover and order.state is OrderState.UNKNOWN):
+                self._core.manager.cancel(order, ts)
 
     # --- may we -----------------------------------------------------------------------------------------------------------------------
 
@@ -100,163 +108,119 @@ class Quoter:
 
     # --- what do we want --------------------------------------------------------------------------------------------------------------
 
-    def _desired(self, desk: Desk) -> DesiredQuotes:
+    def _desired(self, desk: Desk, ts: int) -> DesiredQuotes:
         """The strategy's wish, after what the risk level makes of it."""
-        top = desk.top
-        position = desk.position
-        desired = desk.strategy.quote(
-            MarketView(
-                bid=top.bid,
-                ask=top.ask,
-                mid=top.mid,
-                weighted_mid=top.weighted_mid,
-                volatility=desk.volatility.sigma,
-                position=position.base / 1e8,
-            )
-        )
+        desired = desk.strategy.quote(self._view(desk, ts))
         level = self._core.risk.level
         if level is RiskLevel.CAUTIOUS:
+            mid2 = desk.top.mid2
             return DesiredQuotes(
-                bid=self._cautious(desk, desired.bid, top.mid2),
-                ask=self._cautious(desk, desired.ask, top.mid2),
+                bids=tuple(_cautious(desk, quote, mid2) for quote in desired.bids),
+                asks=tuple(_cautious(desk, quote, mid2) for quote in desired.asks),
                 half_spread=desired.half_spread * CAUTIOUS_WIDEN,
+                spacing=desired.spacing * CAUTIOUS_WIDEN,
+                waiting=desired.waiting,
             )
         if level is RiskLevel.REDUCE_ONLY:
-            held = position.whole_lots
+            held = desk.position.whole_lots
             return DesiredQuotes(
-                bid=_capped(desired.bid, -held),
-                ask=_capped(desired.ask, held),
+                bids=_within(desired.bids, -held),
+                asks=_within(desired.asks, held),
                 half_spread=desired.half_spread,
+                spacing=desired.spacing,
+                waiting=desired.waiting,
             )
         return desired
 
-    def _cautious(self, desk: Desk, quote: Quote | None, mid2: int) -> Quote | None:
-        """Farther from the mid and smaller, but not smaller than the venue takes."""
-        if quote is None:
-            return None
-        distance = (quote.price - mid2 / 2) * CAUTIOUS_WIDEN
-        price = ceil(mid2 / 2 + distance) if distance > 0 else floor(mid2 / 2 + distance)
-        size = min(quote.size, max(quote.size // CAUTIOUS_SIZE, _least_lots(desk, quote.price)))
-        return Quote(price, size) if price > 0 else None
+    def _view(self, desk: Desk, ts: int) -> MarketView:
+        top = desk.top
+        return MarketView(
+            bid=top.bid,
+            ask=top.ask,
+            mid=top.mid2 / 2,
+            weighted_mid=top.weighted_mid,
+            volatility=desk.volatility.sigma,
+            position=desk.position.base / 1e8,
+            wall_s=self._core.wall.ms(ts) / 1e3,
+        )
 
     # --- what must change -------------------------------------------------------------------------------------------------------------
 
-    def _work_side(self, desk: Desk, side: Side, quote: Quote | None, half_spread: float, ts: int) -> None:
+    def _work(self, desk: Desk, desired: DesiredQuotes, ts: int) -> None:
+        core = self._core
+        basis = min(desired.half_spread, desired.spacing) if desired.spacing else desired.half_spread
+        tolerance = core.settings.requote_tolerance * basis
+        room = Room(core, desk, ts)
+        bids = self._tend(desk, Side.BUY, desired.bids, tolerance, room, ts)
+        asks = self._tend(desk, Side.SELL, desired.asks, tolerance, room, ts)
+        if ts < desk.hold_until:
+            return
+        for bid, ask in zip_longest(bids, asks):
+            if bid is not None:
+                self._place(desk, Side.BUY, bid, len(desired.bids), room, ts)
+            if ask is not None:
+                self._place(desk, Side.SELL, ask, len(desired.asks), room, ts)
+
+    def _tend(
+        self, desk: Desk, side: Side, levels: tuple[Quote, ...], tolerance: float, room: Room, ts: int
+    ) -> list[Quote]:
+        """Cancel what may not stay. Returns the levels to be placed now."""
         core = self._core
         live = core.table.on_side(desk.symbol, side)
-        exposures = {symbol: self._exposure(other) for symbol, other in core.desks.items()}
-        exposure = exposures.pop(desk.symbol)
-        elsewhere = sum(other.money for other in exposures.values())
-        if live:
-            self._tend(desk, live, quote, half_spread, exposure, elsewhere, ts)
-            return
-        if quote is None or ts < desk.hold_until:
-            return
-        facts = self._facts(desk, side, exposure, elsewhere, ts)
-        size = min(quote.size, _room(side, quote.price, facts))
+        if not live:
+            return list(levels)
+        if not levels or (room.over and room.adds(side)):
+            for order in live:
+                if not order.leftover:  # one of those is asked about, and cancelled if it is there
+                    core.manager.cancel(order, ts)
+            return []
+        stale, missing = match(live, levels, tolerance, lambda price: room.lots(side, price))
+        for order in stale:
+            core.manager.cancel(order, ts)
+        if any(order.state is OrderState.UNKNOWN for order in live):
+            return []
+        return missing[: max(0, len(levels) - len(live))]
+
+    def _place(self, desk: Desk, side: Side, quote: Quote, wanted: int, room: Room, ts: int) -> None:
+        """Fit one order to the limits, have it checked, and send it."""
+        core = self._core
+        if room.rate_spent:
+            core.evidence.count("orders_refused_locally")
+            return  # the next look places the rest
+        size = min(quote.size, room.lots(side, quote.price))
         if size < _least_lots(desk, quote.price):
             return
+        facts = room.facts(side, wanted)
         intent = Intent(side, quote.price, size)
         if self_cross(intent, facts) is not None:
             return  # the other side's old order is on its way out; its end brings us here again
         if first_refusal(intent, facts) is None:
             core.manager.place(desk.symbol, side, quote.price, size, ts)
+            room.placed(side, quote.price, size)
         else:
             core.evidence.count("orders_refused_locally")
 
-    def _tend(
-        self,
-        desk: Desk,
-        live: list[Order],
-        quote: Quote | None,
-        half_spread: float,
-        exposure: Exposure,
-        elsewhere: int,
-        ts: int,
-    ) -> None:
-        """Keep an order while it is near enough to where it should be: its place in the queue is worth more than a tick."""
-        core = self._core
-        over = exposure.money > desk.capital or exposure.money + elsewhere > core.settings.capital
-        tolerance = core.settings.requote_tolerance * half_spread
-        for order in live:
-            adds = exposure.base * order.side.sign >= 0
-            if order.leftover:
-                continue  # an UNKNOWN one: the question about it is on its way, and it is cancelled if it is there
-            if quote is None or (over and adds):
-                core.manager.cancel(order, ts)
-            elif order.state in OPEN_STATES:
-                rest = order.size - order.filled
-                if abs(order.price - quote.price) > tolerance or rest > quote.size or 2 * rest < quote.size:
-                    core.manager.cancel(order, ts)
 
-    def _exposure(self, desk: Desk) -> Exposure:
-        return exposure_of(desk.position, self._core.table.may_move(desk.symbol))
-
-    def _facts(self, desk: Desk, side: Side, exposure: Exposure, elsewhere: int, ts: int) -> Facts:
-        core, settings = self._core, self._core.settings
-        opposite = [order.price for order in core.table.on_side(desk.symbol, side.opposite)]
-        asset = desk.rules.quote_asset if side is Side.BUY else desk.rules.base_asset
-        top = desk.top
-        return Facts(
-            rules=desk.rules,
-            tick=desk.position.tick,
-            lot=desk.position.lot,
-            level=max(core.risk.level, core.halts.level),
-            market_age=ts - top.ts if top.valid else None,
-            stale_after=settings.stale_after,
-            bid=top.bid,
-            ask=top.ask,
-            price_band=settings.price_band,
-            exposure=exposure,
-            max_inventory=desk.max_inventory,
-            symbol_capital=desk.capital,
-            other_exposure=elsewhere,
-            capital=settings.capital,
-            max_order_money=settings.max_order_money,
-            available=core.balances.available(asset, core.own_locked()),
-            orders_this_second=core.behaviour.orders_this_second(ts),
-            max_order_rate=settings.max_order_rate,
-            side_busy=bool(core.table.on_side(desk.symbol, side)),
-            own_opposite=(min(opposite) if side is Side.BUY else max(opposite)) if opposite else None,
-            open_orders=len(core.table.live(desk.symbol)),
-        )
+def _cautious(desk: Desk, quote: Quote, mid2: int) -> Quote:
+    """Farther from the mid and smaller, but not smaller than the venue takes."""
+    distance = (quote.price - mid2 / 2) * CAUTIOUS_WIDEN
+    price = ceil(mid2 / 2 + distance) if distance > 0 else floor(mid2 / 2 + distance)
+    size = min(quote.size, max(quote.size // CAUTIOUS_SIZE, _least_lots(desk, quote.price)))
+    return Quote(price, size)
 
 
-def _capped(quote: Quote | None, lots: int) -> Quote | None:
-    """At most `lots`; none at all where that is not above zero."""
-    if quote is None or lots <= 0:
-        return None
-    return msgspec.structs.replace(quote, size=min(quote.size, lots))
+def _within(quotes: tuple[Quote, ...], lots: int) -> tuple[Quote, ...]:
+    """At most `lots` in all, the best levels first; none at all where that is not above zero."""
+    kept: list[Quote] = []
+    for quote in quotes:
+        if lots <= 0:
+            break
+        kept.append(Quote(quote.price, min(quote.size, lots)))
+        lots -= quote.size
+    return tuple(kept)
 
 
 def _least_lots(desk: Desk, price: int) -> int:
     """The smallest size the venue takes at this price."""
     per_lot = price * desk.position.tick * desk.position.lot
     return max(desk.rules.min_quantity, -(-to_money(desk.rules.min_notional) // per_lot))
-
-
-def _room(side: Side, price: int, facts: Facts) -> int:
-    """Lots that inventory, capital and balance leave for one more order of this side. Never negative."""
-    money_price = price * facts.tick
-    per_lot = money_price * facts.lot
-    exposure = facts.exposure
-    if side is Side.BUY:
-        inventory = facts.max_inventory - exposure.longest
-        bringing_back = max(0, -exposure.longest)
-        balance = (facts.available or 0) * 10**8 // per_lot
-    else:
-        inventory = facts.max_inventory + exposure.shortest
-        bringing_back = max(0, exposure.shortest)
-        balance = (facts.available or 0) // facts.lot
-    money = min(facts.symbol_capital - exposure.money, facts.capital - exposure.money - facts.other_exposure)
-    capital = bringing_back + max(0, money) // money_price
-    return max(
-        0,
-        min(
-            inventory // facts.lot,
-            capital // facts.lot,
-            facts.max_order_money // per_lot,
-            balance,
-            facts.rules.max_quantity,
-        ),
-    )

@@ -60,7 +60,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     orders_this_second: int
     max_order_rate: int
     side_busy: bool
-    """An order of this side is, or may be, open."""
+    """An order of this side is UNKNOWN, or as many are, or may be, open as there are levels."""
     own_opposite: int | None
     """Best price of own orders on the other side, ticks."""
     open_orders: int
@@ -146,7 +146,7 @@ def self_cross(order: Intent, facts: Facts) -> Refusal | None:
 
 
 def side_free(_: Intent, facts: Facts) -> Refusal | None:
-    """One order a side: while one is, or may be, open (PENDING, CANCELING and UNKNOWN are), no second one."""
+    """One intent, one live order: no more orders of a side than levels, PENDING and CANCELING ones counted; and none at all while one is UNKNOWN."""
     return Refusal.SIDE_BLOCKED if facts.side_busy else None
 
 

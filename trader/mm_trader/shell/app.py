@@ -279,6 +279,7 @@ class App:
 
     def _kernel(self, rules: dict[str, SymbolRules], ids: ClientIds, restored: Restored) -> KernelPort:
         from mm_trader.kernel import Kernel
+        from mm_trader.shell.plugins import strategies_for
 
         return Kernel(
             self.config,
@@ -287,6 +288,7 @@ class App:
             restored,
             ts=self.clock.monotonic_ns(),
             wall_ns=self.clock.wall_ns(),
+            strategies=strategies_for(self.config.strategy.name),
         )
 
     def _task_failed(self, error: BaseException, name: str) -> None:

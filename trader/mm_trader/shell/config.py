@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from mm_api.trader_config import AdminConfig, RedisConfig, TraderConfig
 from mm_trader.shell.errors import ConfigError
+from mm_trader.shell.plugins import PluginError, strategies_for
 from mm_trader.strategy.parameters import ParameterError
 from mm_trader.strategy.registry import validate_parameters
 
@@ -45,9 +46,12 @@ def parse_config(data: Mapping[str, Any], source: str) -> TraderConfig:
     """Validate what a file held. Raises ConfigError naming `source` and the first wrong field."""
     try:
         config = TraderConfig.model_validate(data)
-        validate_parameters(config.strategy.name, config.strategy.parameters)
+        strategies = strategies_for(config.strategy.name)
+        validate_parameters(config.strategy.name, config.strategy.parameters, strategies)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_explain(error)}") from error
+    except PluginError as error:
+        raise ConfigError(f"{source}: strategy.name: {_one_line(str(error))}") from error
     except ParameterError as error:
         raise ConfigError(f"{source}: {_one_line(error.problems[0])}") from error
     return config

@@ -1,4 +1,4 @@
-"""BasicMarketMaking: symmetric quotes around a fair price, shifted against the inventory, wider when the market moves. Formulas: docs/strategies.md.
+"""BasicMarketMaking: symmetric quotes around a fair price, shifted against the inventory, wider when the market moves. Formulas: docs/strategies/basic.md.
 
     fair   = mid + microWeight · (weighted mid − mid)
     u      = clip(position / maxInventory, −1, 1)
@@ -16,124 +16,101 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from math import ceil, floor, sqrt
+from math import sqrt
 from typing import ClassVar
 
 from mm_trader.core.units import SymbolRules
-from mm_trader.strategy.base import DesiredQuotes, MarketView, Quote
-from mm_trader.strategy.parameters import Parameter
+from mm_trader.strategy.base import DesiredQuotes, MarketView, Signal
+from mm_trader.strategy.parameters import Parameter, parameter
+from mm_trader.strategy.shaping import MAX_INVENTORY, MAX_SPREAD, Shaper, check_common
+
+BASE_SPREAD = parameter(
+    "baseSpread",
+    "0.0005",
+    "0.00001",
+    "0.1",
+    "of the price",
+    "Distance between bid and ask in a calm market, both sides together.",
+)
+SKEW_FACTOR = parameter(
+    "skewFactor", "0.3", "0", "2", "half spreads", "How far the centre moves against a full inventory."
+)
+VOLATILITY_FACTOR = parameter(
+    "volatilityFactor",
+    "1",
+    "0",
+    "20",
+    "of σ·√horizon",
+    "How much of the expected move over the horizon is added to each half spread.",
+)
+VOLATILITY_HORIZON = parameter(
+    "volatilityHorizon", "1", "0.05", "3600", "s", "How long a quote is expected to rest."
+)
+INVENTORY_WIDENING = parameter(
+    "inventoryWidening", "0.2", "0", "5", "of the half spread", "Extra half spread at full inventory."
+)
 
 
-def _parameter(name: str, default: str, low: str, high: str, unit: str, meaning: str) -> Parameter:
-    return Parameter(
-        name=name, default=Decimal(default), low=Decimal(low), high=Decimal(high), unit=unit, meaning=meaning
-    )
+class DynamicSpread:
+    """The half spread that follows volatility and inventory, and the linear skew: shared by the strategies that are not derived from a utility."""
+
+    def __init__(self, values: Mapping[str, Decimal]) -> None:
+        self._max_inventory = float(values["maxInventory"])
+        self._base_half = float(values["baseSpread"]) / 2
+        self._volatility = float(values["volatilityFactor"]) * sqrt(float(values["volatilityHorizon"]))
+        self._widening = float(values["inventoryWidening"])
+        self.skew = float(values["skewFactor"])
+
+    def used(self, view: MarketView) -> float:
+        """u = clip(position / maxInventory, −1, 1)."""
+        return max(-1.0, min(1.0, view.position / self._max_inventory))
+
+    def half(self, view: MarketView, fair: float, used: float) -> float:
+        """fair · (baseSpread/2 + volatilityFactor · σ · √horizon) · (1 + inventoryWidening · |u|), ticks, before floor and cap."""
+        return (
+            fair * (self._base_half + self._volatility * view.volatility) * (1 + self._widening * abs(used))
+        )
 
 
 class BasicMarketMaking:
     """Two quotes, one a side."""
 
+    summary: ClassVar[str] = "symmetric quotes, dynamic spread, linear inventory skew"
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        _parameter(
-            "baseSpread",
-            "0.0005",
-            "0.00001",
-            "0.1",
-            "of the price",
-            "Distance between bid and ask in a calm market, both sides together.",
-        ),
-        _parameter("baseSize", "0.01", "0.00000001", "1000000", "base units", "Size of each quote."),
-        _parameter(
-            "maxInventory",
-            "0.05",
-            "0.00000001",
-            "1000000",
-            "base units",
-            "Largest position, either way, open orders included.",
-        ),
-        _parameter(
-            "skewFactor",
-            "0.3",
-            "0",
-            "2",
-            "half spreads",
-            "How far the centre moves against a full inventory.",
-        ),
-        _parameter(
-            "volatilityFactor",
-            "1",
-            "0",
-            "20",
-            "of σ·√horizon",
-            "How much of the expected move over the horizon is added to each half spread.",
-        ),
-        _parameter("volatilityHorizon", "1", "0.05", "3600", "s", "How long a quote is expected to rest."),
-        _parameter(
-            "inventoryWidening",
-            "0.2",
-            "0",
-            "5",
-            "of the half spread",
-            "Extra half spread at full inventory.",
-        ),
-        _parameter(
-            "maxSpread", "0.01", "0.00001", "0.5", "of the price", "Cap of the spread, the fee floor apart."
-        ),
-        _parameter(
-            "microWeight", "0", "0", "1", "fraction", "0: fair price is the mid; 1: the weighted mid."
-        ),
+        BASE_SPREAD,
+        parameter("baseSize", "0.01", "0.00000001", "1000000", "base units", "Size of each quote."),
+        MAX_INVENTORY,
+        SKEW_FACTOR,
+        VOLATILITY_FACTOR,
+        VOLATILITY_HORIZON,
+        INVENTORY_WIDENING,
+        MAX_SPREAD,
+        parameter("microWeight", "0", "0", "1", "fraction", "0: fair price is the mid; 1: the weighted mid."),
     )
+    needs: frozenset[Signal] = frozenset()
 
     def __init__(self, values: Mapping[str, Decimal], rules: SymbolRules) -> None:
         """`values`: as `validate_parameters` returns them."""
         self.max_inventory = values["maxInventory"]
-        self._max_inventory = float(values["maxInventory"])
-        self._size = rules.floor_lots(values["baseSize"])
-        self._max_lots = float(values["maxInventory"] / rules.lot)
-        self._lot = float(rules.lot)
-        self._base_half = float(values["baseSpread"]) / 2
-        self._volatility = float(values["volatilityFactor"]) * sqrt(float(values["volatilityHorizon"]))
-        self._widening = float(values["inventoryWidening"])
-        self._max_half = float(values["maxSpread"]) / 2
-        self._skew = float(values["skewFactor"])
+        self._spread = DynamicSpread(values)
         self._micro = float(values["microWeight"])
-        # a rebate is a reason to be content, not to quote through the tick
-        self._fee = max(float(rules.maker_fee), 0.0)
+        self._shaper = Shaper(
+            rules,
+            sizes=(values["baseSize"],),
+            max_inventory=self.max_inventory,
+            min_spread=Decimal(0),
+            max_spread=values["maxSpread"],
+        )
 
     @classmethod
     def check(cls, values: Mapping[str, Decimal]) -> list[str]:
         """The cap must leave room for the base spread, and one quote must fit the inventory."""
-        problems = []
-        if values["maxSpread"] < values["baseSpread"]:
-            problems.append(
-                f"strategy.parameters.maxSpread: {values['maxSpread']} is below baseSpread {values['baseSpread']}"
-            )
-        if values["maxInventory"] < values["baseSize"]:
-            problems.append(
-                f"strategy.parameters.maxInventory: {values['maxInventory']} is below baseSize {values['baseSize']}; no quote would ever fit"
-            )
-        return problems
+        return check_common(values, size="baseSize", spread="baseSpread")
 
     def quote(self, view: MarketView) -> DesiredQuotes:
         """See the module's docstring."""
+        spread, shaper = self._spread, self._shaper
         fair = view.mid + self._micro * (view.weighted_mid - view.mid)
-        used = max(-1.0, min(1.0, view.position / self._max_inventory))
-        half = (
-            fair * (self._base_half + self._volatility * view.volatility) * (1 + self._widening * abs(used))
-        )
-        half = max(min(half, fair * self._max_half), fair * self._fee + 1)
-        centre = fair - self._skew * half * used
-        bid = min(floor(centre - half), view.ask - 1)
-        ask = max(ceil(centre + half), view.bid + 1)
-        held = view.position / self._lot
-        bid_size = min(self._size, floor(self._max_lots - held + _LOT_EPSILON))
-        ask_size = min(self._size, floor(self._max_lots + held + _LOT_EPSILON))
-        return DesiredQuotes(
-            bid=Quote(bid, bid_size) if bid_size > 0 and bid > 0 else None,
-            ask=Quote(ask, ask_size) if ask_size > 0 else None,
-            half_spread=half,
-        )
-
-
-_LOT_EPSILON = 1e-6
-"""A whole number of lots must survive its way through a float; the exact check comes later, in integers."""
+        used = spread.used(view)
+        half = shaper.half(spread.half(view, fair, used), fair)
+        return shaper.pair(view, fair - spread.skew * half * used, half)

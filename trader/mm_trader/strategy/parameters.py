@@ -29,11 +29,34 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     high: Decimal
     unit: str
     meaning: str
+    whole: bool = False
+    """True: a count or a switch; a fraction is refused."""
 
     @property
     def legal_range(self) -> str:
         """For messages and docs: `0.00001 … 0.1`."""
         return f"{format_decimal(self.low)} … {format_decimal(self.high)}"
+
+    def fits(self, value: Decimal) -> bool:
+        """Whether a value may be used."""
+        if not value.is_finite() or not self.low <= value <= self.high:
+            return False
+        return not self.whole or value == value.to_integral_value()
+
+
+def parameter(
+    name: str, default: str, low: str, high: str, unit: str, meaning: str, *, whole: bool = False
+) -> Parameter:
+    """A parameter from plain text."""
+    return Parameter(
+        name=name,
+        default=Decimal(default),
+        low=Decimal(low),
+        high=Decimal(high),
+        unit=unit,
+        meaning=meaning,
+        whole=whole,
+    )
 
 
 def complete(
@@ -50,9 +73,10 @@ def complete(
             problems.append(
                 f"strategy.parameters.{raw}: {strategy} has no such parameter; it has {', '.join(sorted(known))}"
             )
-        elif not value.is_finite() or not parameter.low <= value <= parameter.high:
+        elif not parameter.fits(value):
+            whole = "a whole number of " if parameter.whole else ""
             problems.append(
-                f"strategy.parameters.{name}: {value} is outside {parameter.legal_range} {parameter.unit}"
+                f"strategy.parameters.{name}: {value} is outside {whole}{parameter.legal_range} {parameter.unit}"
             )
         else:
             values[name] = value

@@ -6,13 +6,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from mm_trader.strategy.avellaneda_stoikov import AvellanedaStoikov
 from mm_trader.strategy.base import Strategy
 from mm_trader.strategy.basic import BasicMarketMaking
+from mm_trader.strategy.glft import Glft, Glft2017
+from mm_trader.strategy.grid import MultiLayerGrid
 from mm_trader.strategy.parameters import ParameterError, complete
+from mm_trader.strategy.signal_skew import SignalSkew
 
 StrategyTypes = Mapping[str, type[Strategy]]
 
-BUILT_IN: StrategyTypes = {"BasicMarketMaking": BasicMarketMaking}
+BUILT_IN: StrategyTypes = {
+    "BasicMarketMaking": BasicMarketMaking,
+    "AvellanedaStoikov": AvellanedaStoikov,
+    "GLFT": Glft,
+    "GLFT2017": Glft2017,
+    "MultiLayerGrid": MultiLayerGrid,
+    "SignalSkew": SignalSkew,
+}
 
 
 def validate_parameters(

@@ -1,0 +1,112 @@
+"""What the limits leave for one symbol during one look: worked out once, and kept up with every order placed, so that two levels never use the same room."""
+
+from __future__ import annotations
+
+from mm_trader.core.events import Side
+from mm_trader.kernel.desk import Core, Desk
+from mm_trader.orders.states import OrderState
+from mm_trader.risk.checks import Facts
+from mm_trader.risk.exposure import Exposure, exposure_of
+
+
+class Room:
+    """Limits less exposure, of one symbol at one instant."""
+
+    def __init__(self, core: Core, desk: Desk, ts: int) -> None:
+        self._core = core
+        self._desk = desk
+        self._ts = ts
+        self.exposure = _exposure(core, desk)
+        self._money = self.exposure.money
+        self._elsewhere = 0
+        for other in core.desks.values():
+            if other is not desk:
+                self._elsewhere += _exposure(core, other).money
+
+    @property
+    def over(self) -> bool:
+        """More is at risk than the share of this symbol, or than all capital: a limit has become smaller, or the price has moved."""
+        return self._money > self._desk.capital or self._money + self._elsewhere > self._core.settings.capital
+
+    def adds(self, side: Side) -> bool:
+        """Whether an order of this side can make the position larger."""
+        return self.exposure.base * side.sign >= 0
+
+    @property
+    def rate_spent(self) -> bool:
+        """The orders of this second are used up."""
+        return self._core.behaviour.orders_this_second(self._ts) >= self._core.settings.max_order_rate
+
+    def lots(self, side: Side, price: int) -> int:
+        """Lots that inventory, capital and balance leave for one more order. Never negative."""
+        core, desk, exposure = self._core, self._desk, self.exposure
+        position = desk.position
+        money_price = price * position.tick
+        per_lot = money_price * position.lot
+        available = self._available(side) or 0
+        if side is Side.BUY:
+            inventory = desk.max_inventory - exposure.longest
+            bringing_back = max(0, -exposure.longest)
+            balance = available * 10**8 // per_lot
+        else:
+            inventory = desk.max_inventory + exposure.shortest
+            bringing_back = max(0, exposure.shortest)
+            balance = available // position.lot
+        money = min(desk.capital, core.settings.capital - self._elsewhere) - self._money
+        capital = bringing_back + max(0, money) // money_price
+        return max(
+            0,
+            min(
+                inventory // position.lot,
+                capital // position.lot,
+                core.settings.max_order_money // per_lot,
+                balance,
+                desk.rules.max_quantity,
+            ),
+        )
+
+    def placed(self, side: Side, price: int, lots: int) -> None:
+        """An order has gone out: it takes its room."""
+        position = self._desk.position
+        self.exposure = self.exposure.plus(side, lots * position.lot, price * position.tick)
+        self._money = self.exposure.money
+
+    def facts(self, side: Side, wanted: int) -> Facts:
+        """Everything the pre-trade checks look at. `wanted`: levels that this side should have."""
+        core, desk, settings = self._core, self._desk, self._core.settings
+        own = core.table.on_side(desk.symbol, side)
+        opposite = [order.price for order in core.table.on_side(desk.symbol, side.opposite)]
+        top = desk.top
+        return Facts(
+            rules=desk.rules,
+            tick=desk.position.tick,
+            lot=desk.position.lot,
+            level=max(core.risk.level, core.halts.level),
+            market_age=self._ts - top.ts if top.valid else None,
+            stale_after=settings.stale_after,
+            bid=top.bid,
+            ask=top.ask,
+            price_band=settings.price_band,
+            exposure=self.exposure,
+            max_inventory=desk.max_inventory,
+            symbol_capital=desk.capital,
+            other_exposure=self._elsewhere,
+            capital=settings.capital,
+            max_order_money=settings.max_order_money,
+            available=self._available(side),
+            orders_this_second=core.behaviour.orders_this_second(self._ts),
+            max_order_rate=settings.max_order_rate,
+            side_busy=len(own) >= wanted or any(order.state is OrderState.UNKNOWN for order in own),
+            own_opposite=(min(opposite) if side is Side.BUY else max(opposite)) if opposite else None,
+            open_orders=len(own) + len(opposite),
+        )
+
+    def _available(self, side: Side) -> int | None:
+        """Of the asset that an order of this side locks, 10^-8; None: nobody knows."""
+        rules = self._desk.rules
+        asset = rules.quote_asset if side is Side.BUY else rules.base_asset
+        return self._core.balances.available(asset, self._core.own_locked())
+
+
+def _exposure(core: Core, desk: Desk) -> Exposure:
+    return exposure_of(desk.position, core.table.may_move(desk.symbol))
