@@ -135,6 +135,30 @@ class AdminConfig(ApiModel):
     )
 
 
+class DeadManConfig(ApiModel):
+    """The watcher beside the trader: `mm-trader dead-man` cancels its orders when it gives no sign of life. docs/risk.md has the rules."""
+
+    heartbeat_file: str = Field(
+        min_length=1,
+        description="File both processes share, best in memory (an emptyDir). Its directory must exist.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(seconds=1),
+        le=timedelta(minutes=5),
+        description="Silence after which orders are cancelled. 1s to 5m.",
+    )
+    start_grace: Duration = Field(
+        default=timedelta(seconds=60),
+        ge=timedelta(seconds=1),
+        description="How long to wait for the first sign of life before orders of earlier incarnations are cancelled.",
+    )
+    server_switch: bool = Field(
+        default=True,
+        description="Also arm the venue's own switch where it has one (Binance USD-M). It cancels a symbol's orders of others, too.",
+    )
+
+
 class LoggingConfig(ApiModel):
     """Where log lines go."""
 
@@ -187,6 +211,9 @@ class TraderConfig(ApiModel):
         default="journal", description="Directory for the journal; must survive a restart of the pod."
     )
     admin: AdminConfig = Field(default_factory=AdminConfig)
+    dead_man: DeadManConfig | None = Field(
+        default=None, description="Unset: the trader writes no heartbeat, and nobody watches it."
+    )
     logging: LoggingConfig = Field(default_factory=LoggingConfig)
     process: ProcessConfig = Field(default_factory=ProcessConfig)
 

@@ -22,6 +22,8 @@ ANNOTATION_SCOPE = f"{GROUP}/scope"
 ANNOTATION_APPLIED = f"{GROUP}/applied"
 ANNOTATION_DATABASE = f"{GROUP}/database-id"
 
+TRADER_CONTAINER = "trader"
+DEAD_MAN_CONTAINER = "dead-man"
 ADMIN_PORT = 9100
 HANDOVER_LATCH = "handover"
 PAUSE_LATCH = "pause"

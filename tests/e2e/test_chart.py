@@ -23,7 +23,8 @@ def test_a_helm_upgrade_restarts_the_operator_and_no_trader(
     then.it(eth).stays("Live", during=3)
     now = eth.pod()
     assert now["metadata"]["uid"] == trader["metadata"]["uid"], "the trader's pod was replaced"
-    assert now["status"]["containerStatuses"][0]["restartCount"] == 0
+    restarts = {item["name"]: item["restartCount"] for item in now["status"]["containerStatuses"]}
+    assert restarts == {"trader": 0, "dead-man": 0}
     then.it(eth).wrote_with_one_token(after=mark)
 
 

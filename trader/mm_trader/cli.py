@@ -69,6 +69,11 @@ def build_parser() -> argparse.ArgumentParser:
     summary.add_argument(
         "--token-file", metavar="FILE", help="file with the admin token (default: variable MM_ADMIN_TOKEN)"
     )
+    dead_man = commands.add_parser(
+        "dead-man",
+        help="watch the trader of a config file, and cancel its orders when it gives no sign of life",
+    )
+    dead_man.add_argument("--config", metavar="FILE", required=True, help="the trader's own config")
     check = commands.add_parser("config-check", help="check a trader's config file and say what is wrong")
     check.add_argument("file", metavar="FILE")
     strategies = commands.add_parser(
@@ -96,6 +101,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         quick = _plain_run(arguments)
         if quick is not None:
             return quick
+    if arguments[:2] == ["dead-man", "--config"] and len(arguments) == 3:
+        from mm_trader.deadman.launch import launch
+
+        return launch(arguments[2])
     parser = build_parser()
     args = parser.parse_args(arguments)
     match args.command:
@@ -117,6 +126,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from mm_trader.shell.summary_cli import run as summary
 
             return summary(args.url, args.token_file)
+        case "dead-man":
+            from mm_trader.deadman.launch import launch
+
+            return launch(args.config)
         case "config-check":
             return check_config(args.file)
         case "strategies":

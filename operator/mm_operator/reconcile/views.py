@@ -45,7 +45,10 @@ def pod_view(body: Object | None) -> PodView | None:
     if body is None:
         return None
     metadata, status = body["metadata"], body.get("status", {})
-    container: Object = next(iter(status.get("containerStatuses", [])), {})
+    container: Object = next(
+        (item for item in status.get("containerStatuses", []) if item.get("name") == names.TRADER_CONTAINER),
+        {},
+    )
     reason, message = _trouble(status, container)
     return PodView(
         name=metadata["name"],

@@ -20,6 +20,7 @@ from mm_api import API_VERSION
 from mm_api.kinds.market_maker import TraderSpec
 from mm_api.trader_config import (
     AdminConfig,
+    DeadManConfig,
     EngineConfig,
     LeaseConfig,
     RedisConfig,
@@ -38,6 +39,18 @@ _Dumper: Any = getattr(
 REDIS_DIR = "/etc/mm/redis"
 JOURNAL_DIR = "/var/lib/mm"
 CONFIG_FILE = "/etc/mm/config.yaml"
+HEARTBEAT_DIR = "/run/mm"
+"""Shared by the trader and its dead man, in memory."""
+DEAD_MAN_RESOURCES: Object = {
+    "requests": {"cpu": "10m", "memory": "24Mi"},
+    "limits": {"memory": "96Mi"},
+}
+"""It lives in some 20 MiB; checking the config at its start takes more for a moment."""
+_SECURITY: Object = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,7 @@ def trader_config(
             url=redis_url, username=names.redis_user(identity), password_file=f"{REDIS_DIR}/password"
         ),
         journal_dir=JOURNAL_DIR,
+        dead_man=DeadManConfig(heartbeat_file=f"{HEARTBEAT_DIR}/heartbeat"),
         admin=AdminConfig(host="0.0.0.0", port=names.ADMIN_PORT, token_file=f"{REDIS_DIR}/adminToken"),  # noqa: S104 - probes come from the node
     )
 
@@ -247,6 +261,7 @@ def _pod_template(trader: TraderDefinition) -> Object:
             },
             "annotations": {
                 names.ANNOTATION_SCOPE: trader.scope,
+                "kubectl.kubernetes.io/default-container": names.TRADER_CONTAINER,
                 "prometheus.io/scrape": "true",
                 "prometheus.io/port": str(names.ADMIN_PORT),
                 "prometheus.io/path": "/metrics",
@@ -263,7 +278,7 @@ def _pod_template(trader: TraderDefinition) -> Object:
                 "fsGroup": USER_ID,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [_container(trader)],
+            "containers": [_container(trader), _dead_man(trader)],
             "volumes": [
                 {"name": "config", "configMap": {"name": config_map_name(trader)}},
                 {
@@ -272,6 +287,7 @@ def _pod_template(trader: TraderDefinition) -> Object:
                 },
                 {"name": "redis", "secret": {"secretName": trader.object_name, "defaultMode": 0o440}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+                {"name": "heartbeat", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
             ],
         },
     }
@@ -285,7 +301,7 @@ def _container(trader: TraderDefinition) -> Object:
         "timeoutSeconds": 3,
     }
     return {
-        "name": "trader",
+        "name": names.TRADER_CONTAINER,
         "image": trader.image,
         "imagePullPolicy": trader.housing.image_pull_policy,
         "command": ["mm-trader", "--config", CONFIG_FILE],
@@ -305,16 +321,30 @@ def _container(trader: TraderDefinition) -> Object:
             "requests": {"cpu": resources.cpu_request, "memory": resources.memory_request},
             "limits": {"memory": resources.memory_limit},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": dict(_SECURITY),
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_FILE, "subPath": "config.yaml", "readOnly": True},
             {"name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": True},
             {"name": "redis", "mountPath": REDIS_DIR, "readOnly": True},
             {"name": "journal", "mountPath": JOURNAL_DIR},
+            {"name": "heartbeat", "mountPath": HEARTBEAT_DIR},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - inside the container
+        ],
+    }
+
+
+def _dead_man(trader: TraderDefinition) -> Object:
+    """A small process of its own that cancels this trader's orders when it gives no sign of life (docs/risk.md). It sees no Redis and no journal."""
+    return {
+        "name": names.DEAD_MAN_CONTAINER,
+        "image": trader.image,
+        "imagePullPolicy": trader.housing.image_pull_policy,
+        "command": ["mm-trader", "dead-man", "--config", CONFIG_FILE],
+        "resources": DEAD_MAN_RESOURCES,
+        "securityContext": dict(_SECURITY),
+        "volumeMounts": [
+            {"name": "config", "mountPath": CONFIG_FILE, "subPath": "config.yaml", "readOnly": True},
+            {"name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": True},
+            {"name": "heartbeat", "mountPath": HEARTBEAT_DIR},
         ],
     }

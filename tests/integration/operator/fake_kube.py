@@ -141,7 +141,7 @@ class FakeKube:
                 status = {
                     "phase": "Running",
                     "conditions": [{"type": "Ready", "status": "True"}],
-                    "containerStatuses": [{"state": {"running": {}}, "restartCount": 0}],
+                    "containerStatuses": [{"name": "trader", "state": {"running": {}}, "restartCount": 0}],
                 }
                 made = {
                     "apiVersion": "v1",

@@ -180,7 +180,13 @@ async def test_a_crashlooping_trader_is_shown_with_its_reason(world: World) -> N
     waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}}
     pod["status"] = {
         "containerStatuses": [
-            {"state": waiting, "lastState": {"terminated": {"exitCode": 2}}, "restartCount": 4}
+            {"name": "dead-man", "state": {"running": {}}, "restartCount": 0},
+            {
+                "name": "trader",
+                "state": waiting,
+                "lastState": {"terminated": {"exitCode": 2}},
+                "restartCount": 4,
+            },
         ]
     }
     await world.look()

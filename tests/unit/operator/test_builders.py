@@ -100,7 +100,32 @@ def test_the_container_is_started_probed_and_told_who_it_is() -> None:
         "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}},
     }
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-    assert {"/etc/mm/credentials", "/etc/mm/redis", "/var/lib/mm", "/tmp", "/etc/mm/config.yaml"} == mounts
+    assert {
+        "/etc/mm/credentials",
+        "/etc/mm/redis",
+        "/var/lib/mm",
+        "/run/mm",
+        "/tmp",
+        "/etc/mm/config.yaml",
+    } == mounts
+
+
+def test_a_dead_man_of_its_own_shares_nothing_with_the_trader_but_config_keys_and_the_heartbeat() -> None:
+    template = trader.stateful_set(definition())["spec"]["template"]
+    first, dead_man = template["spec"]["containers"]
+    assert (first["name"], dead_man["name"]) == ("trader", "dead-man")
+    assert template["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "trader"
+    assert dead_man["command"] == ["mm-trader", "dead-man", "--config", "/etc/mm/config.yaml"]
+    assert dead_man["image"] == first["image"]
+    assert dead_man["securityContext"] == first["securityContext"]
+    assert dead_man["resources"]["limits"]["memory"] == "96Mi"
+    mounts = {mount["mountPath"] for mount in dead_man["volumeMounts"]}
+    assert mounts == {"/etc/mm/config.yaml", "/etc/mm/credentials", "/run/mm"}
+    volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
+    assert volumes["heartbeat"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Mi"}
+    config = definition().config
+    assert config.dead_man is not None
+    assert config.dead_man.heartbeat_file == "/run/mm/heartbeat"
 
 
 def test_the_configuration_is_read_back_as_it_was_meant_and_names_no_secret() -> None:

@@ -166,6 +166,7 @@ class App:
             gateway=self.gateway,
             dispatcher=self.dispatcher,
             reporter=self.reporter,
+            progress=self.progress,
             journal=journal_part,
             halts=self.halts,
             alerts=self.alerts.send,

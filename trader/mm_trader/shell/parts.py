@@ -13,6 +13,7 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import Tick
 from mm_trader.core.units import NS_PER_MS, NS_PER_S
+from mm_trader.deadman.heartbeat import Heartbeat
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.dispatcher import Dispatcher
 from mm_trader.shell.errors import JournalInUseError, StoreRefusedError, StoreUnavailableError
@@ -63,6 +64,11 @@ class JournalPart:
                 await self._sleep(0.1)
             else:
                 return
+
+    @property
+    def counter(self) -> int:
+        """Highest incarnation counter that made client ids."""
+        return self._journal.state.counter
 
     async def stop(self) -> None:
         """Say goodbye, if it is one."""
@@ -206,6 +212,7 @@ class SessionPart:
         gateway: GatewayHandle,
         dispatcher: Dispatcher,
         reporter: Reporter,
+        progress: Progress,
         journal: JournalPart,
         halts: Halts,
         alerts: Callable[[AlertRecord], None],
@@ -220,6 +227,7 @@ class SessionPart:
         self._gateway = gateway
         self._dispatcher = dispatcher
         self._reporter = reporter
+        self._progress = progress
         self._journal = journal
         self._halts = halts
         self._alerts = alerts
@@ -231,10 +239,15 @@ class SessionPart:
         self.last_tick_ns = clock.monotonic_ns()
         self.stop_reason = "Terminated"
         self.left_zero = True
+        self._heartbeat: Heartbeat | None = None
+        self._heartbeat_failed = False
 
     async def start(self) -> None:
         """Ask for the lease; the rest follows from it."""
         self._report_corrupt_journal()
+        if self._config.dead_man is not None:
+            self._heartbeat = Heartbeat(self._config.dead_man.heartbeat_file)
+            self._progress.ids = (self._config.epoch, self._journal.counter)
         self._tasks.spawn(self._keeper.run(), "lease")
         self._tasks.spawn(self._tick(), "tick")
 
@@ -244,6 +257,10 @@ class SessionPart:
         self._reporter.report(self._reporter.kernel_status())
         self._journal.leave_clean = self.left_zero and self._session.started_trading
         await self._tasks.cancel()
+        if self._heartbeat is not None:
+            if self.left_zero:  # otherwise the silence that follows has the orders cancelled
+                self._beat(gone=True)
+            self._heartbeat.close()
         self._session.connected = False  # the admin server still answers, and may ask for a reconciliation
         await self._gateway.stop()
 
@@ -258,9 +275,22 @@ class SessionPart:
             self.last_tick_ns = now
             self._keeper.check()
             self._dispatcher(Tick(ts=now, wall_ns=self._clock.wall_ns()))
+            if not self._dispatcher.crashed:
+                self._beat()
             self._session.revive()
             self._reporter.tick()
             await asyncio.sleep(TICK_S)
+
+    def _beat(self, *, gone: bool = False) -> None:
+        """The loop has gone round and the kernel has digested a tick: say so to the dead man. Without it our orders are cancelled, which is the safe side."""
+        if self._heartbeat is None:
+            return
+        try:
+            self._heartbeat.beat(self._clock.monotonic_ns(), self._progress.ids, gone=gone)
+        except OSError as error:
+            if not self._heartbeat_failed:
+                self._heartbeat_failed = True
+                log.warning("heartbeat_not_written", reason=str(error))
 
     def _report_corrupt_journal(self) -> None:
         report = self._journal.report

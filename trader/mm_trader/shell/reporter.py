@@ -36,6 +36,8 @@ class Progress(msgspec.Struct, kw_only=True):
     reason: str = ""
     error_reason: str = ""
     error: str = ""
+    ids: tuple[int, int] = (0, 0)
+    """(epoch, counter) in the newest client order ids this process has made or may have made: what a dead man may cancel."""
     unlisted: list[str] = msgspec.field(default_factory=list)
     last_command: Callable[[], str] = lambda: "0-0"
 

@@ -230,7 +230,9 @@ class Session:
 
     def _announce(self, token: Token) -> None:
         p = self._p
-        p.journal.start(token.epoch, max(token.counter, p.journal.state.counter + 1), p.config.scope)
+        counter = max(token.counter, p.journal.state.counter + 1)
+        p.journal.start(token.epoch, counter, p.config.scope)
+        p.progress.ids = (token.epoch, counter)
         self.started_trading = True
         p.alerts.send(
             AlertRecord(

@@ -1,7 +1,30 @@
-"""Binance spot behind the venue port: `wire` (pure) → `transport` (sockets) → the parts → `BinanceGateway`."""
+"""Binance behind the venue port: `wire` (pure) → `transport` (sockets) → the parts → `BinanceGateway`.
 
-from mm_trader.venue.binance.credentials import Credentials, load_credentials
-from mm_trader.venue.binance.gateway import BinanceGateway
-from mm_trader.venue.binance.settings import GatewaySettings
+The names are imported when they are asked for: the dead man uses `wire` alone and must stay small."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mm_trader.venue.binance.credentials import Credentials, load_credentials
+    from mm_trader.venue.binance.gateway import BinanceGateway
+    from mm_trader.venue.binance.settings import GatewaySettings
+
+_HOMES = {
+    "BinanceGateway": "gateway",
+    "Credentials": "credentials",
+    "GatewaySettings": "settings",
+    "load_credentials": "credentials",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
 
 __all__ = ["BinanceGateway", "Credentials", "GatewaySettings", "load_credentials"]

@@ -11,10 +11,6 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import quote
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 Params = Mapping[str, str | int | bool]
 
 
@@ -52,6 +48,11 @@ class Ed25519Signer:
     __slots__ = ("_key",)
 
     def __init__(self, pem: str) -> None:
+        # imported here: most keys are HMAC, and the library is megabytes that a small process need not hold
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
         try:
             key = load_pem_private_key(pem.encode(), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
