@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from .engine.checks import to_e8
 from .engine.errors import RefusalError
-from .engine.types import SymbolStatus
+from .engine.types import E8, SymbolStatus
 from .faults import OVERLOADED, Fault, FaultKind
 from .server.connection import Channel
 from .time import NS_PER_S, SystemClock
+from .usdm.clockwork import Clockwork
 
 if TYPE_CHECKING:
     from .simulator import Simulator
@@ -244,6 +245,30 @@ def skew(sim: Simulator, fields: Fields) -> Any:
     return {"ms": ms}
 
 
+def _clockwork(sim: Simulator) -> Clockwork:
+    if not isinstance(sim.extras, Clockwork):
+        raise ActionError("this action is for --product usdm")
+    return sim.extras
+
+
+def funding(sim: Simulator, fields: Fields) -> Any:
+    """usdm: settle funding of `symbol` now, at the going rate or at `rate`."""
+    clockwork, symbol = _clockwork(sim), _symbol(sim, fields)
+    rate = fields.number("rate", None, -0.05, 0.05) if fields.has("rate") else None
+    fields.finish()
+    clockwork.fund(symbol, None if rate is None else round(rate * E8))
+    return {"symbol": symbol, "timeNs": sim.clock.now()}
+
+
+def expire_listen_key(sim: Simulator, fields: Fields) -> Any:
+    """usdm: end the listen key of `account` now, with `listenKeyExpired` to whoever uses it."""
+    clockwork, account = _clockwork(sim), _account(sim, fields)
+    fields.finish()
+    if account is None:
+        raise ActionError("account: is needed")
+    return {"expired": clockwork.expire_key(account)}
+
+
 def shutdown_notice(sim: Simulator, fields: Fields) -> Any:
     """Send `serverShutdown` on every connection."""
     fields.finish()
@@ -278,6 +303,8 @@ ACTIONS: dict[str, Action] = {
     "revoke": revoke,
     "skew": skew,
     "shutdown": shutdown_notice,
+    "funding": funding,
+    "expire_listen_key": expire_listen_key,
     "mute": mute,
     "clear": clear,
 }

@@ -33,8 +33,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     """Add `simulate` to the top-level command line."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "simulate",
-        help="run a simulated Binance spot venue",
-        description="A Binance spot venue in one process: REST, WebSocket API, streams and user data on one port.",
+        help="run a simulated Binance venue, spot or USD-M futures",
+        description="A Binance venue in one process, spot or USD-M futures: REST, WebSocket API, streams and user data on one port.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -55,6 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--account-file", action="append", metavar="FILE", help="file with one account a line; repeatable")
     add("--accounts-from-env", metavar="PREFIX", help="read accounts from variables that begin with PREFIX")
+    add("--product", metavar="PRODUCT", help="spot, or usdm for USD-M perpetual futures (default spot)")
     add("--symbols", metavar="LIST", help="symbols to trade (default ETHUSDC,BTCUSDC)")
     add(
         "--market",
@@ -66,6 +67,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--maker-commission", metavar="RATE", help="for every account, as in 0.001 (default: the market's)")
     add("--taker-commission", metavar="RATE", help="for every account, as in 0.001 (default: the market's)")
     add("--stp", metavar="MODE", help="default self-trade prevention (default EXPIRE_MAKER)")
+    add("--leverage", type=int, metavar="N", help="usdm: of every account at first (default 20)")
+    add("--funding-rate", metavar="RATE", help="usdm: longs pay shorts at each settlement (default 0.0001)")
+    add(
+        "--funding-interval",
+        type=float,
+        metavar="S",
+        help="usdm: seconds between settlements (default 28800)",
+    )
     add("--scenario", metavar="FILE", help="YAML file of timed admin actions to run from the start")
     add("--config", metavar="FILE", help="YAML file of these options")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -21,10 +21,19 @@ from .engine.types import E8, StpMode, SymbolSpec
 
 QUOTES = ("USDC", "USDT", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH", "BNB")
 """Quote assets that a symbol's name is split at, in the order they are tried."""
+MAX_LEVERAGE = 125
 
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the text is one line for the person who wrote it."""
+
+
+class Product(StrEnum):
+    """What the venue trades. One simulator is one product."""
+
+    SPOT = "spot"
+    USDM = "usdm"
+    """USD-M perpetual futures."""
 
 
 class MarketKind(StrEnum):
@@ -66,12 +75,25 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True)
 class LimitConfig:
-    """Rate limits, as exchangeInfo will state them. 0 switches one off."""
+    """Rate limits, as exchangeInfo will state them. 0 switches one off; None: the product's own."""
 
-    weight_per_minute: int = 6000
-    raw_per_5_minutes: int = 300_000
-    orders_per_10s: int = 100
-    orders_per_day: int = 200_000
+    weight_per_minute: int | None = None
+    raw_per_5_minutes: int | None = None
+    orders_per_10s: int | None = None
+    orders_per_minute: int | None = None
+    orders_per_day: int | None = None
+
+    def of(self, product: Product) -> LimitConfig:
+        """With every field set."""
+        own = PRODUCT_LIMITS[product]
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(own, **{name: value for name, value in given.items() if value is not None})
+
+
+PRODUCT_LIMITS = {
+    Product.SPOT: LimitConfig(6000, 300_000, 100, 0, 200_000),
+    Product.USDM: LimitConfig(2400, 0, 300, 1200, 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +101,7 @@ class SimulatorConfig:
     """Everything. The defaults run a calm seeded market of ETHUSDC and BTCUSDC on a free port of 127.0.0.1."""
 
     accounts: tuple[AccountConfig, ...] = ()
+    product: Product = Product.SPOT
     symbols: tuple[SymbolSpec, ...] = ()
     market: MarketConfig = MarketConfig()
     host: str = "127.0.0.1"
@@ -88,12 +111,25 @@ class SimulatorConfig:
     default_stp: StpMode = StpMode.EXPIRE_MAKER
     ping_interval_s: float | None = None
     """Seconds between server pings; None = 20 on a system clock, never on a manual one."""
+    leverage: int = 20
+    """usdm: of every account and symbol until it is changed."""
+    funding_rate: Decimal = Decimal("0.0001")
+    """usdm: what longs pay shorts at each settlement, as a part of the notional; negative: the other way round."""
+    funding_interval_s: float = 8 * 3600.0
+    """usdm: settlements are at whole multiples of this since the epoch."""
     journal_size: int = 50_000
     """Audit entries kept; about 1 KiB each."""
 
     def __post_init__(self) -> None:
         if not self.symbols:
-            object.__setattr__(self, "symbols", parse_symbols("ETHUSDC,BTCUSDC"))
+            object.__setattr__(self, "symbols", parse_symbols("ETHUSDC,BTCUSDC", self.product))
+        object.__setattr__(self, "limits", self.limits.of(self.product))
+        if not 1 <= self.leverage <= MAX_LEVERAGE:
+            raise ConfigError(f"--leverage {self.leverage}: must be 1 to {MAX_LEVERAGE}")
+        if not 1 <= self.funding_interval_s <= 86_400:
+            raise ConfigError(f"--funding-interval {self.funding_interval_s:g}: must be 1 to 86400 seconds")
+        if not abs(self.funding_rate) <= Decimal("0.05"):
+            raise ConfigError(f"--funding-rate {self.funding_rate}: must lie between -0.05 and 0.05")
         if not 0 < self.speed <= 1000:
             raise ConfigError(f"--speed {self.speed}: must be above 0 and at most 1000")
         if not 0 <= self.port <= 65535:
@@ -105,16 +141,16 @@ class SimulatorConfig:
                 raise ConfigError(f"--account: the same {what} is given twice; each must be its own")
 
 
-def parse_symbols(text: str) -> tuple[SymbolSpec, ...]:
+def parse_symbols(text: str, product: Product = Product.SPOT) -> tuple[SymbolSpec, ...]:
     """`ETHUSDC,BTCUSDC` as symbol rules."""
     names = [n.strip().upper() for n in text.split(",") if n.strip()]
     if not names or len(set(names)) != len(names):
         raise ConfigError(f"--symbols {text!r}: give each symbol once, as in ETHUSDC,BTCUSDC")
-    return tuple(symbol_spec(name) for name in names)
+    return tuple(symbol_spec(name, product) for name in names)
 
 
-def symbol_spec(name: str) -> SymbolSpec:
-    """Rules of a symbol by its name: tick 0.01, lot by base asset, minimum notional 5."""
+def symbol_spec(name: str, product: Product = Product.SPOT) -> SymbolSpec:
+    """Rules of a symbol by its name: tick 0.01, lot by base asset, minimum notional 5. Perpetuals: lot 0.001, BTC's tick 0.1."""
     for quote in QUOTES:
         base = name.removesuffix(quote)
         if base and base != name:
@@ -123,6 +159,12 @@ def symbol_spec(name: str) -> SymbolSpec:
         raise ConfigError(f"--symbols {name}: cannot tell its quote asset; known are {', '.join(QUOTES)}")
     if not name.isalnum() or not name.isascii():
         raise ConfigError(f"--symbols {name!r}: only letters and digits")
+    if product is Product.USDM:
+        tick, lot = E8 // 10 if base == "BTC" else E8 // 100, E8 // 1000
+        return SymbolSpec(
+            name, base, quote, tick_e8=tick, lot_e8=lot, min_price_e8=tick, min_qty_e8=lot,
+            percent_up_e4=10_500, percent_down_e4=9_500,
+        )  # fmt: skip
     lot = E8 // 100_000 if base == "BTC" else E8 // 10_000
     return SymbolSpec(name, base, quote, lot_e8=lot, min_qty_e8=lot)
 

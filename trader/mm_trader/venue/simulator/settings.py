@@ -16,6 +16,7 @@ from .config import (
     ConfigError,
     LimitConfig,
     MarketConfig,
+    Product,
     SimulatorConfig,
     make_key,
     parse_account,
@@ -29,6 +30,7 @@ from .engine.types import StpMode
 OPTIONS = (
     "port",
     "host",
+    "product",
     "account",
     "account_file",
     "accounts_from_env",
@@ -40,6 +42,9 @@ OPTIONS = (
     "stp",
     "scenario",
     "limits",
+    "leverage",
+    "funding_rate",
+    "funding_interval",
 )
 DEFAULT_PORT = 9443
 
@@ -61,15 +66,20 @@ def load_config(
         )
         for a in accounts
     ]
+    product = _product(given.get("product", Product.SPOT))
     config = SimulatorConfig(
         accounts=tuple(accounts),
-        symbols=parse_symbols(_joined(given.get("symbols", "ETHUSDC,BTCUSDC"), "--symbols")),
+        product=product,
+        symbols=parse_symbols(_joined(given.get("symbols", "ETHUSDC,BTCUSDC"), "--symbols"), product),
         market=_market(given.get("market")),
         host=str(given.get("host", "127.0.0.1")),
-        port=_port(given.get("port", DEFAULT_PORT)),
-        speed=_speed(given.get("speed", 1.0)),
+        port=_whole(given.get("port", DEFAULT_PORT), "--port"),
+        speed=_number(given.get("speed", 1.0), "--speed"),
         limits=_limits(given.get("limits", {})),
         default_stp=_stp(given.get("stp", StpMode.EXPIRE_MAKER)),
+        leverage=_whole(given.get("leverage", 20), "--leverage"),
+        funding_rate=parse_rate(str(given.get("funding_rate", "0.0001")), "--funding-rate"),
+        funding_interval_s=_number(given.get("funding_interval", 8 * 3600), "--funding-interval"),
     )
     return config, _scenario(given.get("scenario"))
 
@@ -163,15 +173,22 @@ def _market(value: Any) -> MarketConfig:
     return MarketConfig() if value is None else parse_market(_joined(value, "--market"))
 
 
-def _port(value: Any) -> int:
+def _product(value: Any) -> Product:
+    try:
+        return Product(str(value))
+    except ValueError as error:
+        raise ConfigError(f"--product {value}: must be one of {', '.join(Product)}") from error
+
+
+def _whole(value: Any, option: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ConfigError(f"--port {value!r}: must be a whole number")
+        raise ConfigError(f"{option} {value!r}: must be a whole number")
     return value
 
 
-def _speed(value: Any) -> float:
+def _number(value: Any, option: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(f"--speed {value!r}: must be a number")
+        raise ConfigError(f"{option} {value!r}: must be a number")
     return float(value)
 
 

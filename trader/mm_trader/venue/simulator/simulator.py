@@ -15,7 +15,6 @@ from aiohttp import web
 from .admin import Admin
 from .config import AccountConfig, ConfigError, MarketKind, SimulatorConfig
 from .engine.account import CommissionRates
-from .engine.exchange import Exchange
 from .engine.types import E8
 from .faults import DEPTH_KINDS, FaultBoard
 from .journal import Journal
@@ -24,11 +23,10 @@ from .market.preset import Preset, PresetError, load_preset
 from .market.seeded import SeededMarket
 from .server.auth import Authenticator
 from .server.connection import Channel, text_frame
-from .server.desk import Desk
 from .server.limits import RateLimits
-from .server.publisher import Publisher
+from .server.profile import profile_of
 from .server.rest import Rest
-from .server.sockets import MarketSockets, Sockets
+from .server.sockets import Sockets
 from .server.streams import StreamHub
 from .server.wsapi import WsApi
 from .time import Clock, Scheduler, SystemClock
@@ -46,7 +44,8 @@ class Simulator:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.log = structlog.get_logger(__name__)
         self.scheduler = Scheduler(self.clock)
-        self.engine = Exchange(config.symbols, self.clock.now, config.default_stp)
+        self.profile = profile_of(config)
+        self.engine = self.profile.exchange(config, self.clock.now)
         self.journal = Journal(config.journal_size)
         self.faults = FaultBoard()
         self.limits = RateLimits(config.limits, self.clock)
@@ -56,19 +55,25 @@ class Simulator:
         for account in config.accounts:
             self.engine.add_account(account.name, account.balances, self._rates(account))
         self.auth = Authenticator(self.engine, config.accounts, self.clock)
-        self.publisher = Publisher(
+        self.publisher = self.profile.publisher(
             self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver, self._lose_depth
         )
         self.market = self._make_market()
-        self.desk = Desk(self.engine, self.auth, self.limits, self.journal, self.publisher, self.clock)
+        self.desk = self.profile.desk(
+            self.engine, self.auth, self.limits, self.journal, self.publisher, self.clock
+        )
         ping = config.ping_interval_s
         self.sockets = Sockets(
             self.scheduler,
             self.faults,
             ping if ping is not None else 0.0 if self.clock.manual else PING_INTERVAL_S,
         )
-        self.wsapi = WsApi(self.desk, self.faults, self.sockets, self.scheduler)
-        self.rest = Rest(self.desk, self.faults, self.scheduler)
+        profile = self.profile
+        self.wsapi = WsApi(
+            self.desk, self.faults, self.sockets, self.scheduler, profile.calls, profile.gone_methods
+        )
+        self.rest = Rest(self.desk, self.faults, self.scheduler, profile.calls, profile.prefix)
+        self.extras = profile.extras(self)
         self.admin = Admin(self)
         self._runner: web.AppRunner | None = None
         self.port = config.port
@@ -94,6 +99,7 @@ class Simulator:
         self.port = runner.addresses[0][1]
         self.market.start()
         self.publisher.start()
+        self.extras.start()
         self.scheduler.start()
 
     async def stop(self) -> None:
@@ -135,6 +141,7 @@ class Simulator:
         for account in self.config.accounts:
             for asset, amount in account.balances.items():
                 self.engine.accounts[account.name].balance(asset).free = amount
+        self.extras.reset()
         self.market.reseed()
         self.journal.add("reset", self.clock.now(), "*")
 
@@ -149,7 +156,7 @@ class Simulator:
             client.connection.send_frame(text_frame(wrapped), Channel.MARKET)
         for session in self.wsapi.sessions:
             session.connection.send_frame(text_frame(f'{{"event":{event}}}'), Channel.USER)
-        return len(self.hub.clients) + len(self.wsapi.sessions)
+        return len(self.hub.clients) + len(self.wsapi.sessions) + self.extras.announce(event)
 
     # --- inside ---------------------------------------------------------------------------------------------
     def _deliver(self, account: str, text: str) -> None:
@@ -194,14 +201,9 @@ class Simulator:
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=1024 * 1024)
-        markets = MarketSockets(self.sockets, self.hub)
         self.admin.routes(app)
-        for path in ("/ws-api/v3", "/ws-api/v3/"):
+        for path in (self.profile.ws_path, f"{self.profile.ws_path}/"):
             app.router.add_get(path, self.wsapi.serve)
-        for path in ("/ws", "/ws/"):
-            app.router.add_get(path, markets.raw)
-        app.router.add_get("/ws/{streams:.+}", markets.raw)
-        for path in ("/stream", "/stream/"):
-            app.router.add_get(path, markets.combined)
+        self.extras.routes(app)
         app.router.add_route("*", "/{rest:.*}", self.rest.handle)
         return app

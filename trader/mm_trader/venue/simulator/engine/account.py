@@ -48,6 +48,8 @@ class AccountTrade:
     time_ns: int
     is_buyer: bool
     is_maker: bool
+    realised: int = 0
+    """Perpetual only: profit that the trade realised."""
 
 
 class Seat:

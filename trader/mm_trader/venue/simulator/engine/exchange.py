@@ -55,13 +55,18 @@ class Exchange:
     """All symbols and accounts. `clock` gives venue time in ns since the epoch."""
 
     def __init__(
-        self, specs: Iterable[SymbolSpec], clock: Clock, default_stp: StpMode = StpMode.EXPIRE_MAKER
+        self,
+        specs: Iterable[SymbolSpec],
+        clock: Clock,
+        default_stp: StpMode = StpMode.EXPIRE_MAKER,
+        ledger: Ledger | None = None,
     ) -> None:
+        """`ledger`: how money moves; one that locks and pays balances unless given."""
         self.clock = clock
         self.default_stp = default_stp
         self.markets = {spec.name: Market(spec) for spec in specs}
         self.accounts: dict[str, Account] = {}
-        self.ledger = Ledger()
+        self.ledger = ledger if ledger is not None else Ledger()
         self._out: list[Event] = []
         self._matcher = Matcher(self.ledger, self._out)
         self._order_id = 0

@@ -19,6 +19,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fees: dict[str, int] = {}
+        self.realised = 0
+        """Profit that the last settled side realised, 10^-8 of quote; always 0 where nothing is held on margin."""
         self._touched: list[Balance] = []
 
     def touch(self, balance: Balance) -> None:

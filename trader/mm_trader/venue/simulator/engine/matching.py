@@ -118,6 +118,7 @@ class Matcher:
                     now,
                     order.is_buy,
                     is_maker,
+                    self.ledger.realised,
                 )
                 order.account.trades.append(fill)
                 self.execution(order, _TRADE, now, fill)

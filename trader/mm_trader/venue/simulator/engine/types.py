@@ -98,6 +98,8 @@ class SymbolSpec:
     max_position_e8: int = 0
     """Largest base position (holdings plus open buys); 0 = no MAX_POSITION filter."""
     max_amends: int = 10
+    max_modifies: int = 10_000
+    """Perpetual only: changes of price and quantity that an order may have."""
     quote_mult: int = field(init=False)
     """10^-8 of quote asset per tick and lot."""
 
@@ -125,6 +127,8 @@ class NewOrder:
     iceberg_qty_e8: int = 0
     strategy_id: int | None = None
     strategy_type: int | None = None
+    reduce_only: bool = False
+    """Perpetual only: may never make the position larger."""
 
 
 class Order:
@@ -135,7 +139,7 @@ class Order:
 
     __slots__ = (
         "account", "amends", "client_id", "created_ns", "executed", "executed_quote", "gets", "id", "is_buy",
-        "is_final", "level", "locked", "next", "pays", "prev", "prevented", "prevented_quote", "price", "qty", "quote_qty", "seat",
+        "is_final", "level", "locked", "next", "pays", "prev", "prevented", "prevented_quote", "price", "qty", "quote_qty", "reduce_only", "seat",
         "side", "status", "stp", "strategy_id", "strategy_type", "symbol", "tif", "type", "updated_ns", "working_ns",
     )  # fmt: skip
 
@@ -160,6 +164,7 @@ class Order:
         self.pays, self.gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
         self.type = new.type
         self.tif = new.tif
+        self.reduce_only = new.reduce_only
         self.price = price
         self.qty = qty
         self.quote_qty = quote_qty

@@ -23,9 +23,10 @@ from .publisher import Publisher
 
 
 class Security(StrEnum):
-    """What a call asks of the client: nothing, or a signature."""
+    """What a call asks of the client: nothing, its API key, or a signature."""
 
     NONE = "NONE"
+    KEY = "KEY"
     SIGNED = "SIGNED"
 
 
@@ -61,6 +62,8 @@ class Call:
     """Needs the TRADE permission; weight is given back when it succeeds; the kind that order faults apply to."""
     fault_class: str = "query"
     """What the admin API calls this kind of call: place, cancel, amend, replace or query."""
+    refunds: bool = True
+    """A call that trades gives its weight back when it succeeds."""
 
     def weight_of(self, params: Params) -> int:
         return self.weight if isinstance(self.weight, int) else self.weight(params)
@@ -109,6 +112,6 @@ class Desk:
         finally:
             self.publisher.pump()
             self.journal.source = ""
-        if call.trades:
+        if call.trades and call.refunds:
             self.limits.refund(request.ip, weight)
         return result

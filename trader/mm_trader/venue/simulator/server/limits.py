@@ -54,13 +54,14 @@ class RateLimits:
 
     def __init__(self, config: LimitConfig, clock: Clock) -> None:
         self._clock = clock
-        rules = (
-            Rule(LimitType.WEIGHT, "MINUTE", 1, config.weight_per_minute),
-            Rule(LimitType.ORDERS, "SECOND", 10, config.orders_per_10s),
-            Rule(LimitType.ORDERS, "DAY", 1, config.orders_per_day),
-            Rule(LimitType.RAW, "MINUTE", 5, config.raw_per_5_minutes),
+        sizes = (
+            (LimitType.WEIGHT, "MINUTE", 1, config.weight_per_minute),
+            (LimitType.ORDERS, "SECOND", 10, config.orders_per_10s),
+            (LimitType.ORDERS, "MINUTE", 1, config.orders_per_minute),
+            (LimitType.ORDERS, "DAY", 1, config.orders_per_day),
+            (LimitType.RAW, "MINUTE", 5, config.raw_per_5_minutes),
         )
-        self.rules = tuple(r for r in rules if r.limit > 0)
+        self.rules = tuple(Rule(kind, interval, n, most) for kind, interval, n, most in sizes if most)
         self._ip_rules = tuple(r for r in self.rules if r.type is not LimitType.ORDERS)
         self._order_rules = tuple(r for r in self.rules if r.type is LimitType.ORDERS)
         self._counts: dict[tuple[str, Rule], list[int]] = {}

@@ -12,7 +12,7 @@ import structlog
 
 from ..engine.errors import RefusalError
 from ..faults import REQUEST_KINDS, Fault, FaultBoard, FaultKind
-from .desk import Call, Desk, Request, Security
+from .desk import Call, Desk, Request
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class Outcome:
 def run(desk: Desk, faults: FaultBoard, call: Call, request: Request) -> Outcome | None:
     """Perform `call`; None means no reply is to be sent."""
     fault = None
-    if call.security is Security.SIGNED and faults.armed:
+    if request.identity is not None and faults.armed:
         fault = faults.take(REQUEST_KINDS, request.account.name, call.fault_class)
     if fault is not None and fault.kind in (FaultKind.REFUSE, FaultKind.STATUS_BEFORE):
         return _refusal(fault)

@@ -109,7 +109,7 @@ class Publisher:
             elif isinstance(event, ExecutionEvent):
                 self._execution(event, now_ms)
             elif isinstance(event, BalanceEvent):
-                self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
+                self._balance(event, now_ms)
         if run:
             self._aggregate(run, now_ms)
 
@@ -122,6 +122,9 @@ class Publisher:
         if fill is not None and event.executed == fill.qty:
             self.limits.add_orders(event.order.account.name, -MAKER_COUNT_BACK if fill.is_maker else -1)
         self.user_sink(event.order.account.name, dumps(execution_report(event, spec, now_ms)))
+
+    def _balance(self, event: BalanceEvent, now_ms: int) -> None:
+        self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
 
     # --- market side ----------------------------------------------------------------------------------------
     def _book(self, update: BookUpdate) -> None:
@@ -137,8 +140,7 @@ class Publisher:
 
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
-        recent = self.last_trades[event.symbol]
-        _keep(recent, event)
+        self._remember(event)
         spec = self.exchange.markets[event.symbol].spec
         self.hub.publish(
             f"{event.symbol.lower()}@trade",
@@ -156,6 +158,10 @@ class Publisher:
                 }
             ),
         )
+
+    def _remember(self, event: TradeEvent) -> None:
+        """For REST."""
+        _keep(self.last_trades[event.symbol], event)
 
     def _aggregate(self, run: list[TradeEvent], now_ms: int) -> None:
         first, last = run[0], run[-1]

@@ -1,8 +1,9 @@
-"""REST framing: routes of `/api/v3`, parameters from query and form body, headers and error bodies."""
+"""REST framing: the product's routes, parameters from query and form body, headers and error bodies."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -21,7 +22,6 @@ from .params import Params
 ALL_CALLS = (
     calls_market.CALLS + calls_history.CALLS + calls_account.CALLS + calls_orders.CALLS + calls_replace.CALLS
 )
-REST_CALLS: dict[tuple[str, str], Call] = {c.rest: c for c in ALL_CALLS if c.rest is not None}
 MAX_BODY = 64 * 1024
 API = "/api/v3/"
 GONE = "This endpoint has been removed; subscribe to user data on the WebSocket API instead."
@@ -42,9 +42,18 @@ def split_params(raw: str) -> dict[str, str]:
 
 
 class Rest:
-    """Handles every request below `/api/`, and refuses those below `/sapi/` and others in the same words."""
+    """Handles every request below the product's prefix, and refuses those elsewhere in the same words."""
 
-    def __init__(self, desk: Desk, faults: FaultBoard, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        faults: FaultBoard,
+        scheduler: Scheduler,
+        calls: Iterable[Call] = ALL_CALLS,
+        prefix: str = API,
+    ) -> None:
+        self._calls = {c.rest: c for c in calls if c.rest is not None}
+        self._prefix = prefix
         self.desk = desk
         self.faults = faults
         self.scheduler = scheduler
@@ -52,8 +61,9 @@ class Rest:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request in, one response out; a dropped one loses its connection instead."""
         raw_path, _, raw_query = request.raw_path.partition("?")
-        # what is not below /api/v3/ (such as /sapi/…) is no path of the spot API: refused in its words, not with a page of HTML
-        path = raw_path.removeprefix(API).rstrip("/") if raw_path.startswith(API) else ""
+        # what is not below the prefix (such as /sapi/…) is no path of the API: refused in its words, not with a page of HTML
+        prefix = self._prefix
+        path = raw_path.removeprefix(prefix).rstrip("/") if raw_path.startswith(prefix) else ""
         ip = request.remote or ""
         identity: Identity | None = None
         try:
@@ -63,6 +73,8 @@ class Rest:
             params.update(split_params(raw_query))
             if call.security is Security.SIGNED:
                 identity = self.desk.auth.rest(request.headers.get("X-MBX-APIKEY"), params, raw_query, body)
+            elif call.security is Security.KEY:
+                identity = self.desk.auth.key(request.headers.get("X-MBX-APIKEY"))
             source = f"rest:{ip}:{self._port(request)}"
             outcome = run(self.desk, self.faults, call, Request(Params(params), identity, ip, source))
         except RefusalError as error:
@@ -79,12 +91,12 @@ class Rest:
         return peer[1] if peer else 0
 
     def _find(self, method: str, path: str) -> Call:
-        call = REST_CALLS.get((method, path))
+        call = self._calls.get((method, path))
         if call is not None:
             return call
         if path.startswith("userDataStream"):
             raise RefusalError(-1000, GONE, 410)
-        if any(known == path for _, known in REST_CALLS):
+        if any(known == path for _, known in self._calls):
             raise RefusalError(-1000, f"Request method '{method}' is not supported.", 405)
         raise RefusalError(-1000, "Path is not valid.", 404)
 

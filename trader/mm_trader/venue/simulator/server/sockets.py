@@ -111,9 +111,10 @@ def _hit(
 
 
 class MarketSockets:
-    """The market-stream endpoints."""
+    """The market-stream endpoints. `serves`: the stream names that they carry, None: all."""
 
-    def __init__(self, sockets: Sockets, hub: StreamHub) -> None:
+    def __init__(self, sockets: Sockets, hub: StreamHub, serves: Callable[[str], bool] | None = None) -> None:
+        self.serves = serves
         self.sockets = sockets
         self.hub = hub
 
@@ -132,7 +133,7 @@ class MarketSockets:
         client: list[StreamClient] = []
 
         def begin(connection: Connection) -> OnText:
-            one = StreamClient(connection, combined)
+            one = StreamClient(connection, combined, self.serves)
             client.append(one)
             self.hub.add(one, streams)
 

@@ -18,10 +18,14 @@ MAX_STREAMS = 1024
 class StreamClient:
     """A market-data connection: its subscriptions and whether frames are wrapped in `{stream, data}`."""
 
-    def __init__(self, connection: Connection, combined: bool) -> None:
+    def __init__(
+        self, connection: Connection, combined: bool, serves: Callable[[str], bool] | None = None
+    ) -> None:
+        """`serves`: which stream names this kind of connection carries; others are accepted and stay silent."""
         self.connection = connection
         self.combined = combined
         self.streams: dict[str, None] = {}
+        self.serves = serves
 
 
 class StreamHub:
@@ -58,7 +62,8 @@ class StreamHub:
         self.clients[client] = None
         for stream in streams:
             client.streams[stream] = None
-            self._listeners.setdefault(stream, {})[client] = None
+            if client.serves is None or client.serves(stream):
+                self._listeners.setdefault(stream, {})[client] = None
 
     def unsubscribe(self, client: StreamClient, streams: list[str]) -> None:
         for stream in streams:

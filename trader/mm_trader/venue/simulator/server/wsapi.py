@@ -6,6 +6,7 @@ User events go out as `{subscriptionId, event}` on the connection that subscribe
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -21,9 +22,11 @@ from .params import Params
 from .rest import ALL_CALLS
 from .sockets import OnText, Sockets
 
-WS_CALLS: dict[str, Call] = {c.ws: c for c in ALL_CALLS if c.ws is not None}
 CONNECT_WEIGHT = 2
 GONE_METHODS = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
+
+UserListeners = Callable[[str, str], Iterable[tuple[Connection, bytes]]]
+"""(account name, JSON text of an event) → the connections that get it, each with its frame."""
 
 
 class _Number(str):
@@ -67,14 +70,26 @@ class Session:
 
 
 class WsApi:
-    """Handles `/ws-api/v3`."""
+    """Handles the WebSocket API. `calls`: the product's; `gone`: methods that it no longer has."""
 
-    def __init__(self, desk: Desk, faults: FaultBoard, sockets: Sockets, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        faults: FaultBoard,
+        sockets: Sockets,
+        scheduler: Scheduler,
+        calls: Iterable[Call] = ALL_CALLS,
+        gone: frozenset[str] = GONE_METHODS,
+    ) -> None:
+        self._calls = {c.ws: c for c in calls if c.ws is not None}
+        self._gone = gone
         self.desk = desk
         self.faults = faults
         self.sockets = sockets
         self.scheduler = scheduler
         self.sessions: dict[Session, None] = {}
+        self.listeners: UserListeners = self._subscribers
+        """Who hears of an account, and the frame each is sent."""
         self._subscription_id = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -107,21 +122,21 @@ class WsApi:
         if fault is not None and fault.kind is FaultKind.LOSE_USER_EVENT:
             return
         times = 2 if fault is not None and fault.kind is FaultKind.DUPLICATE_USER_EVENT else 1
-        for session in self.sessions:
-            number = session.subscriptions.get(account)
-            if number is None:
-                continue
-            frame = text_frame(f'{{"subscriptionId":{number},"event":{text}}}')
+        for connection, frame in self.listeners(account, text):
             if fault is not None and fault.kind is FaultKind.LATE_USER_EVENT:
-                self._send_late(session, frame, fault.ms)
+                self._send_late(connection, frame, fault.ms)
                 continue
             for _ in range(times):
-                session.connection.send_frame(frame, Channel.USER)
+                connection.send_frame(frame, Channel.USER)
 
-    def _send_late(self, session: Session, frame: bytes, delay_ms: int) -> None:
-        self.scheduler.call_after(
-            delay_ms * NS_PER_MS, lambda: session.connection.send_frame(frame, Channel.USER)
-        )
+    def _subscribers(self, account: str, text: str) -> Iterator[tuple[Connection, bytes]]:
+        for session in self.sessions:
+            number = session.subscriptions.get(account)
+            if number is not None:
+                yield session.connection, text_frame(f'{{"subscriptionId":{number},"event":{text}}}')
+
+    def _send_late(self, connection: Connection, frame: bytes, delay_ms: int) -> None:
+        self.scheduler.call_after(delay_ms * NS_PER_MS, lambda: connection.send_frame(frame, Channel.USER))
 
     # --- requests -------------------------------------------------------------------------------------------
     def _receive(self, session: Session, text: str) -> None:
@@ -193,15 +208,17 @@ class WsApi:
         if own is not None:
             self.desk.limits.charge(session.connection.ip, CONNECT_WEIGHT)
             return Outcome(200, own(session, values)), Channel.USER
-        if method in GONE_METHODS:
+        if method in self._gone:
             raise RefusalError(-1000, "This method has been removed; use userDataStream.subscribe.", 410)
-        call = WS_CALLS.get(method)
+        call = self._calls.get(method)
         if call is None:
             raise RefusalError(-1020, f"Unknown method '{method[:60]}'. This operation is not supported.")
         identity = None
         if call.security is Security.SIGNED:
             identity = self._identify(session, values)
             session.last_account = identity.account.name if call.trades else session.last_account
+        elif call.security is Security.KEY:
+            identity = self.desk.auth.key(values.get("apiKey"))
         source = f"ws:{session.connection.number}"
         request = Request(Params(values), identity, session.connection.ip, source)
         return run(self.desk, self.faults, call, request), Channel.ORDERS

@@ -1,0 +1,106 @@
+"""What is different between products: engine, publisher, calls, routes. One object answers for each, and the composition root asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from ..config import Product, SimulatorConfig
+from ..engine.exchange import Clock, Exchange
+from .desk import Call, Desk
+from .publisher import Publisher
+from .rest import ALL_CALLS, API
+from .sockets import MarketSockets
+from .wsapi import GONE_METHODS
+
+if TYPE_CHECKING:
+    from ..simulator import Simulator
+
+
+class Extras(Protocol):
+    """What a product runs besides the common parts: its socket routes, its timers, its memory."""
+
+    def routes(self, app: web.Application) -> None:
+        """Add the product's sockets."""
+
+    def start(self) -> None:
+        """Begin what happens by itself."""
+
+    def reset(self) -> None:
+        """Testnet reset."""
+
+    def announce(self, event: str) -> int:
+        """Send an event on the product's own connections; how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One product's parts."""
+
+    prefix: str
+    """Of its REST paths."""
+    ws_path: str
+    calls: tuple[Call, ...]
+    gone_methods: frozenset[str]
+    exchange: Callable[[SimulatorConfig, Clock], Exchange]
+    publisher: type[Publisher]
+    desk: type[Desk]
+    extras: Callable[[Simulator], Extras]
+
+
+class SpotExtras:
+    """Spot's market streams."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self._markets = MarketSockets(sim.sockets, sim.hub)
+
+    def routes(self, app: web.Application) -> None:
+        """`/ws`, `/ws/<stream>…`, `/stream`."""
+        add_market_routes(app, "", self._markets)
+
+    def start(self) -> None:
+        """Nothing happens by itself."""
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def announce(self, _event: str) -> int:
+        """Spot has none of its own."""
+        return 0
+
+
+def add_market_routes(app: web.Application, base: str, markets: MarketSockets) -> None:
+    """The three ways to name streams, below `base`."""
+    for path in (f"{base}/ws", f"{base}/ws/"):
+        app.router.add_get(path, markets.raw)
+    app.router.add_get(f"{base}/ws/{{streams:.+}}", markets.raw)
+    for path in (f"{base}/stream", f"{base}/stream/"):
+        app.router.add_get(path, markets.combined)
+
+
+def _spot_exchange(config: SimulatorConfig, clock: Clock) -> Exchange:
+    return Exchange(config.symbols, clock, config.default_stp)
+
+
+SPOT = Profile(
+    prefix=API,
+    ws_path="/ws-api/v3",
+    calls=ALL_CALLS,
+    gone_methods=GONE_METHODS,
+    exchange=_spot_exchange,
+    publisher=Publisher,
+    desk=Desk,
+    extras=SpotExtras,
+)
+
+
+def profile_of(config: SimulatorConfig) -> Profile:
+    """The profile of the configured product."""
+    if config.product is Product.SPOT:
+        return SPOT
+    from ..usdm.profile import USDM
+
+    return USDM

@@ -1,0 +1,285 @@
+"""Orders of the futures API: place, test, modify, cancel, cancel all, batches, the countdown, and what reads them."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any
+
+from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
+from ..engine.types import NewOrder, OrderType, Side, StpMode, TimeInForce
+from ..server.calls_account import find_order
+from ..server.calls_orders import enter, not_required
+from ..server.desk import Call, Desk, Request, Security
+from ..server.params import SYMBOL, Params, missing
+from . import shapes
+from .desk import futures_desk
+from .refusals import translated
+
+MAX_BATCH = 5
+MAX_BATCH_CANCEL = 10
+MAX_COUNTDOWN_MS = 1 << 31
+WEEK_MS = 7 * 86_400_000
+
+
+class FuturesType(StrEnum):
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+
+
+class FuturesTif(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTX = "GTX"
+
+
+class PositionSide(StrEnum):
+    BOTH = "BOTH"
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class ResponseType(StrEnum):
+    ACK = "ACK"
+    RESULT = "RESULT"
+
+
+def read_new_order(desk: Desk, params: Params) -> NewOrder:
+    """The new order that the parameters describe."""
+    symbol = params.symbol()
+    desk.exchange.market(symbol)
+    params.need("side")
+    side = params.choice("side", Side, RefusalError(-1117, "Invalid side."))
+    params.need("type")
+    kind = params.choice("type", FuturesType, RefusalError(-1116, "Invalid orderType."))
+    assert side is not None and kind is not None, "both were just required"
+    tif = params.choice("timeInForce", FuturesTif, RefusalError(-1115, "Invalid timeInForce."))
+    quantity, price = params.decimal("quantity"), params.decimal("price")
+    client_id = params.client_id("newClientOrderId")
+    reduce_only = params.flag("reduceOnly", False)
+    stp = params.choice("selfTradePreventionMode", StpMode)
+    params.choice("newOrderRespType", ResponseType)
+    _one_way(params)
+    for name in ("priceMatch", "workingType", "priceProtect", "closePosition"):
+        params.text(name)  # meaningful for conditional orders only, which are not here
+    if quantity is None:
+        raise missing("quantity")
+    if kind is FuturesType.MARKET:
+        for name in ("price", "timeInForce"):
+            if params.has(name):
+                raise not_required(name)
+    else:
+        for name, value in (("timeInForce", tif), ("price", price)):
+            if value is None:
+                raise missing(name)
+    maker = tif is FuturesTif.GTX
+    return NewOrder(
+        symbol,
+        side,
+        OrderType.LIMIT_MAKER if maker else OrderType(kind.value),
+        client_id or desk.generated_id(),
+        TimeInForce.GTC if maker or tif is None else TimeInForce(tif.value),
+        quantity,
+        price,
+        stp=stp,
+        reduce_only=reduce_only,
+    )
+
+
+def _one_way(params: Params) -> None:
+    side = params.choice("positionSide", PositionSide)
+    if side not in (None, PositionSide.BOTH):
+        raise RefusalError(-4061, "Order's position side does not match user's setting.")
+
+
+def place(desk: Desk, request: Request) -> Any:
+    new = read_new_order(desk, request.params)
+    request.params.finish()
+    desk.limits.check_orders(request.account.name)
+    placed = enter(desk, request, new)
+    return shapes.order(placed.order, desk.spec(placed.order.symbol))
+
+
+def place_test(desk: Desk, request: Request) -> Any:
+    new = read_new_order(desk, request.params)
+    request.params.finish()
+    desk.exchange.validate(request.account, new)
+    return {}
+
+
+def modify(desk: Desk, request: Request) -> Any:
+    """Another price or quantity; the order loses its place in the queue."""
+    params = request.params
+    params.need("side")
+    side = params.choice("side", Side, RefusalError(-1117, "Invalid side."))
+    quantity, price = params.decimal("quantity"), params.decimal("price")
+    for name in ("priceMatch", "origType", "modifyId"):
+        params.text(name)
+    _one_way(params)
+    order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
+    params.finish()
+    for name, value in (("quantity", quantity), ("price", price)):
+        if value is None:
+            raise missing(name)
+    if order.is_final:
+        raise RefusalError(-2011, UNKNOWN_ORDER)
+    if side is not order.side or order.type is OrderType.MARKET:
+        raise RefusalError(-5025, "Only limit order is supported.")
+    assert quantity is not None and price is not None, "both were just required"
+    desk.limits.check_orders(request.account.name)
+    futures_desk(desk).futures.modify(order, price, quantity)
+    desk.limits.add_orders(request.account.name, 1)
+    return shapes.order(order, desk.spec(order.symbol))
+
+
+def cancel(desk: Desk, request: Request) -> Any:
+    order = find_order(desk, request, RefusalError(-2011, UNKNOWN_ORDER))
+    request.params.finish()
+    desk.exchange.cancel(order)
+    return shapes.order(order, desk.spec(order.symbol))
+
+
+def cancel_all(desk: Desk, request: Request) -> Any:
+    symbol = request.params.symbol()
+    desk.exchange.market(symbol)
+    request.params.finish()
+    for order in [o for o in request.account.open.values() if o.symbol == symbol]:
+        desk.exchange.cancel(order)
+    return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def countdown(desk: Desk, request: Request) -> Any:
+    """Cancel everything of the symbol unless called again in time; 0 ends it."""
+    symbol = request.params.symbol()
+    desk.exchange.market(symbol)
+    request.params.need("countdownTime")
+    after = request.params.integer("countdownTime", 0, MAX_COUNTDOWN_MS)
+    request.params.finish()
+    futures_desk(desk).count_down(request.account, symbol, after or 0)
+    return {"symbol": symbol, "countdownTime": str(after)}
+
+
+def _listed(params: Params, name: str, most: int) -> list[Any]:
+    try:
+        rows = json.loads(params.need(name))
+    except (ValueError, RecursionError) as error:
+        raise RefusalError(-1130, f"Data sent for parameter '{name}' is not valid.") from error
+    if not isinstance(rows, list) or not 0 < len(rows) <= most:
+        raise RefusalError(-1130, f"Data sent for parameter '{name}' is not valid.")
+    return rows
+
+
+def batch_orders(desk: Desk, request: Request) -> Any:
+    """Up to five orders, each with an answer of its own."""
+    rows = _listed(request.params, "batchOrders", MAX_BATCH)
+    request.params.finish()
+    answers: list[Any] = []
+    for row in rows:
+        if not isinstance(row, dict) or not all(isinstance(v, str | int | bool) for v in row.values()):
+            raise RefusalError(-1130, "Data sent for parameter 'batchOrders' is not valid.")
+        values = {
+            name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in row.items()
+        }
+        answers.append(_each(lambda v=values: place(desk, _as(request, v))))
+    return answers
+
+
+def batch_cancel(desk: Desk, request: Request) -> Any:
+    """Up to ten cancels of one symbol, each with an answer of its own."""
+    symbol = request.params.symbol()
+    by_id = request.params.has("orderIdList")
+    name = "orderIdList" if by_id else "origClientOrderIdList"
+    rows = _listed(request.params, name, MAX_BATCH_CANCEL)
+    request.params.finish()
+    key = "orderId" if by_id else "origClientOrderId"
+    return [_each(lambda r=row: cancel(desk, _as(request, {"symbol": symbol, key: str(r)}))) for row in rows]
+
+
+def _as(request: Request, values: dict[str, str]) -> Request:
+    return Request(Params(values), request.identity, request.ip, request.source)
+
+
+def _each(call: Any) -> Any:
+    try:
+        return call()
+    except RefusalError as error:
+        refusal = translated(error)
+        return {"code": refusal.code, "msg": refusal.msg}
+
+
+def order_status(desk: Desk, request: Request) -> Any:
+    order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
+    request.params.finish()
+    return shapes.queried(order, desk.spec(order.symbol))
+
+
+def open_order(desk: Desk, request: Request) -> Any:
+    order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
+    request.params.finish()
+    if order.is_final:
+        raise RefusalError(-2013, NO_SUCH_ORDER)
+    return shapes.queried(order, desk.spec(order.symbol))
+
+
+def open_orders(desk: Desk, request: Request) -> Any:
+    symbol = request.params.matched("symbol", SYMBOL)
+    request.params.finish()
+    if symbol is not None:
+        desk.exchange.market(symbol)
+    return [
+        shapes.queried(o, desk.spec(o.symbol))
+        for o in request.account.open.values()
+        if symbol in (None, o.symbol)
+    ]
+
+
+def all_orders(desk: Desk, request: Request) -> Any:
+    params = request.params
+    symbol = params.symbol()
+    spec = desk.spec(symbol)
+    from_id = params.integer("orderId")
+    start, end, limit = window(params)
+    params.finish()
+    found = [
+        o
+        for o in sorted(request.account.orders.values(), key=lambda o: o.id)
+        if o.symbol == symbol
+        and (from_id is None or o.id >= from_id)
+        and (start is None or o.created_ns // 1_000_000 >= start)
+        and (end is None or o.created_ns // 1_000_000 <= end)
+    ]
+    chosen = found[:limit] if from_id is not None or start is not None else found[-limit:]
+    return [shapes.queried(o, spec) for o in chosen]
+
+
+def window(params: Params) -> tuple[int | None, int | None, int]:
+    """(startTime, endTime, limit); at most a week between the two."""
+    start, end = params.integer("startTime"), params.integer("endTime")
+    if start is not None and end is not None:
+        if end < start:
+            raise RefusalError(-4047, "Start time is greater than end time.")
+        if end - start > WEEK_MS:
+            raise RefusalError(-4165, "Maximum time interval is 7 days.")
+    return start, end, params.integer("limit", 1, 1000) or 500
+
+
+def _open_weight(params: Params) -> int:
+    return 1 if params.has("symbol") else 40
+
+
+_SIGNED = Security.SIGNED
+CALLS = (
+    Call(("POST", "v1/order"), "order.place", place, 0, _SIGNED, True, "place", refunds=False),
+    Call(("PUT", "v1/order"), "order.modify", modify, 0, _SIGNED, True, "amend", refunds=False),
+    Call(("DELETE", "v1/order"), "order.cancel", cancel, 1, _SIGNED, True, "cancel", refunds=False),
+    Call(("GET", "v1/order"), "order.status", order_status, 1, _SIGNED),
+    Call(("POST", "v1/order/test"), "order.test", place_test, 0, _SIGNED),
+    Call(("DELETE", "v1/allOpenOrders"), None, cancel_all, 1, _SIGNED, True, "cancel", refunds=False),
+    Call(("POST", "v1/countdownCancelAll"), None, countdown, 10, _SIGNED, True, "countdown", refunds=False),
+    Call(("POST", "v1/batchOrders"), None, batch_orders, 5, _SIGNED, True, "place", refunds=False),
+    Call(("DELETE", "v1/batchOrders"), None, batch_cancel, 1, _SIGNED, True, "cancel", refunds=False),
+    Call(("GET", "v1/openOrder"), None, open_order, 1, _SIGNED),
+    Call(("GET", "v1/openOrders"), None, open_orders, _open_weight, _SIGNED),
+    Call(("GET", "v1/allOrders"), None, all_orders, 5, _SIGNED),
+)

@@ -1,0 +1,104 @@
+"""What a futures venue does by itself: mark prices every second, funding settlements, the end of listen keys."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from ..engine.checks import from_e8
+from ..server.connection import dumps
+from ..time import NS_PER_MS, NS_PER_S
+from .desk import futures_desk
+from .streams import PrivateStreams
+
+if TYPE_CHECKING:
+    from ..simulator import Simulator
+
+SLOW_EVERY = 3
+"""`@markPrice` is sent every third second, `@markPrice@1s` every second."""
+
+
+class Clockwork:
+    """The futures profile's extras."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.desk = futures_desk(sim.desk)
+        self.exchange = self.desk.futures
+        self.streams = PrivateStreams(sim)
+        sim.wsapi.listeners = self.streams.listeners
+        self._settles_ns = 0
+
+    def routes(self, app: web.Application) -> None:
+        """The split streams."""
+        self.streams.routes(app)
+
+    def start(self) -> None:
+        """The first marks, from the book that the market has just made, and every second from now on."""
+        now = self.sim.clock.now()
+        self._settles_ns = self.exchange.funding.next_ns(now)
+        self._take_marks()
+        self.sim.scheduler.call_at((now // NS_PER_S + 1) * NS_PER_S, self._second)
+
+    def reset(self) -> None:
+        """Testnet reset: no countdown runs any more."""
+        self.desk.forget()
+
+    def announce(self, event: str) -> int:
+        """An event to every private connection; how many."""
+        return self.streams.announce(event)
+
+    def expire_key(self, account: str) -> bool:
+        """End an account's listen key now. False: it has none."""
+        key = self.desk.listen_keys.end(account)
+        if key is not None:
+            self.streams.expire(account, key)
+        return key is not None
+
+    def fund(self, symbol: str, rate_e8: int | None = None) -> None:
+        """Settle funding of one symbol now."""
+        self.exchange.fund(symbol, rate_e8)
+        self.sim.publisher.pump()
+
+    def _take_marks(self) -> None:
+        """The mark is the middle of the book, rounded down to a tick; without a book it stays where it was."""
+        for symbol, market in self.exchange.markets.items():
+            bid, _, ask, _ = market.book.touch()
+            if bid and ask:
+                self.exchange.set_mark(symbol, (bid + ask) // 2)
+
+    def _second(self) -> None:
+        sim = self.sim
+        now = sim.clock.now()
+        try:
+            self._take_marks()
+            if now >= self._settles_ns:
+                self._settles_ns = self.exchange.funding.next_ns(now)
+                for symbol in self.exchange.markets:
+                    self.fund(symbol)
+            for account, key in self.desk.listen_keys.ended(now // NS_PER_MS):
+                self.streams.expire(account, key)
+            self._publish(now)
+        finally:
+            sim.scheduler.call_at((now // NS_PER_S + 1) * NS_PER_S, self._second)
+
+    def _publish(self, now: int) -> None:
+        hub = self.sim.hub
+        for symbol, market in self.exchange.markets.items():
+            mark = from_e8(self.exchange.margin.marks[symbol] * market.spec.tick_e8)
+            event = {
+                "e": "markPriceUpdate",
+                "E": now // NS_PER_MS,
+                "s": symbol,
+                "p": mark,
+                "i": mark,
+                "P": mark,
+                "r": from_e8(self.exchange.funding.rate_e8),
+                "T": self._settles_ns // NS_PER_MS,
+            }
+            text = dumps(event)
+            hub.publish(f"{symbol.lower()}@markPrice@1s", partial(str, text))
+            if now // NS_PER_S % SLOW_EVERY == 0:
+                hub.publish(f"{symbol.lower()}@markPrice", partial(str, text))

@@ -1,0 +1,33 @@
+"""The futures profile: its parts, for the composition root."""
+
+from __future__ import annotations
+
+from ..config import SimulatorConfig
+from ..engine.exchange import Clock, Exchange
+from ..engine.types import E8
+from ..server.profile import Profile
+from ..time import NS_PER_S
+from .calls_account import CALLS as ACCOUNT_CALLS
+from .calls_market import CALLS as MARKET_CALLS
+from .calls_orders import CALLS as ORDER_CALLS
+from .clockwork import Clockwork
+from .desk import FuturesDesk
+from .exchange import FundingSchedule, FuturesExchange
+from .publisher import FuturesPublisher
+
+
+def _exchange(config: SimulatorConfig, clock: Clock) -> Exchange:
+    funding = FundingSchedule(int(config.funding_rate * E8), int(config.funding_interval_s * NS_PER_S))
+    return FuturesExchange(config.symbols, clock, config.default_stp, config.leverage, funding)
+
+
+USDM = Profile(
+    prefix="/fapi/",
+    ws_path="/ws-fapi/v1",
+    calls=MARKET_CALLS + ACCOUNT_CALLS + ORDER_CALLS,
+    gone_methods=frozenset(),
+    exchange=_exchange,
+    publisher=FuturesPublisher,
+    desk=FuturesDesk,
+    extras=Clockwork,
+)

@@ -1,0 +1,234 @@
+"""JSON of the futures API: orders, trades, accounts, user events. Pure; decimals are strings in the symbol's own precision, times integer ms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.account import AccountTrade
+from ..engine.checks import from_e8
+from ..engine.events import ExecutionEvent
+from ..engine.types import E8, ExecType, Order, OrderStatus, OrderType, SymbolSpec
+from ..server.shapes import ms
+from .holdings import Holding
+from .margin import Income, MarginEvent
+
+ONE_WAY = "BOTH"
+AMENDED = {ExecType.REPLACED: "AMENDMENT", ExecType.TRADE_PREVENTION: "TRADE_PREVENTION"}
+
+
+def digits(step_e8: int) -> int:
+    """Decimals of a step: 10^-2 → 2."""
+    count = 8
+    while count and step_e8 % 10 == 0:
+        step_e8 //= 10
+        count -= 1
+    return count
+
+
+def plain(value_e8: int, decimals: int) -> str:
+    """A decimal with this many digits after the point; the rest is known to be zero."""
+    text = from_e8(value_e8)
+    return text[: len(text) - 8 + decimals] if decimals else text[:-9]
+
+
+def price_text(spec: SymbolSpec, ticks: int) -> str:
+    return plain(ticks * spec.tick_e8, digits(spec.tick_e8))
+
+
+def qty_text(spec: SymbolSpec, lots: int) -> str:
+    return plain(lots * spec.lot_e8, digits(spec.lot_e8))
+
+
+def average_text(spec: SymbolSpec, quote: int, lots: int) -> str:
+    """quote / lots as a price with eight decimals, 0 where nothing is held or filled."""
+    return from_e8(quote * E8 // (lots * spec.lot_e8)) if lots else "0.00000"
+
+
+def order_type(order: Order) -> str:
+    return "LIMIT" if order.type is OrderType.LIMIT_MAKER else order.type.value
+
+
+def tif(order: Order) -> str:
+    """Post-only is a time in force here."""
+    return "GTX" if order.type is OrderType.LIMIT_MAKER else order.tif.value
+
+
+def status(value: OrderStatus) -> str:
+    return value.value
+
+
+def order(one: Order, spec: SymbolSpec) -> dict[str, Any]:
+    """An order in every reply but lists, which add `time`."""
+    kind = order_type(one)
+    return {
+        "orderId": one.id,
+        "symbol": one.symbol,
+        "status": status(one.status),
+        "clientOrderId": one.client_id,
+        "price": price_text(spec, one.price),
+        "avgPrice": average_text(spec, one.executed_quote, one.executed),
+        "origQty": qty_text(spec, one.qty),
+        "executedQty": qty_text(spec, one.executed),
+        "cumQty": qty_text(spec, one.executed),
+        "cumQuote": from_e8(one.executed_quote),
+        "timeInForce": tif(one),
+        "type": kind,
+        "reduceOnly": one.reduce_only,
+        "closePosition": False,
+        "side": one.side.value,
+        "positionSide": ONE_WAY,
+        "stopPrice": price_text(spec, 0),
+        "workingType": "CONTRACT_PRICE",
+        "priceProtect": False,
+        "origType": kind,
+        "priceMatch": "NONE",
+        "selfTradePreventionMode": one.stp.value,
+        "goodTillDate": 0,
+        "updateTime": ms(one.updated_ns),
+    }
+
+
+def queried(one: Order, spec: SymbolSpec) -> dict[str, Any]:
+    """An order in queries and lists."""
+    return {**order(one, spec), "time": ms(one.created_ns)}
+
+
+def user_trade(trade: AccountTrade, spec: SymbolSpec) -> dict[str, Any]:
+    return {
+        "symbol": trade.symbol,
+        "id": trade.id,
+        "orderId": trade.order_id,
+        "side": "BUY" if trade.is_buyer else "SELL",
+        "price": price_text(spec, trade.price),
+        "qty": qty_text(spec, trade.qty),
+        "realizedPnl": from_e8(trade.realised),
+        "quoteQty": from_e8(trade.quote),
+        "commission": from_e8(trade.commission),
+        "commissionAsset": trade.commission_asset,
+        "time": ms(trade.time_ns),
+        "positionSide": ONE_WAY,
+        "buyer": trade.is_buyer,
+        "maker": trade.is_maker,
+    }
+
+
+def income(row: Income) -> dict[str, Any]:
+    return {
+        "symbol": row.symbol,
+        "incomeType": row.kind,
+        "income": from_e8(row.amount),
+        "asset": row.asset,
+        "info": row.kind,
+        "time": ms(row.time_ns),
+        "tranId": row.id,
+        "tradeId": "",
+    }
+
+
+def position_risk(
+    symbol: str, held: Holding, spec: SymbolSpec, mark: int, *, older: bool = False
+) -> dict[str, Any]:
+    """positionRisk v3; `older`: v2, which also tells the leverage."""
+    mult = spec.quote_mult
+    margin = held.margin(mark, mult)
+    own = held.position_margin(mark, mult)
+    shape: dict[str, Any] = {
+        "symbol": symbol,
+        "positionSide": ONE_WAY,
+        "positionAmt": qty_text(spec, held.lots),
+        "entryPrice": average_text(spec, held.cost, held.lots),
+        "breakEvenPrice": average_text(spec, held.cost, held.lots),
+        "markPrice": from_e8(mark * spec.tick_e8),
+        "unRealizedProfit": from_e8(held.profit(mark, mult)),
+        "liquidationPrice": "0",
+        "isolatedMargin": "0",
+        "notional": from_e8(held.value(mark, mult)),
+        "marginAsset": spec.quote,
+        "isolatedWallet": "0",
+        "initialMargin": from_e8(margin),
+        "maintMargin": from_e8(own // 2),
+        "positionInitialMargin": from_e8(own),
+        "openOrderInitialMargin": from_e8(margin - own),
+        "adl": 0,
+        "bidNotional": from_e8(held.bids),
+        "askNotional": from_e8(held.asks),
+        "updateTime": ms(held.updated_ns),
+    }
+    if older:
+        shape |= {"leverage": str(held.leverage), "marginType": "cross", "isAutoAddMargin": "false"}
+    return shape
+
+
+def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
+    """ORDER_TRADE_UPDATE."""
+    one, fill = event.order, event.fill
+    kind = order_type(one)
+    inner: dict[str, Any] = {
+        "s": one.symbol,
+        "c": event.orig_client_id or event.client_id,
+        "S": one.side.value,
+        "o": kind,
+        "f": tif(one),
+        "q": qty_text(spec, event.qty),
+        "p": price_text(spec, one.price),
+        "ap": average_text(spec, event.executed_quote, event.executed),
+        "sp": price_text(spec, 0),
+        "x": AMENDED.get(event.exec_type, event.exec_type.value),
+        "X": status(event.status),
+        "i": one.id,
+        "l": qty_text(spec, fill.qty if fill else 0),
+        "z": qty_text(spec, event.executed),
+        "L": price_text(spec, fill.price if fill else 0),
+        "n": from_e8(fill.commission if fill else 0),
+        "N": fill.commission_asset if fill else spec.quote,
+        "T": ms(event.time_ns),
+        "t": fill.id if fill else 0,
+        "b": from_e8(0),
+        "a": from_e8(0),
+        "m": fill is not None and fill.is_maker,
+        "R": one.reduce_only,
+        "wt": "CONTRACT_PRICE",
+        "ot": kind,
+        "ps": ONE_WAY,
+        "cp": False,
+        "rp": from_e8(fill.realised if fill else 0),
+        "pP": False,
+        "si": 0,
+        "ss": 0,
+        "V": one.stp.value,
+        "pm": "NONE",
+        "gtd": 0,
+    }
+    return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": ms(event.time_ns), "o": inner}
+
+
+def account_update(
+    event: MarginEvent, holdings: dict[str, tuple[Holding, SymbolSpec, int]], now_ms: int
+) -> dict[str, Any]:
+    """ACCOUNT_UPDATE. `holdings`: the positions that it names, with rules and mark."""
+    return {
+        "e": "ACCOUNT_UPDATE",
+        "E": now_ms,
+        "T": ms(event.time_ns),
+        "a": {
+            "m": event.reason,
+            "B": [
+                {"a": asset, "wb": from_e8(free), "cw": from_e8(free), "bc": from_e8(event.change)}
+                for asset, free, _ in event.balances
+            ],
+            "P": [
+                {
+                    "s": symbol,
+                    "pa": qty_text(spec, held.lots),
+                    "ep": average_text(spec, held.cost, held.lots),
+                    "bep": average_text(spec, held.cost, held.lots),
+                    "cr": from_e8(held.realised),
+                    "up": from_e8(held.profit(mark, spec.quote_mult)),
+                    "mt": "cross",
+                    "iw": "0",
+                    "ps": ONE_WAY,
+                }
+                for symbol, (held, spec, mark) in holdings.items()
+            ],
+        },
+    }
