@@ -62,3 +62,5 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Wall ms: when the venue last confirmed that nothing under the prefix is open, since it last was otherwise."""
     volatility: dict[str, float]
     """Symbol → EWMA volatility per square-root second, as a fraction of the price."""
+    volatility_noise: dict[str, float]
+    """Symbol → share of the realised variance that is bounce between bid and ask, where known."""

@@ -17,6 +17,7 @@ from mm_trader.kernel.evidence import EvidenceKeeper
 from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.markouts import MarkOuts
 from mm_trader.kernel.settings import ConfigurationError, Settings, settings_from
+from mm_trader.market.signals import Signals
 from mm_trader.orders.journal import Outbox
 from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.manager import OrderManager
@@ -131,6 +132,10 @@ def use_strategy(
     for desk in core.desks.values():
         desk.strategy = strategies[config.strategy.name](values, desk.rules)
         desk.max_inventory = int(desk.strategy.max_inventory.scaleb(8))
+        needs = desk.strategy.needs
+        if needs != desk.needs:
+            desk.needs = needs
+            desk.signals = Signals(needs) if needs else None
 
 
 def share_capital(core: Core) -> None:

@@ -8,6 +8,7 @@ from mm_trader.kernel.evidence import EvidenceKeeper
 from mm_trader.kernel.markouts import MarkOuts
 from mm_trader.kernel.settings import Settings
 from mm_trader.market.book import L2Book
+from mm_trader.market.signals import Signals
 from mm_trader.market.top import TopOfBook
 from mm_trader.market.volatility import EwmaVolatility
 from mm_trader.orders.journal import Outbox
@@ -21,7 +22,7 @@ from mm_trader.risk.halts import HaltBoard
 from mm_trader.risk.ledger import Position
 from mm_trader.risk.levels import RiskState
 from mm_trader.risk.pnl import PnlMonitor
-from mm_trader.strategy.base import Strategy
+from mm_trader.strategy.base import Signal, Strategy
 
 
 class WallClock:
@@ -54,9 +55,11 @@ class Desk:
         "hold_until",
         "marks",
         "max_inventory",
+        "needs",
         "next_look",
         "position",
         "rules",
+        "signals",
         "strategy",
         "symbol",
         "top",
@@ -75,6 +78,9 @@ class Desk:
         self.book = L2Book()
         self.volatility = EwmaVolatility()
         self.strategy: Strategy
+        self.needs: frozenset[Signal] = frozenset()
+        self.signals: Signals | None = None
+        """What its strategy asked for; None: nothing."""
         self.max_inventory = 0
         """10^-8 base."""
         self.capital = 0

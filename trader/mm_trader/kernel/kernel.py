@@ -52,6 +52,7 @@ class Kernel:
         self._handlers: dict[type[ev.Event], Callable[[Any], None]] = {
             ev.Tick: self._on_tick,
             ev.DepthUpdate: market.on_depth,
+            ev.PublicTrade: market.on_trade,
             ev.DepthSnapshot: market.on_snapshot,
             ev.StreamStatus: market.on_stream,
             ev.ExecutionReport: self._on_report,
@@ -194,6 +195,8 @@ class Kernel:
             fresh = desk.top.fresh(ts, core.settings.stale_after)
             if ts >= desk.marks.next_due:
                 desk.marks.settle(ts, desk.top.mid2 if fresh else None)
+            if desk.signals is not None:
+                desk.signals.on_timer(ts)
             if desk.book_due is not None and ts >= desk.book_due:
                 self._market.ask_book(desk, ts)
             if ts >= desk.next_look:

@@ -31,9 +31,14 @@ class MarketSide:
             desk.marks.settle(ts, top.mid2 if top.fresh(ts, core.settings.stale_after) else None)
         if not top.update(event):
             return False
+        signals = desk.signals
         if not top.valid:
+            if signals is not None:
+                signals.on_gap()
             desk.dirty = True
             return True
+        if signals is not None:
+            signals.on_top(top)
         book = desk.book
         if book.last_id == event.update_id and not book.agrees_with_top(
             top.bid, top.bid_size, top.ask, top.ask_size
@@ -46,6 +51,11 @@ class MarketSide:
         if ts >= desk.next_look:
             desk.dirty = True
         return desk.dirty
+
+    def on_trade(self, event: ev.PublicTrade) -> None:
+        desk = self._core.desks.get(event.symbol)
+        if desk is not None and desk.signals is not None:
+            desk.signals.on_trade(event.ts, event.price, desk.top, sell=event.buyer_is_maker)
 
     def on_depth(self, event: ev.DepthUpdate) -> None:
         desk = self._core.desks.get(event.symbol)
@@ -90,6 +100,8 @@ class MarketSide:
                 desk.top.reset()
                 desk.book.reset()
                 desk.volatility.forget_last()
+                if desk.signals is not None:
+                    desk.signals.on_gap()
                 desk.book_due = None
         elif event.stream is ev.StreamName.USER and event.up and core.allowed:
             # the stream has no replay: whatever happened meanwhile is read from the venue before anything is quoted

@@ -133,7 +133,7 @@ class Quoter:
         return desired
 
     def _view(self, desk: Desk, ts: int) -> MarketView:
-        top = desk.top
+        top, signals = desk.top, desk.signals
         return MarketView(
             bid=top.bid,
             ask=top.ask,
@@ -142,6 +142,10 @@ class Quoter:
             volatility=desk.volatility.sigma,
             position=desk.position.base / 1e8,
             wall_s=self._core.wall.ms(ts) / 1e3,
+            micro_price=None if signals is None else signals.micro_price(top),
+            depth_imbalance=None if signals is None else signals.depth_imbalance(desk.book),
+            order_flow=None if signals is None else signals.order_flow,
+            intensity=None if signals is None else signals.intensity,
         )
 
     # --- what must change -------------------------------------------------------------------------------------------------------------

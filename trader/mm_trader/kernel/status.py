@@ -58,6 +58,11 @@ def status_of(core: Core) -> KernelStatus:
         quotes={desk.symbol: _quotes(core, desk) for desk in core.desks.values()},
         mids={desk.symbol: _mid(core, desk) for desk in core.desks.values()},
         volatility={desk.symbol: desk.volatility.sigma for desk in core.desks.values()},
+        volatility_noise={
+            desk.symbol: share
+            for desk in core.desks.values()
+            if (share := desk.volatility.noise_share()) is not None
+        },
         zero_orders_confirmed_ms=core.reconciler.zero_confirmed_ms(),
     )
 

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from enum import Enum
+from itertools import zip_longest
 
 from mm_trader.core.events import DepthSnapshot, DepthUpdate, Level
 
@@ -156,6 +157,21 @@ class L2Book:
         bids = sum(size for _, size in self.bids.top(depth))
         asks = sum(size for _, size in self.asks.top(depth))
         return (bids - asks) / (bids + asks) if bids + asks else 0.0
+
+    @property
+    def synced(self) -> bool:
+        """In sync with the venue, and not crossed: its levels may be looked at."""
+        return self.state is BookState.SYNCED and not self.crossed
+
+    def weighted_imbalance(self, depth: int, decay: float) -> float | None:
+        """ρ = (Σ w_i·Vb_i − Σ w_i·Va_i) / Σ w_i·(Vb_i + Va_i), w_i = decay^i, over the best `depth` levels (Gould & Bonart 2016); None when empty."""
+        bids = asks = 0.0
+        weight = 1.0
+        for (_, bid), (_, ask) in zip_longest(self.bids.top(depth), self.asks.top(depth), fillvalue=(0, 0)):
+            bids += weight * bid
+            asks += weight * ask
+            weight *= decay
+        return (bids - asks) / (bids + asks) if bids + asks else None
 
     def _continues(self, event: DepthUpdate) -> bool:
         if event.last_id <= self.last_id:

@@ -8,7 +8,10 @@ Worked: τ = 60 s, v = (1e-4)², a sample one second later with r = 3e-4: w = 0.
 
 from __future__ import annotations
 
-from math import exp, sqrt
+from collections import deque
+from math import exp, log, sqrt
+
+from mm_trader.market.two_scale import realised_variance, two_scale_variance
 
 SECONDS_PER_YEAR = 365 * 86_400
 """Crypto trades all year round."""
@@ -18,6 +21,11 @@ PRIOR = 3e-4
 
 _SAMPLE_NS = 1_000_000_000
 _TAU_S = 60.0
+_RING = 300
+"""Samples kept: five minutes of a market that is never still."""
+_MIN_RING = 60
+_SCALE = 10
+"""Grids of the slow scale: ten seconds."""
 
 
 def annualised(per_sqrt_second: float) -> float:
@@ -28,7 +36,7 @@ def annualised(per_sqrt_second: float) -> float:
 class EwmaVolatility:
     """σ of the mid per √second, as a fraction of the price."""
 
-    __slots__ = ("_last_mid2", "_last_ts", "_tau", "_variance", "next_sample", "sigma")
+    __slots__ = ("_last_mid2", "_last_ts", "_recent", "_tau", "_variance", "next_sample", "sigma")
 
     def __init__(self, tau_s: float = _TAU_S, prior: float = PRIOR) -> None:
         """`tau_s`: memory in seconds. `prior`: σ to begin with, per √s."""
@@ -36,6 +44,8 @@ class EwmaVolatility:
         self._variance = prior * prior
         self._last_mid2 = 0
         self._last_ts = 0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=_RING)
+        """Ring of (ts, ln of the mid): the last five minutes."""
         self.next_sample = 0
         self.sigma = prior
 
@@ -51,9 +61,33 @@ class EwmaVolatility:
             self.sigma = sqrt(self._variance)
         self._last_mid2 = mid2
         self._last_ts = ts
+        self._recent.append((ts, log(mid2)))
         self.next_sample = ts + _SAMPLE_NS
 
     def forget_last(self) -> None:
         """After a gap in the data: keep the estimate, but do not take the jump across the gap for a tick."""
         self._last_mid2 = 0
+        self._recent.clear()
         self.next_sample = 0
+
+    @property
+    def sigma_annual(self) -> float:
+        """σ per √year, as a fraction: 0.8 is 80 %."""
+        return annualised(self.sigma)
+
+    def two_scale_sigma(self) -> float | None:
+        """σ per √s over the ring, freed of the bounce between bid and ask; None before there are a few minutes without a gap."""
+        if len(self._recent) < _MIN_RING:
+            return None
+        variance = two_scale_variance([value for _, value in self._recent], _SCALE)
+        seconds = (self._recent[-1][0] - self._recent[0][0]) / 1e9
+        return None if variance is None else sqrt(variance / seconds)
+
+    def noise_share(self) -> float | None:
+        """Part of the realised variance over the ring that is bounce and not movement, in [0, 1]; None before there is enough, or nothing moved."""
+        slow = self.two_scale_sigma()
+        fast = realised_variance([value for _, value in self._recent])
+        if slow is None or fast <= 0:
+            return None
+        seconds = (self._recent[-1][0] - self._recent[0][0]) / 1e9
+        return min(1.0, max(0.0, 1 - slow * slow * seconds / fast))

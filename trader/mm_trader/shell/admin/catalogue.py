@@ -96,6 +96,13 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("mm_volatility", _G, "fraction per square-root second", ("symbol",), "EWMA volatility."),
     Metric(
+        "mm_volatility_noise",
+        _G,
+        "fraction",
+        ("symbol",),
+        "Share of the realised variance that is bounce between bid and ask (two-scale).",
+    ),
+    Metric(
         "mm_markout_bp",
         _G,
         "basis points",

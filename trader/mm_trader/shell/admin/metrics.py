@@ -135,6 +135,7 @@ class TraderCollector(Collector):
         ]
         yield self._family("mm_quote_price", quotes)
         yield self._family("mm_volatility", [((s,), v) for s, v in status.volatility.items()])
+        yield self._family("mm_volatility_noise", [((s,), v) for s, v in status.volatility_noise.items()])
         yield self._one("mm_net_pnl_day", float(status.net_pnl_day))
         yield self._one("mm_net_pnl_scope", float(status.net_pnl_scope))
         yield self._one("mm_realised_pnl", float(status.realised))
