@@ -12,6 +12,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 # two test processes: what the smallest machine that we care for has cores for
 WORKERS ?= 2
+# scenarios at once: they wait for most of their time
+SCENARIOS ?= 3
 # passed through to the demo: MARKET=calm|toxic
 MARKET ?=
 export MARKET
@@ -60,7 +62,8 @@ test-unit: setup ## tests that need no cluster
 	$(PYTEST) -n $(WORKERS) tests/unit tests/integration tests/conformance
 
 test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
-	@tests/cluster/with $(PYTEST) -n $(WORKERS) tests/e2e
+	@tests/cluster/with $(PYTEST) -n $(SCENARIOS) -m "not alone" tests/e2e
+	@tests/cluster/with $(PYTEST) -m alone tests/e2e
 
 # --- seeing it work -------------------------------------------------------------------------------
 demo: setup ## three stages, a risk alert, an acknowledgement, on a real cluster (MARKET=toxic: a gate fails)
