@@ -165,12 +165,19 @@ class MakerChecks:
         """The account it runs on, as the scenario names it."""
         return self._world.account_of(self._maker)
 
-    def quotes(self, *, within: float, symbols: tuple[str, ...] = (ETH,), account: str = "") -> None:
-        """A bid and an ask rest at the venue for each symbol."""
+    def quotes(
+        self,
+        *,
+        within: float,
+        symbols: tuple[str, ...] = (ETH,),
+        account: str = "",
+        both_sides: bool = True,
+    ) -> None:
+        """A bid and an ask rest at the venue for each symbol. `both_sides=False`: its inventory may be full, so that one of them is enough."""
         on = account or self.account()
         eventually(
             f"{self._maker.name} quotes {', '.join(symbols)} on {on}",
-            lambda: self._world.is_quoting(on, symbols),
+            lambda: self._world.is_quoting(on, symbols, both_sides=both_sides),
             within=within,
         )
 

@@ -136,10 +136,11 @@ class World:
         """Trading identity of an account, as docs/redis-contract.md forms keys with it."""
         return f"simulator.{self.namespace}.{self.market().secret_name(account)}"
 
-    def is_quoting(self, account: str, symbols: tuple[str, ...] = (ETH,)) -> bool:
-        """Whether a bid and an ask rest at the venue for each symbol."""
+    def is_quoting(self, account: str, symbols: tuple[str, ...] = (ETH,), *, both_sides: bool = True) -> bool:
+        """Whether a bid and an ask (or, of a maker whose inventory may be full, either) rest at the venue for each symbol."""
         sides = {(order["symbol"], order["side"]) for order in self.market().open_orders(account)}
-        return all((symbol, side) in sides for symbol in symbols for side in ("BUY", "SELL"))
+        enough = all if both_sides else any
+        return all(enough((symbol, side) in sides for side in ("BUY", "SELL")) for symbol in symbols)
 
     # --- the end ----------------------------------------------------------------------------------
     def clean_up(self) -> None:
