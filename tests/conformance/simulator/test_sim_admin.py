@@ -239,7 +239,7 @@ WRONG = [
     ("price", {"symbol": "XX", "by_bp": 1}, "symbol: must be one of"),
     ("price", {"symbol": "ETHUSDC", "by_bp": "much"}, "by_bp: must be a number"),
     ("price", {"symbol": "ETHUSDC", "by_bp": -9999}, "by_bp: at most"),
-    ("cut", {"what": "everything"}, "what: must be all"),
+    ("cut", {"what": "everything"}, "what: must be one of all"),
     ("fault", {"fault": "meteor"}, "fault: must be one of"),
     ("status", {"symbol": "ETHUSDC", "status": "OPEN"}, "status: must be one of"),
     ("refuse", {"account": "nobody"}, "account: must be one of"),

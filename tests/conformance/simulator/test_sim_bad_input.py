@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simwire import DEADLINE_S, S, Wire, running
+from simwire import DEADLINE_S, S, Wire, config, running
 
+from mm_trader.venue.simulator.config import LimitConfig
 from mm_trader.venue.simulator.server.connection import dumps
 from mm_trader.venue.simulator.server.outcome import run
 from mm_trader.venue.simulator.server.rest import ALL_CALLS
@@ -89,7 +90,7 @@ QUIET = settings(
 
 
 async def _answered(path: str, texts: list[str]) -> None:
-    async with running() as wire:
+    async with running(config(limits=LimitConfig(stream_messages_per_s=0))) as wire:
         socket = await wire.socket(path)
         for text in texts:
             if socket.ws.closed:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .actions import ACTIONS, ActionError, perform
+from .actions import ActionError, catalogue, check, perform
 from .engine.checks import from_e8
 from .server import shapes
 from .server.connection import Channel, dumps
-from .time import NS_PER_S
+from .time import NS_PER_S, Timer
 
 if TYPE_CHECKING:
     from .simulator import Simulator
 
 MAX_STEPS = 1000
+Step = tuple[int, str, dict[str, Any]]
+"""(due in ns, action, fields)."""
 
 
 class Admin:
@@ -26,12 +28,16 @@ class Admin:
 
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
+        self._queue: list[tuple[Step, Timer]] = []
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/admin/state", self._state)
+        app.router.add_get("/admin/catalogue", self._catalogue)
         app.router.add_get("/admin/journal", self._journal)
         app.router.add_post("/admin/scenario", self._scenario)
+        app.router.add_get("/admin/scenario", self._waiting_steps)
+        app.router.add_delete("/admin/scenario", self._drop_scenario)
         app.router.add_post("/admin/{action}", self._action)
 
     def do(self, action: str, **values: Any) -> Any:
@@ -50,29 +56,56 @@ class Admin:
             at, name = fields.pop("at", 0), fields.pop("action", None)
             if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= 86_400:
                 raise ActionError(f"steps[{index}].at: must be seconds from 0 to 86400")
-            if name not in ACTIONS:
-                raise ActionError(f"steps[{index}].action: must be one of {', '.join(ACTIONS)}")
+            try:
+                check(self.sim, name, fields)
+            except ActionError as error:
+                raise ActionError(f"steps[{index}].action: {error}") from error
             planned.append((float(at), str(name), fields))
+        now = self.sim.scheduler.clock.now()
         for at_s, name, fields in planned:
-            self.sim.scheduler.call_after(int(at_s * NS_PER_S), partial(self._scheduled, name, fields))
+            due = now + int(at_s * NS_PER_S)
+            step = (due, name, fields)
+            self._queue.append((step, self.sim.scheduler.call_at(due, partial(self._scheduled, step))))
         return len(planned)
 
-    def _scheduled(self, name: str, fields: dict[str, Any]) -> None:
+    def waiting(self) -> list[dict[str, Any]]:
+        """The steps of scenarios that are still to come, soonest first, with the seconds until each."""
+        now = self.sim.scheduler.clock.now()
+        return [
+            {"at": round((due - now) / NS_PER_S, 3), "action": name, **fields}
+            for (due, name, fields), _ in sorted(self._queue, key=lambda entry: entry[0][0])
+        ]
+
+    def drop_scenario(self) -> int:
+        """Forget the steps that are still to come; how many."""
+        dropped = len(self._queue)
+        for _, timer in self._queue:
+            timer.cancel()
+        self._queue.clear()
+        return dropped
+
+    def _scheduled(self, step: Step) -> None:
+        self._queue = [entry for entry in self._queue if entry[0] is not step]
+        _, name, fields = step
         try:
             perform(self.sim, name, fields)
-        except ActionError as error:
+        except (
+            ActionError
+        ) as error:  # what was right when it was planned may be wrong now (a price without a market)
             self.sim.log.warning("simulator.scenario_step_failed", action=name, reason=str(error))
 
     def state(self) -> dict[str, Any]:
         """Everything a person or a test wants to see at one glance."""
         sim = self.sim
         return {
-            "timeNs": sim.clock.now(),
+            "timeNs": sim.venue_clock.now(),
             "journalSeq": sim.journal.seq,
             "symbols": {s: self._symbol(s) for s in sim.engine.markets},
             "accounts": {name: self._account(name) for name in sim.client_accounts},
             "market": sim.market.state(),
             "faults": sim.faults.shape(),
+            "skewMs": sim.venue_clock.offset_ns / 1_000_000,
+            "scenario": self.waiting(),
             "connections": {
                 c.value: sum(matches(c, None) for matches in sim.sockets.live.values()) for c in Channel
             },
@@ -111,6 +144,9 @@ class Admin:
     async def _health(self, _request: web.Request) -> web.Response:
         return _json({"status": "ok", "symbols": list(self.sim.engine.markets)})
 
+    async def _catalogue(self, _request: web.Request) -> web.Response:
+        return _json(catalogue(self.sim))
+
     async def _state(self, _request: web.Request) -> web.Response:
         return _json(self.state())
 
@@ -127,6 +163,12 @@ class Admin:
             return _json({"scheduled": self.run_scenario(body.get("steps", []))})
         except ActionError as error:
             return _json({"error": str(error)}, 400)
+
+    async def _waiting_steps(self, _request: web.Request) -> web.Response:
+        return _json({"steps": self.waiting()})
+
+    async def _drop_scenario(self, _request: web.Request) -> web.Response:
+        return _json({"dropped": self.drop_scenario()})
 
     async def _action(self, request: web.Request) -> web.Response:
         try:

@@ -75,13 +75,22 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True)
 class LimitConfig:
-    """Rate limits, as exchangeInfo will state them. 0 switches one off; None: the product's own."""
+    """What a client may do. 0 switches one off; None: the product's own, Binance's. exchangeInfo states the first five."""
 
     weight_per_minute: int | None = None
     raw_per_5_minutes: int | None = None
     orders_per_10s: int | None = None
     orders_per_minute: int | None = None
     orders_per_day: int | None = None
+    connects_per_5_minutes: int = 300
+    """New WebSockets of one address; more are refused with 429."""
+    stream_messages_per_s: int | None = None
+    """Frames (text, ping, pong) from a client on a market stream; on the WebSocket API its pings and pongs. More: closed."""
+    streams_per_connection: int = 1024
+    ban_after: int = 20
+    """Requests of one address that are refused with 429 within its window before it is banned (418)."""
+    connection_life_s: int = 86_400
+    """A WebSocket is closed at this age."""
 
     def of(self, product: Product) -> LimitConfig:
         """With every field set."""
@@ -91,8 +100,8 @@ class LimitConfig:
 
 
 PRODUCT_LIMITS = {
-    Product.SPOT: LimitConfig(6000, 300_000, 100, 0, 200_000),
-    Product.USDM: LimitConfig(2400, 0, 300, 1200, 0),
+    Product.SPOT: LimitConfig(6000, 300_000, 100, 0, 200_000, stream_messages_per_s=5),
+    Product.USDM: LimitConfig(2400, 0, 300, 1200, 0, stream_messages_per_s=10),
 }
 
 

@@ -16,7 +16,7 @@ from .admin import Admin
 from .config import AccountConfig, ConfigError, MarketKind, SimulatorConfig
 from .engine.account import CommissionRates
 from .engine.types import E8
-from .faults import DEPTH_KINDS, FaultBoard
+from .faults import FaultBoard
 from .journal import Journal
 from .market.driver import MarketDriver
 from .market.preset import Preset, PresetError, load_preset
@@ -29,7 +29,7 @@ from .server.rest import Rest
 from .server.sockets import Sockets
 from .server.streams import StreamHub
 from .server.wsapi import WsApi
-from .time import Clock, Scheduler, SystemClock
+from .time import Clock, Scheduler, SystemClock, VenueClock
 
 PING_INTERVAL_S = 20.0
 SHUTDOWN_S = 0.3
@@ -44,28 +44,30 @@ class Simulator:
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.log = structlog.get_logger(__name__)
         self.scheduler = Scheduler(self.clock)
+        self.venue_clock = VenueClock(self.clock)
         self.profile = profile_of(config)
-        self.engine = self.profile.exchange(config, self.clock.now)
+        self.engine = self.profile.exchange(config, self.venue_clock.now)
         self.journal = Journal(config.journal_size)
         self.faults = FaultBoard()
-        self.limits = RateLimits(config.limits, self.clock)
-        self.hub = StreamHub()
+        self.limits = RateLimits(config.limits, self.venue_clock)
+        self.hub = StreamHub(config.limits.streams_per_connection)
         self._preset = self._load_preset()
         self.client_accounts = tuple(a.name for a in config.accounts)
         for account in config.accounts:
             self.engine.add_account(account.name, account.balances, self._rates(account))
-        self.auth = Authenticator(self.engine, config.accounts, self.clock)
+        self.auth = Authenticator(self.engine, config.accounts, self.venue_clock)
         self.publisher = self.profile.publisher(
-            self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver, self._lose_depth
+            self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver, self.faults
         )
         self.market = self._make_market()
         self.desk = self.profile.desk(
-            self.engine, self.auth, self.limits, self.journal, self.publisher, self.clock
+            self.engine, self.auth, self.limits, self.journal, self.publisher, self.venue_clock
         )
         ping = config.ping_interval_s
         self.sockets = Sockets(
             self.scheduler,
             self.faults,
+            self.limits,
             ping if ping is not None else 0.0 if self.clock.manual else PING_INTERVAL_S,
         )
         profile = self.profile
@@ -143,7 +145,7 @@ class Simulator:
                 self.engine.accounts[account.name].balance(asset).free = amount
         self.extras.reset()
         self.market.reseed()
-        self.journal.add("reset", self.clock.now(), "*")
+        self.journal.add("reset", self.venue_clock.now(), "*")
 
     def accept_again(self) -> None:
         self.sockets.refuse_new = False
@@ -161,9 +163,6 @@ class Simulator:
     # --- inside ---------------------------------------------------------------------------------------------
     def _deliver(self, account: str, text: str) -> None:
         self.wsapi.deliver(account, text)
-
-    def _lose_depth(self, symbol: str) -> bool:
-        return bool(self.faults.armed) and self.faults.take(DEPTH_KINDS, symbol=symbol) is not None
 
     def _load_preset(self) -> Preset | None:
         if self.config.market.kind is not MarketKind.SEEDED:

@@ -24,6 +24,8 @@ NS_PER_MS = 1_000_000
 _YIELD_EVERY = 16
 """Timers run between two turns given to the sockets while a manual clock advances."""
 _SETTLE_TURNS = 4
+COMPACT_AT = 4096
+"""Timers in the queue at which cancelled ones are looked for."""
 
 
 class Clock(Protocol):
@@ -35,15 +37,12 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's wall clock plus `offset_ns` (a fault can skew it)."""
+    """The machine's wall clock."""
 
     manual = False
 
-    def __init__(self) -> None:
-        self.offset_ns = 0
-
     def now(self) -> int:
-        return time.time_ns() + self.offset_ns
+        return time.time_ns()
 
 
 class ManualClock:
@@ -62,6 +61,21 @@ class ManualClock:
         self._now = max(self._now, now_ns)
 
 
+class VenueClock:
+    """The time that the venue shows and judges by: another clock plus `offset_ns`, which a fault can set.
+
+    Timers stay on the clock beneath, so that a skew neither stops the market nor makes it rush.
+    """
+
+    def __init__(self, base: Clock) -> None:
+        self.base = base
+        self.manual = base.manual
+        self.offset_ns = 0
+
+    def now(self) -> int:
+        return self.base.now() + self.offset_ns
+
+
 @dataclass(order=True, slots=True)
 class Timer:
     """A call due at `when` ns; equal times run in the order they were asked for."""
@@ -72,7 +86,13 @@ class Timer:
     cancelled: bool = field(default=False, compare=False)
 
     def cancel(self) -> None:
+        """Never call; what the call holds is let go at once."""
         self.cancelled = True
+        self.call = _nothing
+
+
+def _nothing() -> None:
+    """What a cancelled timer calls."""
 
 
 class Scheduler:
@@ -82,6 +102,7 @@ class Scheduler:
         self.clock = clock
         self._heap: list[Timer] = []
         self._seq = 0
+        self._compact_at = COMPACT_AT
         self._loop: asyncio.AbstractEventLoop | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_for = 0
@@ -89,6 +110,12 @@ class Scheduler:
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Timer:
         self._seq += 1
         timer = Timer(when_ns, self._seq, call)
+        if (
+            len(self._heap) >= self._compact_at
+        ):  # far timers that were cancelled would pile up until they fall due
+            self._heap = [t for t in self._heap if not t.cancelled]
+            heapq.heapify(self._heap)
+            self._compact_at = max(COMPACT_AT, 2 * len(self._heap))
         heapq.heappush(self._heap, timer)
         self._arm()
         return timer

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from ..time import Scheduler
+from ..time import NS_PER_S, Scheduler
 
+if TYPE_CHECKING:
+    from ..faults import FaultBoard
+
+PONG_WITHIN_S = 60
 MAX_BACKLOG = 16 * 1024 * 1024
 """Bytes a slow reader may be behind before it is cut."""
 
@@ -44,7 +47,7 @@ def dumps(value: Any) -> str:
 
 
 class Connection:
-    """Sends to one client. `delay_ns` asks how long frames of a channel are held back right now."""
+    """Sends to one client; `faults` says how long frames of a channel are held back, and whether pings are silent."""
 
     def __init__(
         self,
@@ -52,20 +55,29 @@ class Connection:
         request: web.Request,
         socket: web.WebSocketResponse,
         scheduler: Scheduler,
-        delay_ns: Callable[[Channel], int],
+        faults: FaultBoard,
     ) -> None:
         self.number = number
         self.ip = request.remote or ""
         self.socket = socket
         self._transport = request.transport
         self._scheduler = scheduler
-        self._delay_ns = delay_ns
+        self._faults = faults
+        self._loop = asyncio.get_running_loop()
         self._not_before: dict[Channel, int] = {}
         self._buffer: list[bytes] = []
         self._flush_asked = False
         self.muted = False
         """A half-open socket: nothing leaves, nothing tells the client."""
+        self.deaf = False
+        """What arrives is lost as well."""
+        self.born_ns = scheduler.clock.now()
         self.pong_due_ns = 0
+        """When the client is cut unless a pong comes; 0 while none is owed."""
+        self._pings: set[bytes] = set()
+        """Payloads of pings that are not answered yet."""
+        self._second = 0
+        self._in_second = 0
 
     @property
     def open(self) -> bool:
@@ -78,7 +90,7 @@ class Connection:
         """Queue a ready frame; order is kept even when the delay shrinks."""
         if self.muted or not self.open:
             return
-        delay = self._delay_ns(channel)
+        delay = self._faults.delay_ns(channel)
         held_until = self._not_before.get(channel, 0)
         if delay or held_until:
             now = self._scheduler.clock.now()
@@ -94,7 +106,7 @@ class Connection:
         self._buffer.append(frame)
         if not self._flush_asked:
             self._flush_asked = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_asked = False
@@ -109,13 +121,43 @@ class Connection:
 
     def ping(self, now_ns: int) -> None:
         """A server ping whose payload is the time in ms, as the venue's are."""
-        data = str(now_ns // 1_000_000).encode()
-        if self.open and not self.muted:
+        if self.open and not self.muted and not self._faults.pings_silent:
+            data = str(now_ns // 1_000_000).encode()
+            self._pings.add(data)
+            self.pong_due_ns = self.pong_due_ns or now_ns + PONG_WITHIN_S * NS_PER_S
             self._write(bytes((0x89, len(data))) + data)
 
     def pong(self, data: bytes) -> None:
-        if self.open and not self.muted and len(data) < 126:
+        """Answer a client's ping."""
+        if self.open and not self.muted and not self._faults.pings_silent and len(data) < 126:
             self._write(bytes((0x8A, len(data))) + data)
+
+    def ponged(self, data: bytes) -> None:
+        """A pong came in; only one that copies an open ping's payload counts, as on the venue."""
+        if data in self._pings:
+            self._pings.clear()
+            self.pong_due_ns = 0
+
+    def over_limit(self, limit: int) -> bool:
+        """Count one frame of the client; whether it has now sent more than `limit` (0: none) this second."""
+        if not limit:
+            return False
+        second = self._scheduler.clock.now() // NS_PER_S
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        return self._in_second > limit
+
+    def end(self, code: int, reason: str) -> None:
+        """An orderly end from the venue's side: a close frame, then the connection."""
+        if not self.open:
+            return
+        body = code.to_bytes(2, "big") + reason.encode()[:100]
+        if not self.muted:
+            self._write(bytes((0x88, len(body))) + body)
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
 
     def cut(self) -> None:
         """Drop the TCP connection without a goodbye."""

@@ -1,6 +1,7 @@
 """Rate limits in windows aligned to the clock, counted per IP (weight, raw requests) and per account (orders).
 
 The same counts appear in REST headers, in `rateLimits` of every WebSocket API reply, and in `rateLimit/order`.
+An address that goes on after 429 is banned (418), the longer the more often: 2 minutes at first, 3 days at most.
 """
 
 from __future__ import annotations
@@ -12,6 +13,12 @@ from typing import Any
 from ..config import LimitConfig
 from ..engine.errors import RefusalError
 from ..time import NS_PER_S, Clock
+
+FIRST_BAN_S = 120
+LONGEST_BAN_S = 3 * 86_400
+BAN_GROWTH = 4
+"""Each further ban is this many times longer (a guess: the docs give the ends of the scale only)."""
+CONNECT_WINDOW_S = 300
 
 
 class LimitType(StrEnum):
@@ -65,6 +72,17 @@ class RateLimits:
         self._ip_rules = tuple(r for r in self.rules if r.type is not LimitType.ORDERS)
         self._order_rules = tuple(r for r in self.rules if r.type is LimitType.ORDERS)
         self._counts: dict[tuple[str, Rule], list[int]] = {}
+        self.stream_messages_per_s = config.stream_messages_per_s or 0
+        self.connection_life_s = config.connection_life_s
+        self._ban_after = config.ban_after
+        self._refused: dict[str, list[int]] = {}
+        """By address: [window of the last 429, how many in it]."""
+        self._bans: dict[str, list[int]] = {}
+        """By address: [end of the ban in ns, bans so far]."""
+        self._ban_all_until = 0
+        self._connects = config.connects_per_5_minutes
+        self._connected: dict[str, list[int]] = {}
+        """By address: [window, new connections in it]."""
 
     def count(self, owner: str, rule: Rule) -> int:
         window = self._clock.now() // (rule.seconds * NS_PER_S)
@@ -85,10 +103,12 @@ class RateLimits:
         return max(1, -(-left // NS_PER_S))
 
     def charge(self, ip: str, weight: int) -> None:
-        """Count one request of `weight` from an address, or refuse it with 429."""
+        """Count one request of `weight` from an address, or refuse it with 429, or 418 while it is banned."""
+        self.check_ban(ip)
         for rule in self._ip_rules:
             amount = weight if rule.type is LimitType.WEIGHT else 1
             if self.count(ip, rule) + amount > rule.limit:
+                self._note_refusal(ip, rule)
                 raise RefusalError(
                     -1003,
                     f"Too much request weight used; current limit is {rule.limit} request weight per {rule.number} "
@@ -100,6 +120,68 @@ class RateLimits:
                 )
         for rule in self._ip_rules:
             self._add(ip, rule, weight if rule.type is LimitType.WEIGHT else 1)
+
+    def check_ban(self, ip: str) -> None:
+        """Refuse with 418 while the address is banned."""
+        until = self._ban_all_until
+        if ip in self._bans:
+            until = max(until, self._bans[ip][0])
+        now = self._clock.now()
+        if now < until:
+            raise RefusalError(
+                -1003,
+                f"Way too much request weight used; IP banned until {until // 1_000_000}. "
+                "Please use WebSocket Streams for live updates to avoid bans.",
+                418,
+                {"retryAfter": max(1, -(-(until - now) // NS_PER_S))},
+            )
+
+    def ban_all(self, seconds: float) -> int:
+        """Ban every address for so long (0: lift all bans); the end in epoch ms."""
+        if seconds <= 0:
+            self._bans.clear()
+            self._refused.clear()
+            self._ban_all_until = 0
+            return 0
+        self._ban_all_until = self._clock.now() + int(seconds * NS_PER_S)
+        return self._ban_all_until // 1_000_000
+
+    def _note_refusal(self, ip: str, rule: Rule) -> None:
+        """A 429 of the address; one too many in a window is a ban."""
+        if not self._ban_after:
+            return
+        window = self._clock.now() // (rule.seconds * NS_PER_S)
+        seen = self._refused.setdefault(ip, [window, 0])
+        if seen[0] != window:
+            seen[:] = [window, 0]
+        seen[1] += 1
+        if seen[1] <= self._ban_after:
+            return
+        del self._refused[ip]
+        ban = self._bans.setdefault(ip, [0, 0])
+        length = min(LONGEST_BAN_S, FIRST_BAN_S * BAN_GROWTH ** min(ban[1], 8))
+        ban[:] = [self._clock.now() + length * NS_PER_S, ban[1] + 1]
+        self.check_ban(ip)
+
+    def connect(self, ip: str) -> None:
+        """Count one new WebSocket of an address, or refuse it with 429 (418 while it is banned)."""
+        self.check_ban(ip)
+        if not self._connects:
+            return
+        now = self._clock.now()
+        window = now // (CONNECT_WINDOW_S * NS_PER_S)
+        seen = self._connected.setdefault(ip, [window, 0])
+        if seen[0] != window:
+            seen[:] = [window, 0]
+        if seen[1] >= self._connects:
+            left = CONNECT_WINDOW_S - now // NS_PER_S % CONNECT_WINDOW_S
+            raise RefusalError(
+                -1003,
+                f"Too many connections; current limit is {self._connects} per 5 MINUTE.",
+                429,
+                {"retryAfter": left},
+            )
+        seen[1] += 1
 
     def refund(self, ip: str, weight: int) -> None:
         """Successful order placement costs nothing."""

@@ -40,6 +40,10 @@ class Params:
         self._values = values
         self._read: set[str] = set()
 
+    def peek(self, name: str) -> str | None:
+        """What was sent under `name`, unchecked and not counted as read."""
+        return self._values.get(name)
+
     def has(self, name: str) -> bool:
         return self._values.get(name, "") != ""
 

@@ -7,6 +7,7 @@ marks with contiguous U…u; partial books at the same marks.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
 from ..engine.exchange import Exchange
 from ..engine.market import Market
+from ..faults import DEPTH_KINDS, TICKER_KINDS, FaultBoard, FaultKind
 from ..journal import Journal
 from ..time import NS_PER_MS, Scheduler
 from .connection import dumps
@@ -57,8 +59,7 @@ class _DepthBatch:
 class Publisher:
     """Owns the way out.
 
-    `user_sink` delivers a user event to an account's subscriptions; `lose_depth` says whether a fault eats this batch
-    of a symbol.
+    `user_sink` delivers a user event to an account's subscriptions; `faults` may eat, cross or stop what markets send.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Publisher:
         journal: Journal,
         scheduler: Scheduler,
         user_sink: UserSink,
-        lose_depth: Callable[[str], bool],
+        faults: FaultBoard,
     ) -> None:
         self.exchange = exchange
         self.hub = hub
@@ -77,7 +78,7 @@ class Publisher:
         self.journal = journal
         self.scheduler = scheduler
         self.user_sink = user_sink
-        self.lose_depth = lose_depth
+        self.faults = faults
         self._fast = {s: _DepthBatch(m.u) for s, m in exchange.markets.items()}
         self._slow = {s: _DepthBatch(m.u) for s, m in exchange.markets.items()}
         self._aggregate_ids = dict.fromkeys(exchange.markets, 0)
@@ -95,7 +96,7 @@ class Publisher:
         events = self.exchange.drain()
         if not events:
             return
-        now_ms = self.scheduler.clock.now() // NS_PER_MS
+        now_ms = self.exchange.clock() // NS_PER_MS
         run: list[TradeEvent] = []
         for event in events:
             if isinstance(event, TradeEvent):
@@ -131,16 +132,30 @@ class Publisher:
         self.counts["bookUpdates"] += 1
         self._fast[update.symbol].add(update)
         self._slow[update.symbol].add(update)
-        if update.touch_changed:
+        if update.touch_changed and not self._stale(update.symbol):
             stream = f"{update.symbol.lower()}@bookTicker"
             if self.hub.wanted(stream):
-                self.hub.publish(
-                    stream, lambda: book_ticker_text(self.exchange.markets[update.symbol], update)
-                )
+                market, shown = self.exchange.markets[update.symbol], self._crossed(update)
+                self.hub.publish(stream, lambda: book_ticker_text(market, shown))
+
+    def _crossed(self, update: BookUpdate) -> BookUpdate:
+        """The update, or one with bid and ask changed for each other where a fault strikes it."""
+        if not self._struck(TICKER_KINDS, update.symbol):
+            return update
+        bid, bid_qty, ask, ask_qty = update.touch
+        return replace(update, touch=(ask, bid_qty, bid, ask_qty))
+
+    def _stale(self, symbol: str) -> bool:
+        return bool(self.faults.stale) and self.faults.is_stale(symbol, self.scheduler.clock.now())
+
+    def _struck(self, kinds: frozenset[FaultKind], symbol: str) -> bool:
+        return bool(self.faults.armed) and self.faults.take(kinds, symbol=symbol) is not None
 
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
         self._remember(event)
+        if self._stale(event.symbol):
+            return
         spec = self.exchange.markets[event.symbol].spec
         self.hub.publish(
             f"{event.symbol.lower()}@trade",
@@ -178,6 +193,8 @@ class Publisher:
             "M": True,
         }
         _keep(self.last_aggregates[first.symbol], shape)
+        if self._stale(first.symbol):
+            return
         self.hub.publish(
             f"{first.symbol.lower()}@aggTrade",
             lambda: dumps({"e": "aggTrade", "E": now_ms, "s": first.symbol, **shape}),
@@ -186,9 +203,11 @@ class Publisher:
     def _mark(self) -> None:
         """A 100 ms mark of the clock: send the batches that are due."""
         self.pump()
-        now = self.scheduler.clock.now()
-        mark = now // FAST_NS
+        mark = self.scheduler.clock.now() // FAST_NS
+        now = self.exchange.clock()
         for symbol, market in self.exchange.markets.items():
+            if self._stale(symbol):
+                continue  # the batches grow, so that nothing is missing when the streams go on
             self._flush(symbol, market, self._fast[symbol], "@100ms", now)
             if mark % SLOW_EVERY == 0:
                 self._flush(symbol, market, self._slow[symbol], "", now)
@@ -200,7 +219,7 @@ class Publisher:
         name = symbol.lower()
         first = batch.sent_u + 1
         stream = f"{name}@depth{suffix}"
-        if self.hub.wanted(stream) and not self.lose_depth(symbol):
+        if self.hub.wanted(stream) and not self._struck(DEPTH_KINDS, symbol):
             self.hub.publish(stream, lambda: depth_text(market, batch, first, now // NS_PER_MS))
         for count in PARTIAL_DEPTHS:
             self.hub.publish(f"{name}@depth{count}{suffix}", partial(partial_text, market, count))

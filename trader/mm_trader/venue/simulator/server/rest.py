@@ -11,12 +11,12 @@ from aiohttp import web
 
 from ..engine.errors import RefusalError
 from ..faults import FaultBoard
-from ..time import Scheduler
+from ..time import NS_PER_MS, Scheduler
 from . import calls_account, calls_history, calls_market, calls_orders, calls_replace
 from .auth import Identity
 from .connection import Channel, dumps
 from .desk import Call, Desk, Request, Security
-from .outcome import Outcome, run
+from .outcome import Outcome, run, wait_ms
 from .params import Params
 
 ALL_CALLS = (
@@ -67,6 +67,7 @@ class Rest:
         ip = request.remote or ""
         identity: Identity | None = None
         try:
+            self.desk.limits.check_ban(ip)
             call = self._find(request.method, path)
             body = await self._body(request)
             params = split_params(body)
@@ -76,13 +77,16 @@ class Rest:
             elif call.security is Security.KEY:
                 identity = self.desk.auth.key(request.headers.get("X-MBX-APIKEY"))
             source = f"rest:{ip}:{self._port(request)}"
-            outcome = run(self.desk, self.faults, call, Request(Params(params), identity, ip, source))
+            asked = Request(Params(params), identity, ip, source)
+            await self._wait(wait_ms(self.faults, call, asked) * NS_PER_MS)
+            outcome = run(self.desk, self.faults, call, asked)
         except RefusalError as error:
             outcome = Outcome(error.status, error=error)
         if outcome is None:
             self._drop(request)
-        if identity is not None:
-            await self._delay()
+        elif outcome.late_ms or identity is not None:
+            orders = self.faults.delay_ns(Channel.ORDERS) if identity is not None else 0
+            await self._wait(outcome.late_ms * NS_PER_MS + orders)
         return self._response(outcome, ip, identity) if outcome is not None else web.Response()
 
     @staticmethod
@@ -117,12 +121,11 @@ class Rest:
             raise RefusalError(-1101, "Too many parameters sent for this endpoint.", 413)
         return raw.decode("utf-8", "surrogateescape")
 
-    async def _delay(self) -> None:
-        """Hold the answer back on the simulator's own clock."""
-        delay = self.faults.delay_ns(Channel.ORDERS)
-        if delay:
+    async def _wait(self, delay_ns: int) -> None:
+        """Hold the request or its answer back on the simulator's own clock."""
+        if delay_ns:
             due = asyncio.Event()
-            self.scheduler.call_after(delay, due.set)
+            self.scheduler.call_after(delay_ns, due.set)
             await due.wait()
 
     @staticmethod

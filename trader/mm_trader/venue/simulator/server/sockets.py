@@ -9,22 +9,29 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import WSMsgType, web
 
+from ..engine.errors import RefusalError
 from ..faults import FaultBoard
-from ..time import NS_PER_S, Scheduler
-from .connection import Channel, Connection
-from .streams import MAX_STREAMS, StreamClient, StreamHub
+from ..time import NS_PER_S, Scheduler, Timer
+from .connection import Channel, Connection, dumps
+from .limits import RateLimits
+from .streams import StreamClient, StreamHub
 
 MAX_MESSAGE = 256 * 1024
-PONG_WITHIN_S = 60
+LIFE_OVER = 1001
+"""The WebSocket close code of a connection that has come to its age (a guess: the docs only say "disconnected")."""
+TOO_MANY = 1008
 OnText = Callable[[str], Awaitable[None] | None]
 
 
 class Sockets:
     """Accepts WebSockets and keeps them alive; `live` maps each to what the admin API may cut it as."""
 
-    def __init__(self, scheduler: Scheduler, faults: FaultBoard, ping_interval_s: float) -> None:
+    def __init__(
+        self, scheduler: Scheduler, faults: FaultBoard, limits: RateLimits, ping_interval_s: float
+    ) -> None:
         self.scheduler = scheduler
         self.faults = faults
+        self.limits = limits
         self.ping_interval_s = ping_interval_s
         self.live: dict[Connection, Callable[[Channel, str | None], bool]] = {}
         self.refuse_new = False
@@ -36,34 +43,52 @@ class Sockets:
         matches: Callable[[Channel, str | None], bool],
         begin: Callable[[Connection], OnText],
         end: Callable[[], None],
+        texts_limited: bool,
     ) -> web.StreamResponse:
-        """Run one connection to its end. `begin` gets the connection and gives the text handler."""
+        """Run one connection to its end. `begin` gets the connection and gives the text handler.
+
+        `texts_limited`: text frames count against the frames that a client may send a second, beside pings and pongs.
+        """
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MAX_MESSAGE)
         if self.refuse_new or not socket.can_prepare(request):
             return web.Response(status=503 if self.refuse_new else 400, text="")
+        try:
+            self.limits.connect(request.remote or "")
+        except RefusalError as error:
+            return refused(error)
         await socket.prepare(request)
         self._number += 1
-        connection = Connection(self._number, request, socket, self.scheduler, self.faults.delay_ns)
+        connection = Connection(self._number, request, socket, self.scheduler, self.faults)
         self.live[connection] = matches
         on_text = begin(connection)
         self._ping_later(connection)
+        life = self._limit_life(connection)
+        limit = self.limits.stream_messages_per_s
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
+                kind = message.type
+                if connection.deaf:
+                    continue
+                if (kind is not WSMsgType.TEXT or texts_limited) and connection.over_limit(limit):
+                    connection.end(TOO_MANY, "Too many requests")
+                    break
+                if kind is WSMsgType.TEXT:
                     waiting = on_text(message.data)
                     if waiting is not None:
                         await waiting
-                elif message.type is WSMsgType.PING:
+                elif kind is WSMsgType.PING:
                     connection.pong(bytes(message.data))
-                elif message.type is WSMsgType.PONG:
-                    connection.pong_due_ns = 0
-                elif message.type is WSMsgType.BINARY:
+                elif kind is WSMsgType.PONG:
+                    connection.ponged(bytes(message.data))
+                elif kind is WSMsgType.BINARY:
                     await socket.close(code=1003, message=b"text frames only")
                 else:
                     break
         except ConnectionResetError:
             connection.cut()
         finally:
+            if life is not None:
+                life.cancel()
             self.live.pop(connection, None)
             end()
         return socket
@@ -80,8 +105,13 @@ class Sockets:
             connection.cut()
             return
         connection.ping(now)
-        connection.pong_due_ns = connection.pong_due_ns or now + PONG_WITHIN_S * NS_PER_S
         self._ping_later(connection)
+
+    def _limit_life(self, connection: Connection) -> Timer | None:
+        age = self.limits.connection_life_s
+        if not age:
+            return None
+        return self.scheduler.call_after(age * NS_PER_S, lambda: connection.end(LIFE_OVER, ""))
 
     def chosen(self, channel: Channel | None, account: str | None) -> list[Connection]:
         """Live connections of a channel (None = any) and account (None = any)."""
@@ -95,12 +125,33 @@ class Sockets:
             connection.cut()
         return len(chosen)
 
-    def mute(self, channel: Channel | None, account: str | None) -> int:
-        """Make every connection that matches half-open; how many."""
+    def expire(self, channel: Channel | None, account: str | None) -> int:
+        """End every connection that matches as its age would; how many."""
+        chosen = self.chosen(channel, account)
+        for connection in chosen:
+            connection.end(LIFE_OVER, "")
+        return len(chosen)
+
+    def mute(self, channel: Channel | None, account: str | None, deaf: bool = False) -> int:
+        """Make every connection that matches half-open (`deaf`: both ways); how many."""
         chosen = self.chosen(channel, account)
         for connection in chosen:
             connection.muted = True
+            connection.deaf = connection.deaf or deaf
         return len(chosen)
+
+
+def refused(error: RefusalError) -> web.Response:
+    """An upgrade that a limit refuses."""
+    headers = {}
+    if error.data is not None and "retryAfter" in error.data:
+        headers["Retry-After"] = str(error.data["retryAfter"])
+    return web.Response(
+        text=dumps({"code": error.code, "msg": error.msg}),
+        status=error.status,
+        headers=headers,
+        content_type="application/json",
+    )
 
 
 def _hit(
@@ -128,7 +179,7 @@ class MarketSockets:
 
     async def _serve(self, request: web.Request, names: str, combined: bool) -> web.StreamResponse:
         streams = [n for n in names.split("/") if n]
-        if len(streams) > MAX_STREAMS or any(len(n) > 100 for n in streams):
+        if 0 < self.hub.max_streams < len(streams) or any(len(n) > 100 for n in streams):
             return web.Response(status=400, text="")
         client: list[StreamClient] = []
 
@@ -147,5 +198,9 @@ class MarketSockets:
                 self.hub.remove(one)
 
         return await self.sockets.serve(
-            request, lambda channel, account: channel is Channel.MARKET and account is None, begin, end
+            request,
+            lambda channel, account: channel is Channel.MARKET and account is None,
+            begin,
+            end,
+            texts_limited=True,
         )

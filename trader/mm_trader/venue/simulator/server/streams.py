@@ -12,8 +12,6 @@ from typing import Any
 
 from .connection import Channel, Connection, dumps, text_frame
 
-MAX_STREAMS = 1024
-
 
 class StreamClient:
     """A market-data connection: its subscriptions and whether frames are wrapped in `{stream, data}`."""
@@ -31,7 +29,9 @@ class StreamClient:
 class StreamHub:
     """All market-data connections by stream name."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_streams: int) -> None:
+        self.max_streams = max_streams
+        """Of one connection; 0 for no limit."""
         self._listeners: dict[str, dict[StreamClient, None]] = {}
         self.clients: dict[StreamClient, None] = {}
         self.frames = 0
@@ -115,8 +115,8 @@ class StreamHub:
         streams = _names(params)
         if streams is None:
             return _invalid("params must be an array of stream names", number)
-        if len(client.streams.keys() | set(streams)) > MAX_STREAMS:
-            return _invalid(f"too many streams, at most {MAX_STREAMS}", number)
+        if 0 < self.max_streams < len(client.streams.keys() | set(streams)):
+            return _invalid(f"too many streams, at most {self.max_streams}", number)
         self.add(client, streams)
         return {"result": None, "id": number}
 

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from ..engine.errors import RefusalError
-from ..faults import USER_KINDS, FaultBoard, FaultKind
+from ..faults import USER_KINDS, Fault, FaultBoard, FaultKind
 from ..time import NS_PER_MS, Scheduler
 from .auth import Identity, key_refused, ws_payload
 from .connection import Channel, Connection, dumps, text_frame
 from .desk import Call, Desk, Request, Security
-from .outcome import Outcome, run
+from .outcome import Outcome, run, wait_ms
 from .params import Params
 from .rest import ALL_CALLS
-from .sockets import OnText, Sockets
+from .sockets import OnText, Sockets, refused
 
 CONNECT_WEIGHT = 2
 GONE_METHODS = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
@@ -91,13 +92,15 @@ class WsApi:
         self.listeners: UserListeners = self._subscribers
         """Who hears of an account, and the frame each is sent."""
         self._subscription_id = 0
+        self._held: dict[str, str] = {}
+        """By account, the user event that the next one is to overtake."""
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         mine: list[Session] = []
         try:
             self.desk.limits.charge(request.remote or "", CONNECT_WEIGHT)
         except RefusalError as error:
-            return web.json_response({"code": error.code, "msg": error.msg}, status=error.status)
+            return refused(error)
         always_limits = request.query.get("returnRateLimits", "true").lower() != "false"
 
         def begin(connection: Connection) -> OnText:
@@ -112,7 +115,11 @@ class WsApi:
                 self.sessions.pop(session, None)
 
         return await self.sockets.serve(
-            request, lambda channel, account: bool(mine) and mine[0].matches(channel, account), begin, end
+            request,
+            lambda channel, account: bool(mine) and mine[0].matches(channel, account),
+            begin,
+            end,
+            texts_limited=False,
         )
 
     # --- user events ----------------------------------------------------------------------------------------
@@ -121,6 +128,22 @@ class WsApi:
         fault = self.faults.take(USER_KINDS, account) if self.faults.armed else None
         if fault is not None and fault.kind is FaultKind.LOSE_USER_EVENT:
             return
+        if fault is not None and fault.kind is FaultKind.REORDER_USER_EVENT and account not in self._held:
+            self._held[account] = text
+            self.scheduler.call_after(fault.ms * NS_PER_MS, lambda: self._release(account, text))
+            return
+        self._send_event(account, text, fault)
+        held = self._held.get(account)
+        if held is not None:
+            self._release(account, held)
+
+    def _release(self, account: str, text: str) -> None:
+        """Send the event that waited for the next one, if it still waits."""
+        if self._held.get(account) is text:
+            del self._held[account]
+            self._send_event(account, text, None)
+
+    def _send_event(self, account: str, text: str, fault: Fault | None) -> None:
         times = 2 if fault is not None and fault.kind is FaultKind.DUPLICATE_USER_EVENT else 1
         for connection, frame in self.listeners(account, text):
             if fault is not None and fault.kind is FaultKind.LATE_USER_EVENT:
@@ -144,10 +167,41 @@ class WsApi:
         values: dict[str, str] = {}
         try:
             number, method, values = self._parse(text)
-            outcome, channel = self._run(session, method, values)
+            prepared = self._prepare(session, method, values)
         except RefusalError as error:
-            outcome, channel = Outcome(error.status, error=error), Channel.ORDERS
+            self._answer(session, number, values, Outcome(error.status, error=error), Channel.ORDERS)
+            return
+        if isinstance(prepared, Outcome):
+            self._answer(session, number, values, prepared, Channel.USER)
+            return
+        call, request = prepared
+
+        def execute() -> None:
+            outcome = run(self.desk, self.faults, call, request)
+            self._answer(session, number, values, outcome, Channel.ORDERS)
+
+        wait = wait_ms(self.faults, call, request)
+        if wait:
+            self.scheduler.call_after(wait * NS_PER_MS, execute)
+        else:
+            execute()
+
+    def _answer(
+        self,
+        session: Session,
+        number: Any,
+        values: dict[str, str],
+        outcome: Outcome | None,
+        channel: Channel,
+    ) -> None:
+        """Send what goes back, if anything; late where a fault says so."""
         if outcome is None:
+            return
+        if outcome.late_ms:
+            now = replace(outcome, late_ms=0)
+            self.scheduler.call_after(
+                outcome.late_ms * NS_PER_MS, lambda: self._answer(session, number, values, now, channel)
+            )
             return
         if outcome.raw is not None:
             session.connection.send_frame(text_frame(outcome.raw), channel)
@@ -195,7 +249,10 @@ class WsApi:
             values[name] = str(sent)
         return number, method, values
 
-    def _run(self, session: Session, method: str, values: dict[str, str]) -> tuple[Outcome | None, Channel]:
+    def _prepare(
+        self, session: Session, method: str, values: dict[str, str]
+    ) -> Outcome | tuple[Call, Request]:
+        """The answer to what the session does itself; for a call of the desk, what is to be run. Raises RefusalError."""
         own = {
             "session.logon": self._logon,
             "session.status": lambda s, _: self._status(s),
@@ -207,7 +264,7 @@ class WsApi:
         }.get(method)
         if own is not None:
             self.desk.limits.charge(session.connection.ip, CONNECT_WEIGHT)
-            return Outcome(200, own(session, values)), Channel.USER
+            return Outcome(200, own(session, values))
         if method in self._gone:
             raise RefusalError(-1000, "This method has been removed; use userDataStream.subscribe.", 410)
         call = self._calls.get(method)
@@ -220,8 +277,7 @@ class WsApi:
         elif call.security is Security.KEY:
             identity = self.desk.auth.key(values.get("apiKey"))
         source = f"ws:{session.connection.number}"
-        request = Request(Params(values), identity, session.connection.ip, source)
-        return run(self.desk, self.faults, call, request), Channel.ORDERS
+        return call, Request(Params(values), identity, session.connection.ip, source)
 
     def _identify(self, session: Session, values: dict[str, str]) -> Identity:
         """The signed request's own key, or the session's if it carries none."""

@@ -37,10 +37,9 @@ class Clockwork:
 
     def start(self) -> None:
         """The first marks, from the book that the market has just made, and every second from now on."""
-        now = self.sim.clock.now()
-        self._settles_ns = self.exchange.funding.next_ns(now)
+        self._settles_ns = self.exchange.funding.next_ns(self.sim.venue_clock.now())
         self._take_marks()
-        self.sim.scheduler.call_at((now // NS_PER_S + 1) * NS_PER_S, self._second)
+        self.sim.scheduler.call_at((self.sim.clock.now() // NS_PER_S + 1) * NS_PER_S, self._second)
 
     def reset(self) -> None:
         """Testnet reset: no countdown runs any more."""
@@ -71,7 +70,7 @@ class Clockwork:
 
     def _second(self) -> None:
         sim = self.sim
-        now = sim.clock.now()
+        now = sim.venue_clock.now()
         try:
             self._take_marks()
             if now >= self._settles_ns:
@@ -82,7 +81,7 @@ class Clockwork:
                 self.streams.expire(account, key)
             self._publish(now)
         finally:
-            sim.scheduler.call_at((now // NS_PER_S + 1) * NS_PER_S, self._second)
+            sim.scheduler.call_at((sim.clock.now() // NS_PER_S + 1) * NS_PER_S, self._second)
 
     def _publish(self, now: int) -> None:
         hub = self.sim.hub

@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
 from ..engine.market import Market
+from ..faults import DEPTH_KINDS
 from ..server.connection import dumps
 from ..server.publisher import Publisher
 from ..time import NS_PER_MS
@@ -83,13 +84,16 @@ class FuturesPublisher(Publisher):
             for price in update.asks:
                 batch.asks[price] = None
         stream = f"{update.symbol.lower()}@bookTicker"
-        if update.touch_changed and self.hub.wanted(stream):
+        if update.touch_changed and self.hub.wanted(stream) and not self._stale(update.symbol):
             market = self.exchange.markets[update.symbol]
+            update = self._crossed(update)
             self.hub.publish(stream, lambda: book_ticker_text(market, update))
 
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
         self._remember(event)
+        if self._stale(event.symbol):
+            return
         spec = self.exchange.markets[event.symbol].spec
         self.hub.publish(
             f"{event.symbol.lower()}@trade",
@@ -111,9 +115,11 @@ class FuturesPublisher(Publisher):
     def _mark(self) -> None:
         """A 50 ms mark of the clock: send the batches that are due."""
         self.pump()
-        now = self.scheduler.clock.now()
-        number = now // MARK_NS
+        number = self.scheduler.clock.now() // MARK_NS
+        now = self.exchange.clock()
         for symbol, market in self.exchange.markets.items():
+            if self._stale(symbol):
+                continue
             for suffix, every in SPEEDS:
                 if number % every == 0:
                     self._send(symbol, market, suffix, now // NS_PER_MS)
@@ -125,7 +131,7 @@ class FuturesPublisher(Publisher):
             return
         name, previous = symbol.lower(), batch.sent_u
         stream = f"{name}@depth{suffix}"
-        if self.hub.wanted(stream) and not self.lose_depth(symbol):
+        if self.hub.wanted(stream) and not self._struck(DEPTH_KINDS, symbol):
             self.hub.publish(stream, lambda: depth_text(market, _changed(market, batch), previous, now_ms))
         for count in PARTIAL_DEPTHS:
             top: Callable[[], str] = partial(_top_text, market, count, previous, now_ms)

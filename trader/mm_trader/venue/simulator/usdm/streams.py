@@ -81,7 +81,11 @@ class PrivateStreams:
                 self._connections.pop(connection, None)
 
         return await self.sim.sockets.serve(
-            request, lambda channel, name: channel is Channel.USER and name in (None, account), begin, end
+            request,
+            lambda channel, name: channel is Channel.USER and name in (None, account),
+            begin,
+            end,
+            texts_limited=True,
         )
 
     def listeners(self, account: str, text: str) -> Iterator[tuple[Connection, bytes]]:
