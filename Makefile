@@ -24,8 +24,9 @@ help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # --- the development environment ------------------------------------------------------------------
-setup: .venv/.ready ## make .venv with the locked dependencies and the project, and a redis-server for the tests
+setup: .venv/.ready ## make .venv with the locked dependencies and the project, and a redis-server and a chromium for the tests
 	@tests/cluster/redis-server-here
+	@tests/cluster/chromium-here
 
 .venv/.ready: locks/dev.txt pyproject.toml | $(UV)
 	@echo "making .venv from locks/dev.txt"

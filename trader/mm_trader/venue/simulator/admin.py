@@ -179,6 +179,8 @@ class Admin:
 
 async def _body(request: web.Request) -> dict[str, Any]:
     """The JSON object sent, or the query's pairs where nothing was sent."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise web.HTTPForbidden(text=dumps({"error": "pages of another origin may not"}))
     try:
         raw = await request.text()
         body = json.loads(raw) if raw.strip() else dict(request.query)

@@ -21,6 +21,7 @@ from .journal import Journal
 from .market.driver import MarketDriver
 from .market.preset import Preset, PresetError, load_preset
 from .market.seeded import SeededMarket
+from .page import Page
 from .server.auth import Authenticator
 from .server.connection import Channel, text_frame
 from .server.limits import RateLimits
@@ -77,6 +78,7 @@ class Simulator:
         self.rest = Rest(self.desk, self.faults, self.scheduler, profile.calls, profile.prefix)
         self.extras = profile.extras(self)
         self.admin = Admin(self)
+        self.page = Page(self)
         self._runner: web.AppRunner | None = None
         self.port = config.port
 
@@ -201,6 +203,7 @@ class Simulator:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=1024 * 1024)
         self.admin.routes(app)
+        self.page.routes(app)
         for path in (self.profile.ws_path, f"{self.profile.ws_path}/"):
             app.router.add_get(path, self.wsapi.serve)
         self.extras.routes(app)

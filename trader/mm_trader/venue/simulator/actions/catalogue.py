@@ -22,6 +22,8 @@ def catalogue_of(sim: Simulator, actions: Mapping[str, Action]) -> dict[str, Any
         "actions": {name: action.shape(sim) for name, action in actions.items()},
         "faults": {kind.value: _fault(sim, kind, info) for kind, info in FAULTS.items()},
         "calls": list(CALL_CLASSES),
+        "symbols": list(sim.engine.markets),
+        "accounts": list(sim.client_accounts),
     }
 
 
