@@ -139,7 +139,7 @@ def test_an_old_diff_is_ignored_and_a_newer_touch_survives_it() -> None:
 
 
 async def test_a_recording_loops_with_continuous_streams(tmp_path: Path) -> None:
-    from conftest import synthetic_recording
+    from synthetic import synthetic_recording
 
     path = synthetic_recording(tmp_path / "short.jsonl.gz", frames=60)
     async with running(config(f"replay:{path}", "ETHUSDC")) as wire:

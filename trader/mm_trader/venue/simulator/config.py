@@ -39,11 +39,13 @@ class Product(StrEnum):
 class MarketKind(StrEnum):
     SEEDED = "seeded"
     REPLAY = "replay"
+    BOTH = "both"
+    """Recordings with the generator's takers among them; symbols without a recording are generated."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarketConfig:
-    """`seeded:SEED[:PRESET]` or `replay:FILE[@SYMBOL],…`."""
+    """`seeded:SEED[:PRESET]`, `replay:FILE[@SYMBOL],…`, or both joined by a comma."""
 
     kind: MarketKind = MarketKind.SEEDED
     seed: str = "1"
@@ -178,16 +180,30 @@ def symbol_spec(name: str, product: Product = Product.SPOT) -> SymbolSpec:
     return SymbolSpec(name, base, quote, lot_e8=lot, min_qty_e8=lot)
 
 
+RATE_NAMES = ("maker-commission=", "taker-commission=")
+
+
 def parse_account(text: str, option: str = "--account") -> AccountConfig:
-    """`NAME:KEY:SECRET:ASSET=AMOUNT,…`; SECRET may be `ed25519=PUBLIC` (base64, or the path of a PEM file)."""
+    """`NAME:KEY:SECRET:ASSET=AMOUNT,…`; SECRET may be `ed25519=PUBLIC` (base64, or the path of a PEM file).
+
+    `maker-commission=R` and `taker-commission=R` may stand among the balances.
+    """
     parts = text.split(":", 3)
     name = parts[0] if parts[0] else "?"
     if len(parts) != 4 or not all(parts[:3]):
         raise ConfigError(
             f"{option} {name}: must be NAME:KEY:SECRET:ASSET=AMOUNT,… (as in …:ETH=10,USDC=50000)"
         )
-    key = make_key(parts[1], parts[2], f"{option} {name}")
-    return AccountConfig(name, (key,), parse_balances(parts[3], f"{option} {name}"))
+    where = f"{option} {name}"
+    key = make_key(parts[1], parts[2], where)
+    pairs = [part.strip() for part in parts[3].split(",")]
+    rates = dict(part.split("=", 1) for part in pairs if part.startswith(RATE_NAMES))
+    maker, taker = (
+        parse_rate(rates[rate], f"{where}: {rate}") if rate in rates else None
+        for rate in ("maker-commission", "taker-commission")
+    )
+    balances = ",".join(part for part in pairs if not part.startswith(RATE_NAMES))
+    return AccountConfig(name, (key,), parse_balances(balances, where), maker, taker)
 
 
 def make_key(api_key: str, secret: str, where: str) -> KeyConfig:
@@ -228,20 +244,38 @@ def parse_balances(text: str, where: str) -> dict[str, int]:
 
 
 def parse_market(text: str) -> MarketConfig:
-    """`seeded:SEED[:PRESET]` or `replay:FILE[@SYMBOL][,FILE…]`."""
-    kind, _, rest = text.partition(":")
-    if kind == MarketKind.SEEDED:
-        seed, _, preset = rest.partition(":")
-        return MarketConfig(MarketKind.SEEDED, seed or "1", preset or "calm")
-    if kind == MarketKind.REPLAY and rest:
-        files: list[tuple[str, str | None]] = []
-        for item in filter(None, rest.split(",")):
-            path, at, symbol = item.rpartition("@")
-            files.append(
-                (path, symbol.upper()) if at and "/" not in symbol and "." not in symbol else (item, None)
+    """`seeded:SEED[:PRESET]`, `replay:FILE[@SYMBOL][,FILE…]`, or both, joined by a comma in any order."""
+    seeded: tuple[str, str] | None = None
+    files: list[tuple[str, str | None]] = []
+    replaying = False
+    for item in filter(None, text.split(",")):
+        kind, _, rest = item.partition(":")
+        if kind == MarketKind.SEEDED and seeded is None:
+            seed, _, preset = rest.partition(":")
+            seeded = (seed or "1", preset or "calm")
+            replaying = False
+        elif kind == MarketKind.REPLAY and rest and not files:
+            files.append(_recorded_file(rest))
+            replaying = True
+        elif replaying:
+            files.append(_recorded_file(item))
+        else:
+            raise ConfigError(
+                f"--market {item!r}: must be seeded:SEED[:PRESET] or replay:FILE[@SYMBOL],…, or both"
             )
+    if seeded is None and not files:
+        raise ConfigError(
+            f"--market {text!r}: must be seeded:SEED[:PRESET] or replay:FILE[@SYMBOL],…, or both"
+        )
+    if seeded is None:
         return MarketConfig(MarketKind.REPLAY, files=tuple(files))
-    raise ConfigError(f"--market {text!r}: must be seeded:SEED[:PRESET] or replay:FILE[@SYMBOL],…")
+    return MarketConfig(MarketKind.BOTH if files else MarketKind.SEEDED, *seeded, tuple(files))
+
+
+def _recorded_file(item: str) -> tuple[str, str | None]:
+    path, at, symbol = item.rpartition("@")
+    named = at and "/" not in symbol and "." not in symbol
+    return (path, symbol.upper()) if named else (item, None)
 
 
 def parse_rate(text: str, where: str) -> Decimal:

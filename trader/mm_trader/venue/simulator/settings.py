@@ -26,27 +26,10 @@ from .config import (
     parse_symbols,
 )
 from .engine.types import StpMode
+from .options import OPTIONS
 
-OPTIONS = (
-    "port",
-    "host",
-    "product",
-    "account",
-    "account_file",
-    "accounts_from_env",
-    "symbols",
-    "market",
-    "speed",
-    "maker_commission",
-    "taker_commission",
-    "stp",
-    "scenario",
-    "limits",
-    "leverage",
-    "funding_rate",
-    "funding_interval",
-)
 DEFAULT_PORT = 9443
+JOURNAL_SIZE = 50_000
 
 
 def load_config(
@@ -80,6 +63,8 @@ def load_config(
         leverage=_whole(given.get("leverage", 20), "--leverage"),
         funding_rate=parse_rate(str(given.get("funding_rate", "0.0001")), "--funding-rate"),
         funding_interval_s=_number(given.get("funding_interval", 8 * 3600), "--funding-interval"),
+        ping_interval_s=_ping_interval(given.get("ping_interval")),
+        journal_size=_journal_size(given.get("journal_size", JOURNAL_SIZE)),
     )
     return config, _scenario(given.get("scenario"))
 
@@ -105,9 +90,11 @@ def read_yaml(path: str, option: str) -> Any:
 
 
 def _accounts(given: Mapping[str, Any], environ: Mapping[str, str]) -> list[AccountConfig]:
-    accounts = [parse_account(str(text)) for text in _listed(given.get("account"))]
-    for index, raw in enumerate(_listed(given.get("accounts"))):
-        accounts.append(_account_mapping(raw, f"accounts[{index}]"))
+    accounts: list[AccountConfig] = []
+    for name in ("account", "accounts"):
+        for index, raw in enumerate(_listed(given.get(name))):
+            where = f"{name}[{index}]"
+            accounts.append(parse_account(raw) if isinstance(raw, str) else _account_mapping(raw, where))
     for path in _listed(given.get("account_file")):
         accounts += _account_file(str(path))
     prefix = given.get("accounts_from_env")
@@ -157,10 +144,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _joined(value: Any, option: str) -> str:
-    if isinstance(value, list):
-        return ",".join(str(v) for v in value)
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return ",".join(value)
     if not isinstance(value, str):
-        raise ConfigError(f"{option}: must be text")
+        raise ConfigError(f"{option}: must be text, or a list of texts")
     return value
 
 
@@ -201,6 +188,8 @@ def _stp(value: Any) -> StpMode:
 
 def _limits(value: Any) -> LimitConfig:
     known = {f.name for f in fields(LimitConfig)}
+    if isinstance(value, str):
+        value = _pairs(value)
     if not isinstance(value, dict):
         raise ConfigError("limits: must be a mapping")
     values = {str(k).replace("-", "_"): v for k, v in value.items()}
@@ -212,6 +201,30 @@ def _limits(value: Any) -> LimitConfig:
     return LimitConfig(**values)
 
 
+def _pairs(text: str) -> dict[str, Any]:
+    """`NAME=N,…` as a mapping; what is no number stays text and is refused by name."""
+    pairs: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.partition("=")
+        digits = number.strip()
+        pairs[name.strip()] = int(digits) if digits.isascii() and digits.isdigit() else digits
+    return pairs
+
+
+def _ping_interval(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:
+        raise ConfigError(f"--ping-interval {value!r}: must be seconds from 0 to 3600")
+    return float(value)
+
+
+def _journal_size(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000_000:
+        raise ConfigError(f"--journal-size {value!r}: must be a whole number from 1 to 10000000")
+    return value
+
+
 def _scenario(path: Any) -> list[dict[str, Any]]:
     if path is None:
         return []
@@ -219,7 +232,9 @@ def _scenario(path: Any) -> list[dict[str, Any]]:
     steps = raw.get("steps") if isinstance(raw, dict) else None
     if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
         raise ConfigError(f"--scenario {path}: must hold `steps`, a list of mappings")
-    for index, step in enumerate(steps):
+    for index, step in enumerate(
+        steps
+    ):  # its fields are checked against symbols and accounts when the venue stands
         if step.get("action") not in ACTIONS:
             raise ConfigError(f"--scenario {path}: steps[{index}].action must be one of {', '.join(ACTIONS)}")
     return steps

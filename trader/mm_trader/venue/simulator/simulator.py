@@ -167,7 +167,7 @@ class Simulator:
         self.wsapi.deliver(account, text)
 
     def _load_preset(self) -> Preset | None:
-        if self.config.market.kind is not MarketKind.SEEDED:
+        if self.config.market.kind is MarketKind.REPLAY:
             return None
         try:
             return load_preset(self.config.market.preset)
@@ -191,9 +191,21 @@ class Simulator:
             return SeededMarket(
                 self.engine, self.scheduler, self.publisher.pump, config.seed, self._preset, self.config.speed
             )
+        from .market.both import BothMarket
         from .market.replay import ReplayError, ReplayMarket
 
         try:
+            if config.kind is MarketKind.BOTH:
+                assert self._preset is not None, "takers have a preset"
+                return BothMarket(
+                    self.engine,
+                    self.scheduler,
+                    self.publisher.pump,
+                    config.files,
+                    config.seed,
+                    self._preset,
+                    self.config.speed,
+                )
             return ReplayMarket(
                 self.engine, self.scheduler, self.publisher.pump, config.files, self.config.speed
             )

@@ -135,7 +135,7 @@ def probe(path: str) -> tuple[str, int, bool]:
 
 
 def group_recordings(
-    files: tuple[tuple[str, str | None], ...], symbols: dict[str, str]
+    files: tuple[tuple[str, str | None], ...], symbols: dict[str, str], complete: bool = True
 ) -> dict[str, Recording]:
     """Recordings by the symbol they appear as. `symbols` maps each configured symbol to its base asset.
 
@@ -167,7 +167,7 @@ def group_recordings(
             raise RecordingError(f"{entries[0][1]}: the first file of {entries[0][2]} has no depth snapshot")
         recordings[target] = Recording(entries[0][2], [e[1] for e in entries])
     missing = [s for s in symbols if s not in recordings]
-    if missing:
+    if missing and complete:
         raise RecordingError(f"no recording for {', '.join(missing)}; name fewer --symbols or more files")
     return recordings
 

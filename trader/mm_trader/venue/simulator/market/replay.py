@@ -73,7 +73,10 @@ class _Track:
 
 
 class ReplayMarket:
-    """Drives an exchange from recordings. `speed` 10 replays ten recorded seconds a second."""
+    """Drives an exchange from recordings. `speed` 10 replays ten recorded seconds a second.
+
+    `complete`: every symbol must have a recording. Raises ReplayError.
+    """
 
     def __init__(
         self,
@@ -82,13 +85,15 @@ class ReplayMarket:
         on_events: Callable[[], None],
         files: tuple[tuple[str, str | None], ...],
         speed: float = 1.0,
+        complete: bool = True,
     ) -> None:
         self.exchange = exchange
         self.scheduler = scheduler
         self.on_events = on_events
         self.speed = speed
+        bases = {s: m.spec.base for s, m in exchange.markets.items()}
         try:
-            recordings = group_recordings(files, {s: m.spec.base for s, m in exchange.markets.items()})
+            recordings = group_recordings(files, bases, complete)
         except RecordingError as error:
             raise ReplayError(str(error)) from error
         maker, taker = (background_account(exchange, f"recorded-{n}") for n in ("maker", "taker"))

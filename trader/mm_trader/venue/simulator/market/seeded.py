@@ -7,7 +7,7 @@ random stream, and time is the scheduler's. `speed` makes market time run faster
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -45,7 +45,7 @@ class _SymbolMarket:
 
 
 class SeededMarket:
-    """Drives all symbols of an exchange from one seed. `on_events` is called after each thing that happened."""
+    """Drives all symbols (or those given) of an exchange from one seed. `on_events` is called after each thing that happened."""
 
     def __init__(
         self,
@@ -55,15 +55,17 @@ class SeededMarket:
         seed: str,
         preset: Preset,
         speed: float = 1.0,
+        symbols: Iterable[str] | None = None,
     ) -> None:
         self.exchange = exchange
         self.scheduler = scheduler
         self.on_events = on_events
         self.speed = speed
+        chosen = list(exchange.markets) if symbols is None else list(symbols)
         self.provider = background_account(exchange, "background-maker")
         self.noise = background_account(exchange, "background-noise")
         self.informed = background_account(exchange, "background-informed")
-        self.symbols = {s: _SymbolMarket(self, s, preset, seed) for s in exchange.markets}
+        self.symbols = {s: _SymbolMarket(self, s, preset, seed) for s in chosen}
         self._due_ns = 0
 
     def start(self) -> None:
