@@ -52,7 +52,8 @@ class Admin:
         for index, step in enumerate(steps):
             if not isinstance(step, Mapping):
                 raise ActionError(f"steps[{index}]: must be a mapping")
-            fields = dict(step)
+            # YAML 1.1 reads an unquoted `on` as true
+            fields = {"on" if name is True else name: value for name, value in step.items()}
             at, name = fields.pop("at", 0), fields.pop("action", None)
             if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= 86_400:
                 raise ActionError(f"steps[{index}].at: must be seconds from 0 to 86400")
