@@ -19,6 +19,7 @@ def catalogue_of(sim: Simulator, actions: Mapping[str, Action]) -> dict[str, Any
     """Actions by name, faults by name, call classes; every example can be sent as it is."""
     return {
         "version": VERSION,
+        "product": sim.config.product.value,
         "actions": {name: action.shape(sim) for name, action in actions.items()},
         "faults": {kind.value: _fault(sim, kind, info) for kind, info in FAULTS.items()},
         "calls": list(CALL_CLASSES),
