@@ -42,6 +42,8 @@ class Rule(NamedTuple):
 
 
 _EARNED = "a looser or another value earns its way as a new revision"
+_BREAKER = "a breaker that is open keeps the times it was opened with"
+_GUARD = "what a guard has measured belongs to its thresholds"
 _IDENTITY = "says whose orders and evidence these are"
 _CONNECTED = "connections are made with it"
 _H, _R, _I = Reload.HOT, Reload.RESTART, Reload.IMMUTABLE
@@ -75,6 +77,21 @@ RULES: tuple[Rule, ...] = (
     Rule("risk.maxRejectStreak", _H, _TIGHTER, _EARNED),
     Rule("risk.priceBand", _H, _TIGHTER, _EARNED),
     Rule("risk.maxOrderNotional", _H, _TIGHTER, _EARNED),
+    Rule("risk.maxFillRate", _R, _REVISION, _EARNED),
+    Rule("risk.maxClockSkew", _R, _REVISION, _EARNED),
+    Rule("risk.breaker.failures", _R, _REVISION, _BREAKER),
+    Rule("risk.breaker.openFor", _R, _REVISION, _BREAKER),
+    Rule("risk.breaker.longest", _R, _REVISION, _BREAKER),
+    Rule("risk.guards.hold", _R, _REVISION, _GUARD),
+    Rule("risk.guards.markOutHorizon", _R, _REVISION, _GUARD),
+    Rule("risk.guards.markOutFills", _R, _REVISION, _GUARD),
+    Rule("risk.guards.markOutCautiousBp", _R, _REVISION, _GUARD),
+    Rule("risk.guards.markOutReduceBp", _R, _REVISION, _GUARD),
+    Rule("risk.guards.vpinBuckets", _R, _REVISION, _GUARD),
+    Rule("risk.guards.vpinCautious", _R, _REVISION, _GUARD),
+    Rule("risk.guards.vpinReduce", _R, _REVISION, _GUARD),
+    Rule("risk.guards.volatilityJumpCautious", _R, _REVISION, _GUARD),
+    Rule("risk.guards.volatilityJumpReduce", _R, _REVISION, _GUARD),
     Rule("risk.feeAssetRates", _H, _REVISION, "it values commissions: neither tighter nor looser"),
     Rule("engine.orderTimeout", _H, _REVISION, _EARNED),
     Rule("engine.reconcileInterval", _H, _REVISION, _EARNED),

@@ -278,6 +278,8 @@ class Tick(Event, frozen=True, kw_only=True, gc=False):
     """Time has passed. The shell sends one every 50 ms or so, and with it the wall clock (UTC day roll, records)."""
 
     wall_ns: int
+    clock_offset_ns: int | None = None
+    """Venue's clock minus ours as the gateway measured it last; None: not yet."""
 
 
 class HaltsChanged(Event, frozen=True, kw_only=True):

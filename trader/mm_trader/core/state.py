@@ -60,6 +60,20 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     mids: dict[str, Decimal | None]
     zero_orders_confirmed_ms: int | None = None
     """Wall ms: when the venue last confirmed that nothing under the prefix is open, since it last was otherwise."""
+    breakers: dict[str, str] = msgspec.field(default_factory=dict)
+    """Class of calls → closed, open or half_open."""
+    guards: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Symbol → guards that ask for a level above Normal."""
+    guard_levels: dict[str, RiskLevel] = msgspec.field(default_factory=dict)
+    vpin: dict[str, float | None] = msgspec.field(default_factory=dict)
+    """Symbol → VPIN; None: too little was traded yet."""
+    orders_per_second: int = 0
+    cancel_ratio: float | None = None
+    """Of the last minute; None: too few orders to say."""
+    fills_per_minute: int = 0
+    reject_streak: int = 0
+    clock_skew_ms: float = 0.0
+    """Venue minus local, now."""
     volatility: dict[str, float]
     """Symbol → EWMA volatility per square-root second, as a fraction of the price."""
     volatility_noise: dict[str, float]

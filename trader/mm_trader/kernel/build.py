@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from mm_api.redis_contract import FillRecord, OrderRecord, PositionRecord
@@ -18,6 +18,7 @@ from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.markouts import MarkOuts
 from mm_trader.kernel.settings import ConfigurationError, Settings, settings_from
 from mm_trader.market.signals import Signals
+from mm_trader.market.volatility import PRIOR
 from mm_trader.orders.journal import Outbox
 from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.manager import OrderManager
@@ -28,6 +29,7 @@ from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import Timings
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.allocation import equal_split
+from mm_trader.risk.guards import SymbolGuards
 from mm_trader.risk.halts import HaltBoard
 from mm_trader.risk.ledger import Position
 from mm_trader.risk.pnl import LossLimits, PnlMonitor
@@ -72,8 +74,15 @@ def build(
         interval=settings.evidence_interval,
         capital=settings.capital,
     )
+    guards = {symbol: SymbolGuards(settings.guards, PRIOR) for symbol in settings.symbols}
     desks = {
-        symbol: Desk(rules[symbol], positions[symbol], trades[symbol], MarkOuts(evidence.mark_out))
+        symbol: Desk(
+            rules[symbol],
+            positions[symbol],
+            trades[symbol],
+            MarkOuts(_both(evidence.mark_out, guards[symbol].mark_out.add)),
+            guards[symbol],
+        )
         for symbol in settings.symbols
     }
     core = Core(
@@ -110,6 +119,16 @@ def build(
     share_capital(core)
     _restore_orders(core, restored, ts)
     return core, halting
+
+
+def _both(
+    first: Callable[[int, float], None], second: Callable[[int, float], None]
+) -> Callable[[int, float], None]:
+    def record(horizon_ms: int, bp: float) -> None:
+        first(horizon_ms, bp)
+        second(horizon_ms, bp)
+
+    return record
 
 
 def use_settings(core: Core) -> None:

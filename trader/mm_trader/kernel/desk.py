@@ -18,10 +18,13 @@ from mm_trader.orders.table import OrderTable
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.balances import Balances
 from mm_trader.risk.behaviour import BehaviourMonitor
+from mm_trader.risk.breaker import CircuitBreaker, Endpoint
+from mm_trader.risk.guards import SymbolGuards
 from mm_trader.risk.halts import HaltBoard
 from mm_trader.risk.ledger import Position
 from mm_trader.risk.levels import RiskState
 from mm_trader.risk.pnl import PnlMonitor
+from mm_trader.risk.skew import ClockSkew
 from mm_trader.strategy.base import Signal, Strategy
 
 
@@ -52,6 +55,7 @@ class Desk:
         "book_due",
         "capital",
         "dirty",
+        "guards",
         "hold_until",
         "marks",
         "max_inventory",
@@ -68,12 +72,15 @@ class Desk:
         "volatility",
     )
 
-    def __init__(self, rules: SymbolRules, position: Position, trades: TradeLog, marks: MarkOuts) -> None:
+    def __init__(
+        self, rules: SymbolRules, position: Position, trades: TradeLog, marks: MarkOuts, guards: SymbolGuards
+    ) -> None:
         self.symbol = rules.symbol
         self.rules = rules
         self.position = position
         self.trades = trades
         self.marks = marks
+        self.guards = guards
         self.top = TopOfBook()
         self.book = L2Book()
         self.volatility = EwmaVolatility()
@@ -124,6 +131,13 @@ class Core:
         self.balances = Balances()
         self.behaviour = BehaviourMonitor()
         self.risk = RiskState()
+        self.skew = ClockSkew()
+        self.breakers: dict[Endpoint, CircuitBreaker] = {
+            endpoint: CircuitBreaker(
+                settings.breaker_failures, settings.breaker_open, settings.breaker_longest
+            )
+            for endpoint in Endpoint
+        }
         self.manager: OrderManager
         self.reconciler: Reconciler
         self.streams = dict.fromkeys(StreamName, False)

@@ -10,9 +10,12 @@ from mm_trader.kernel.desk import Core
 from mm_trader.kernel.halting import Halting
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import OrderState
+from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.pnl import utc_day
 from mm_trader.risk.reasons import HaltReason
 
+_NOT_NOW = (ErrorClass.THROTTLED, ErrorClass.CLOCK)
+"""Refusals that say nothing about the order and everything about the venue."""
 _RESTING = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.CANCELING)
 
 
@@ -39,6 +42,7 @@ class Ears:
         if utc_day(trade.venue_ms) < core.pnl.day:
             core.pnl.forgive_before_today(core.pnl.net - net)
         self._spend(trade)
+        core.behaviour.filled(core.now)
         evidence = core.evidence
         evidence.count("fills")
         evidence.count("maker_fills", int(trade.maker))
@@ -65,6 +69,7 @@ class Ears:
         core = self._core
         core.evidence.count("orders_placed")
         core.behaviour.placed(order.created_ts)
+        core.breakers[Endpoint.ORDERS].sent(order.created_ts)
         core.reconciler.sync[order.symbol].zero_ms = None
         if core.evidence.started_ms == 0:
             core.evidence.started_ms = order.created_ms
@@ -74,12 +79,14 @@ class Ears:
         if not order.inherited:
             self._core.evidence.count("orders_accepted")
             self._core.behaviour.accepted()
+            self._halting.judge_call(Endpoint.ORDERS, failed=False)
 
     def on_refused(self, order: Order, error: ErrorClass, message: str) -> None:
         """Count, pause the symbol, and halt at the end of the streak."""
         core = self._core
         desk = core.desks[order.symbol]
         interval = core.settings.requote_interval
+        self._halting.judge_call(Endpoint.ORDERS, failed=error in _NOT_NOW)
         if error is ErrorClass.POST_ONLY:
             core.evidence.count("orders_post_only_rejected")
             desk.hold_until = core.now + interval
@@ -119,6 +126,8 @@ class Ears:
     def on_unknown(self, order: Order) -> None:
         """Count it; its side is blocked from here on."""
         self._core.desks[order.symbol].dirty = True
+        if order.acked_ts is None and not order.inherited:
+            self._halting.judge_call(Endpoint.ORDERS, failed=True)
         self._core.evidence.count("orders_unknown")
 
     def on_changed(self, order: Order) -> None:

@@ -6,7 +6,8 @@ from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import AlertRecord
 from mm_trader.core.commands import Alert, RaiseHalt
 from mm_trader.core.state import RiskLevel
-from mm_trader.kernel.desk import Core
+from mm_trader.kernel.desk import Core, Desk
+from mm_trader.risk.breaker import BreakerState, Endpoint
 from mm_trader.risk.levels import level_for_usage
 from mm_trader.risk.reasons import LOSS_REASONS, Caution, HaltReason
 
@@ -78,6 +79,8 @@ class Halting:
         core.risk.set(Caution.CANCEL_RATIO, RiskLevel.CAUTIOUS if cancels else RiskLevel.NORMAL)
         refused = 2 * core.behaviour.reject_streak >= core.settings.max_reject_streak > 1
         core.risk.set(Caution.REJECTS, RiskLevel.CAUTIOUS if refused else RiskLevel.NORMAL)
+        fills = core.behaviour.fills_too_fast(ts, core.settings.max_fill_rate)
+        core.risk.set(Caution.FILL_RATE, RiskLevel.CAUTIOUS if fills else RiskLevel.NORMAL)
         core.risk.set(Caution.HALT, core.halts.level)
         if core.risk.level is before:
             return
@@ -89,6 +92,41 @@ class Halting:
             ts,
             severity="warning" if core.risk.level > before else "info",
         )
+
+    def judge_guards(self, desk: Desk, ts: int) -> None:
+        """Bring one symbol's guards up to date."""
+        before = desk.guards.level
+        if not desk.guards.judge(ts):
+            return
+        desk.dirty = True
+        self.alert(
+            "RiskLevel",
+            desk.guards.level.name.title().replace("_", ""),
+            f"{desk.symbol}: {', '.join(desk.guards.reasons) or 'no cause left'}",
+            ts,
+            severity="warning" if desk.guards.level > before else "info",
+        )
+
+    def judge_call(self, endpoint: Endpoint, *, failed: bool) -> None:
+        """A call to the venue was answered, or was not: let its breaker know, and tell people when it opens or closes."""
+        core = self._core
+        breaker = core.breakers[endpoint]
+        before = breaker.state
+        if failed:
+            breaker.failed(core.now)
+        else:
+            breaker.succeeded()
+        opened = breaker.state is BreakerState.OPEN
+        if breaker.state is before or (opened and before is BreakerState.HALF_OPEN):
+            return
+        self.alert(
+            "Warning",
+            "CircuitOpened" if opened else "CircuitClosed",
+            f"{endpoint.value}: {breaker.failures} calls failed in a row" if opened else endpoint.value,
+            core.now,
+            severity="warning" if opened else "info",
+        )
+        self.look_everywhere()
 
     def tighten(self, ts: int) -> None:
         """Limits got tighter: carry them into the monitors, and judge at once."""

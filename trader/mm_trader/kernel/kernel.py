@@ -16,6 +16,7 @@ from mm_trader.core.commands import Cancel, Command, Place
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored, RiskLevel
 from mm_trader.core.units import SymbolRules
+from mm_trader.kernel.breakers import Breakers
 from mm_trader.kernel.build import build
 from mm_trader.kernel.market_side import MarketSide
 from mm_trader.kernel.quoting import Quoter
@@ -47,6 +48,8 @@ class Kernel:
         self._prefix = ids.prefix
         self._core, self._halting = build(config, rules, ids, restored, strategies, ts=ts, wall_ns=wall_ns)
         self._quoter = Quoter(self._core, self._halting)
+        self._clock_honest = True
+        self._breakers = Breakers(self._core, self._halting)
         self._market = market = MarketSide(self._core, self._halting)
         requests = Requests(self._core, self._halting, config, strategies)
         self._handlers: dict[type[ev.Event], Callable[[Any], None]] = {
@@ -93,6 +96,7 @@ class Kernel:
                 if not self._market.on_ticker(event):
                     return []
             else:
+                self._breakers.observe(event)
                 handler = self._handlers.get(type(event))
                 if handler is not None:
                     handler(event)
@@ -184,7 +188,13 @@ class Kernel:
         core = self._core
         ts = event.ts
         core.wall.set(ts, event.wall_ns)
-        if core.pnl.roll_day(core.wall.ms(ts)):
+        core.skew.on_tick(ts, event.wall_ns, event.clock_offset_ns)
+        # a clock that is wrong must not give the day a new start, and with it a new loss limit
+        honest = abs(core.skew.ns) <= core.settings.max_clock_skew
+        if honest is not self._clock_honest:
+            self._clock_honest = honest
+            self._halting.look_everywhere()
+        if honest and core.pnl.roll_day(core.wall.ms(ts)):
             self._halting.alert(
                 "Warning", "DayRolled", f"day {core.pnl.day} begins; {core.describe_loss()}", ts
             )
@@ -199,6 +209,7 @@ class Kernel:
                 desk.signals.on_timer(ts)
             if desk.book_due is not None and ts >= desk.book_due:
                 self._market.ask_book(desk, ts)
+            self._halting.judge_guards(desk, ts)
             if ts >= desk.next_look:
                 desk.dirty = True
             trading = trading or not desk.blocked
@@ -235,6 +246,7 @@ class Kernel:
         if self._startup:
             commands = self._startup + commands
             self._startup = []
+        commands = self._breakers.hold_back(commands)
         if not core.cancels_first:
             return commands
         core.cancels_first = False

@@ -48,13 +48,18 @@ class MarketSide:
             self._halting.check_losses(ts)
         if ts >= desk.volatility.next_sample:
             desk.volatility.sample(ts, top.mid2)
+            desk.guards.jump.sample(ts, top.mid2)
         if ts >= desk.next_look:
             desk.dirty = True
         return desk.dirty
 
     def on_trade(self, event: ev.PublicTrade) -> None:
+        """A trade of anybody's, with the side that took."""
         desk = self._core.desks.get(event.symbol)
-        if desk is not None and desk.signals is not None:
+        if desk is None or event.size <= 0:
+            return
+        desk.guards.vpin.add(event.ts, event.size, buyer_is_maker=event.buyer_is_maker)
+        if desk.signals is not None:
             desk.signals.on_trade(event.ts, event.price, desk.top, sell=event.buyer_is_maker)
 
     def on_depth(self, event: ev.DepthUpdate) -> None:
@@ -102,6 +107,7 @@ class MarketSide:
                 desk.volatility.forget_last()
                 if desk.signals is not None:
                     desk.signals.on_gap()
+                desk.guards.jump.forget_last()
                 desk.book_due = None
         elif event.stream is ev.StreamName.USER and event.up and core.allowed:
             # the stream has no replay: whatever happened meanwhile is read from the venue before anything is quoted

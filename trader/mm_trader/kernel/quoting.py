@@ -41,7 +41,7 @@ class Quoter:
         """Bring the orders of a symbol to where they should be."""
         core = self._core
         desk.dirty = False
-        patience = CAUTIOUS_PATIENCE if core.risk.level is RiskLevel.CAUTIOUS else 1
+        patience = CAUTIOUS_PATIENCE if max(core.risk.level, desk.guards.level) is RiskLevel.CAUTIOUS else 1
         desk.next_look = ts + patience * core.settings.requote_interval
         desk.blocked = self._why_not(desk, ts)
         if desk.blocked:
@@ -79,6 +79,8 @@ class Quoter:
         for stream, up in core.streams.items():
             if not up:
                 return _STREAM_REASONS[stream]
+        if abs(core.skew.ns) > core.settings.max_clock_skew:
+            return "ClockSkew"
         if not desk.rules.trading:
             return "SymbolNotTrading"
         if not core.reconciler.current(desk.symbol, ts):
@@ -111,7 +113,7 @@ class Quoter:
     def _desired(self, desk: Desk, ts: int) -> DesiredQuotes:
         """The strategy's wish, after what the risk level makes of it."""
         desired = desk.strategy.quote(self._view(desk, ts))
-        level = self._core.risk.level
+        level = max(self._core.risk.level, desk.guards.level)
         if level is RiskLevel.CAUTIOUS:
             mid2 = desk.top.mid2
             return DesiredQuotes(

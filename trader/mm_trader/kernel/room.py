@@ -5,6 +5,7 @@ from __future__ import annotations
 from mm_trader.core.events import Side
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.orders.states import OrderState
+from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.checks import Facts
 from mm_trader.risk.exposure import Exposure, exposure_of
 
@@ -81,7 +82,7 @@ class Room:
             rules=desk.rules,
             tick=desk.position.tick,
             lot=desk.position.lot,
-            level=max(core.risk.level, core.halts.level),
+            level=max(core.risk.level, core.halts.level, desk.guards.level),
             market_age=self._ts - top.ts if top.valid else None,
             stale_after=settings.stale_after,
             bid=top.bid,
@@ -99,6 +100,9 @@ class Room:
             side_busy=len(own) >= wanted or any(order.state is OrderState.UNKNOWN for order in own),
             own_opposite=(min(opposite) if side is Side.BUY else max(opposite)) if opposite else None,
             open_orders=len(own) + len(opposite),
+            clock_skew=core.skew.ns,
+            max_clock_skew=settings.max_clock_skew,
+            circuit_open=not core.breakers[Endpoint.ORDERS].allows(self._ts),
         )
 
     def _available(self, side: Side) -> int | None:

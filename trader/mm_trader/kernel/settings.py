@@ -7,8 +7,11 @@ from decimal import Decimal
 
 import msgspec
 
-from mm_api.trader_config import TraderConfig
+from mm_api.trader_config import GuardConfig, TraderConfig
 from mm_trader.core.units import to_money
+from mm_trader.risk.guards import GuardLimits
+
+_HORIZONS_MS = {"100ms": 100, "1s": 1_000, "5s": 5_000, "30s": 30_000}
 
 
 class ConfigurationError(ValueError):
@@ -30,6 +33,12 @@ class Settings(msgspec.Struct, kw_only=True):
     max_reject_streak: int
     price_band: Decimal
     max_order_money: int
+    max_fill_rate: int
+    max_clock_skew: int
+    breaker_failures: int
+    breaker_open: int
+    breaker_longest: int
+    guards: GuardLimits
     fee_rates: dict[str, Decimal]
     order_timeout: int
     recv_window: int
@@ -110,6 +119,24 @@ def ns(length: timedelta) -> int:
     return (length // timedelta(microseconds=1)) * 1_000
 
 
+def _guards(config: GuardConfig) -> GuardLimits:
+    def number(value: Decimal | None) -> float | None:
+        return None if value is None else float(value)
+
+    return GuardLimits(
+        hold=ns(config.hold),
+        mark_out_horizon_ms=_HORIZONS_MS[config.mark_out_horizon],
+        mark_out_fills=config.mark_out_fills,
+        mark_out_cautious_bp=number(config.mark_out_cautious_bp),
+        mark_out_reduce_bp=number(config.mark_out_reduce_bp),
+        vpin_buckets=config.vpin_buckets,
+        vpin_cautious=number(config.vpin_cautious),
+        vpin_reduce=number(config.vpin_reduce),
+        jump_cautious=number(config.volatility_jump_cautious),
+        jump_reduce=number(config.volatility_jump_reduce),
+    )
+
+
 def settings_from(config: TraderConfig) -> Settings:
     """Derive the kernel's settings."""
     risk, engine = config.risk, config.engine
@@ -128,6 +155,12 @@ def settings_from(config: TraderConfig) -> Settings:
         max_reject_streak=risk.max_reject_streak,
         price_band=risk.price_band,
         max_order_money=min(order_notional, capital),
+        max_fill_rate=risk.max_fill_rate,
+        max_clock_skew=ns(risk.max_clock_skew),
+        breaker_failures=risk.breaker.failures,
+        breaker_open=ns(risk.breaker.open_for),
+        breaker_longest=ns(risk.breaker.longest),
+        guards=_guards(risk.guards),
         fee_rates=dict(risk.fee_asset_rates),
         order_timeout=ns(engine.order_timeout),
         recv_window=ns(config.venue.recv_window),

@@ -63,6 +63,15 @@ def status_of(core: Core) -> KernelStatus:
             for desk in core.desks.values()
             if (share := desk.volatility.noise_share()) is not None
         },
+        breakers={endpoint.value: breaker.state.value for endpoint, breaker in core.breakers.items()},
+        guards={desk.symbol: desk.guards.reasons for desk in core.desks.values()},
+        guard_levels={desk.symbol: desk.guards.level for desk in core.desks.values()},
+        vpin={desk.symbol: desk.guards.vpin.value for desk in core.desks.values()},
+        orders_per_second=core.behaviour.orders_this_second(core.now),
+        cancel_ratio=core.behaviour.cancel_ratio(core.now),
+        fills_per_minute=core.behaviour.fills_per_minute(core.now),
+        reject_streak=core.behaviour.reject_streak,
+        clock_skew_ms=core.skew.ns / 1e6,
         zero_orders_confirmed_ms=core.reconciler.zero_confirmed_ms(),
     )
 

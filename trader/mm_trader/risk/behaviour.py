@@ -1,4 +1,4 @@
-"""How the trader behaves towards the venue: order rate, cancel ratio, streak of refusals. A maker that is refused again and again, or cancels nearly
+"""How the trader behaves towards the venue: order rate, cancel ratio, fill rate, streak of refusals. A maker that is refused again and again, or cancels nearly
 everything, has a fault that its PnL does not show yet."""
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class BehaviourMonitor:
         self.reject_streak = 0
         self.ratio_raised = False
         self._judged_second = -1
+        self.fills_raised = False
+        self._fills_second = -1
 
     def placed(self, ts: int) -> None:
         """An order goes out."""
@@ -33,6 +35,10 @@ class BehaviourMonitor:
     def canceled(self, ts: int) -> None:
         """A cancel goes out."""
         self._bucket(ts)[2] += 1
+
+    def filled(self, ts: int) -> None:
+        """A fill came in."""
+        self._bucket(ts)[3] += 1
 
     def accepted(self) -> None:
         """The venue took an order: the streak ends."""
@@ -53,11 +59,25 @@ class BehaviourMonitor:
         """Cancels over orders within the window; None: too few orders to say."""
         second = ts // NS_PER_S
         placed = canceled = 0
-        for start, places, cancels in self._buckets:
+        for start, places, cancels, _ in self._buckets:
             if second - start < WINDOW_S:
                 placed += places
                 canceled += cancels
         return canceled / placed if placed >= MIN_SAMPLE else None
+
+    def fills_per_minute(self, ts: int) -> int:
+        """Fills within the window, which is a minute."""
+        second = ts // NS_PER_S
+        return sum(fills for start, _, _, fills in self._buckets if second - start < WINDOW_S)
+
+    def fills_too_fast(self, ts: int, limit: int) -> bool:
+        """True while fills come faster than the limit, with some hysteresis. Worked out once a second."""
+        second = ts // NS_PER_S
+        if second != self._fills_second:
+            self._fills_second = second
+            rate = self.fills_per_minute(ts)
+            self.fills_raised = rate > limit or (self.fills_raised and rate >= limit * LEAVE)
+        return self.fills_raised
 
     def cancels_too_much(self, ts: int, limit: float) -> bool:
         """True while the ratio is above its limit, with some hysteresis. Worked out once a second."""
@@ -77,5 +97,5 @@ class BehaviourMonitor:
     def _bucket(self, ts: int) -> list[int]:
         second = ts // NS_PER_S
         if not self._buckets or self._buckets[-1][0] != second:
-            self._buckets.append([second, 0, 0])
+            self._buckets.append([second, 0, 0, 0])
         return self._buckets[-1]

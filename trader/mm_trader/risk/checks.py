@@ -64,6 +64,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     own_opposite: int | None
     """Best price of own orders on the other side, ticks."""
     open_orders: int
+    clock_skew: int
+    """Venue minus local, ns, signed."""
+    max_clock_skew: int
+    circuit_open: bool
+    """The breaker of the order calls lets none through now."""
 
 
 Check = Callable[[Intent, Facts], Refusal | None]
@@ -77,6 +82,16 @@ def symbol_trading(_: Intent, facts: Facts) -> Refusal | None:
 def not_halted(_: Intent, facts: Facts) -> Refusal | None:
     """No halt is set or on its way to be durable."""
     return Refusal.HALTED if facts.level >= RiskLevel.HALTED else None
+
+
+def clock_agrees(_: Intent, facts: Facts) -> Refusal | None:
+    """Our clock and the venue's: a day must roll over when it does, and records must say when something was."""
+    return Refusal.CLOCK_SKEW if abs(facts.clock_skew) > facts.max_clock_skew else None
+
+
+def circuit_closed(_: Intent, facts: Facts) -> Refusal | None:
+    """No order through a door that does not answer."""
+    return Refusal.CIRCUIT_OPEN if facts.circuit_open else None
 
 
 def reduces_if_it_must(order: Intent, facts: Facts) -> Refusal | None:
@@ -197,6 +212,8 @@ def open_order_count(_: Intent, facts: Facts) -> Refusal | None:
 CHECKS: tuple[tuple[Check, tuple[Refusal, ...]], ...] = (
     (symbol_trading, (Refusal.NOT_TRADING,)),
     (not_halted, (Refusal.HALTED,)),
+    (clock_agrees, (Refusal.CLOCK_SKEW,)),
+    (circuit_closed, (Refusal.CIRCUIT_OPEN,)),
     (reduces_if_it_must, (Refusal.REDUCE_ONLY,)),
     (market_fresh, (Refusal.STALE_MARKET,)),
     (market_sane, (Refusal.BAD_MARKET,)),

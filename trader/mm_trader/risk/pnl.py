@@ -9,7 +9,7 @@ The scope's own start (`scope_start`) never moves with an acknowledgement: evide
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
@@ -36,6 +36,11 @@ def utc_day(wall_ms: int) -> str:
     return datetime.fromtimestamp(wall_ms // 1000, UTC).strftime("%Y-%m-%d")
 
 
+def _day_number(day: str) -> int:
+    """Days since 1970 of YYYY-MM-DD."""
+    return (date.fromisoformat(day) - date(1970, 1, 1)).days
+
+
 class PnlMonitor:
     """Net PnL of all positions, its baselines, and the floor below which trading stops."""
 
@@ -58,7 +63,10 @@ class PnlMonitor:
         self.scope_begun = record is not None and record.scope == scope
         """False: the scope is new. Its baselines are set, and its limits judged, once every position has a fresh mark; nothing is quoted before."""
         if record is not None:
-            if record.day == self.day:
+            if record.day >= self.day:
+                # a later one: our clock has gone back since; the day's loss is not forgotten for that
+                self.day = record.day
+                self._day_number = _day_number(record.day)
                 self.day_start = to_money(record.day_start_pnl)
             if self.scope_begun:
                 self.scope_start = to_money(record.scope_start_pnl)
@@ -114,8 +122,8 @@ class PnlMonitor:
     def roll_day(self, wall_ms: int) -> bool:
         """True: a new UTC day began, and its loss counts from the present mark."""
         number = wall_ms // _DAY_MS
-        if number == self._day_number:
-            return False
+        if number <= self._day_number:
+            return False  # the same day, or a clock that went back: a day begins once
         self._day_number = number
         self.day = utc_day(wall_ms)
         self.day_start = self.net

@@ -28,6 +28,9 @@ class Refusal(StrEnum):
     BALANCE = "Balance"
     ORDER_RATE = "OrderRate"
     OPEN_ORDERS = "OpenOrders"
+    CLOCK_SKEW = "ClockSkew"
+    CIRCUIT_OPEN = "CircuitOpen"
+    """The venue has not answered orders for a while: see `risk.breaker`."""
 
 
 class HaltReason(StrEnum):
@@ -55,4 +58,8 @@ class Caution(StrEnum):
     LOSS_NEAR_LIMIT = "LossNearLimit"
     CANCEL_RATIO = "CancelRatio"
     REJECTS = "Rejects"
+    FILL_RATE = "FillRate"
+    MARK_OUT = "MarkOut"
+    TOXIC_FLOW = "ToxicFlow"
+    VOLATILITY_JUMP = "VolatilityJump"
     HALT = "Halt"

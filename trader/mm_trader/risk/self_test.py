@@ -92,6 +92,9 @@ def _sound() -> tuple[Intent, Facts]:
         side_busy=False,
         own_opposite=None,
         open_orders=0,
+        clock_skew=0,
+        max_clock_skew=10**9,
+        circuit_open=False,
     )
     return Intent(Side.BUY, 990, 100), facts
 
@@ -118,6 +121,8 @@ def _violations(order: Intent, facts: Facts) -> Iterator[tuple[Refusal, Intent, 
     yield Refusal.STAGE_CAPITAL, order, replace(facts, other_exposure=902 * _UNIT)
     yield Refusal.BALANCE, order, replace(facts, available=98 * 10**8)
     yield Refusal.ORDER_RATE, order, replace(facts, orders_this_second=20)
+    yield Refusal.CLOCK_SKEW, order, replace(facts, clock_skew=-(10**9) - 1)
+    yield Refusal.CIRCUIT_OPEN, order, replace(facts, circuit_open=True)
     yield Refusal.OPEN_ORDERS, order, replace(facts, open_orders=rules.max_open_orders)
 
 

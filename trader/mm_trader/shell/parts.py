@@ -239,6 +239,7 @@ class SessionPart:
         self.last_tick_ns = clock.monotonic_ns()
         self.stop_reason = "Terminated"
         self.left_zero = True
+        self._look_at_clock_ns = 0
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_failed = False
 
@@ -270,11 +271,17 @@ class SessionPart:
         return PartHealth(healthy=age < LOOP_STUCK_NS, detail=f"last tick {age // NS_PER_MS} ms ago")
 
     async def _tick(self) -> None:
+        offset_ms = 0.0
         while True:
             now = self._clock.monotonic_ns()
             self.last_tick_ns = now
             self._keeper.check()
-            self._dispatcher(Tick(ts=now, wall_ns=self._clock.wall_ns()))
+            if now >= self._look_at_clock_ns:
+                self._look_at_clock_ns = now + NS_PER_S
+                offset_ms = self._gateway.health().clock_offset_ms
+            self._dispatcher(
+                Tick(ts=now, wall_ns=self._clock.wall_ns(), clock_offset_ns=round(offset_ms * NS_PER_MS))
+            )
             if not self._dispatcher.crashed:
                 self._beat()
             self._session.revive()

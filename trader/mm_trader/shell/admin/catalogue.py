@@ -33,6 +33,36 @@ METRICS: tuple[Metric, ...] = (
     Metric("mm_phase", _G, "0 or 1", ("phase",), "1 for the phase the trader is in, 0 for all others."),
     Metric("mm_quoting", _G, "0 or 1", (), "1 while the trader quotes."),
     Metric("mm_risk_level", _G, "0 to 3", (), "0 normal, 1 cautious, 2 reduce-only, 3 halted."),
+    Metric(
+        "mm_guard_level",
+        _G,
+        "0 to 3",
+        ("symbol",),
+        "What the market guards of a symbol ask for; the deeper of this and mm_risk_level is obeyed.",
+    ),
+    Metric(
+        "mm_vpin", _G, "0 to 1", ("symbol",), "Share of one-sided volume; absent until enough was traded."
+    ),
+    Metric(
+        "mm_breaker_state",
+        _G,
+        "0 to 2",
+        ("endpoint",),
+        "Circuit breaker of a class of calls: 0 closed, 1 half-open, 2 open.",
+    ),
+    Metric("mm_order_rate", _G, "orders per second", (), "Orders placed within the last second."),
+    Metric(
+        "mm_cancel_ratio",
+        _G,
+        "cancels per order",
+        (),
+        "Of the last minute; absent with fewer than 20 orders.",
+    ),
+    Metric("mm_fill_rate", _G, "fills per minute", (), "Own fills within the last minute."),
+    Metric("mm_reject_streak", _G, "orders", (), "Orders refused in a row, post-only refusals apart."),
+    Metric(
+        "mm_clock_skew_seconds", _G, "seconds", (), "The venue's clock minus ours, jumps of ours included."
+    ),
     Metric("mm_halts", _G, "count", ("level",), "Latches that are obeyed, by level."),
     Metric("mm_halts_not_durable", _G, "count", (), "Own latches that the store does not have yet."),
     Metric(

@@ -22,6 +22,7 @@ from mm_trader.shell.reload import Outcome
 if TYPE_CHECKING:
     from mm_trader.shell.app import App
 
+_BREAKER_STATES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 Sample = tuple[tuple[str, ...], float]
 
 
@@ -121,6 +122,17 @@ class TraderCollector(Collector):
 
     def _of_kernel(self, status: KernelStatus) -> Iterator[Family]:
         yield self._one("mm_risk_level", int(status.risk_level))
+        yield self._family("mm_guard_level", [((s,), float(v)) for s, v in status.guard_levels.items()])
+        yield self._family("mm_vpin", [((s,), v) for s, v in status.vpin.items() if v is not None])
+        yield self._family(
+            "mm_breaker_state", [((e,), _BREAKER_STATES[state]) for e, state in status.breakers.items()]
+        )
+        yield self._one("mm_order_rate", status.orders_per_second)
+        ratio = status.cancel_ratio
+        yield self._family("mm_cancel_ratio", [] if ratio is None else [((), ratio)])
+        yield self._one("mm_fill_rate", status.fills_per_minute)
+        yield self._one("mm_reject_streak", status.reject_streak)
+        yield self._one("mm_clock_skew_seconds", status.clock_skew_ms / 1000)
         yield self._one("mm_open_orders", status.open_orders)
         yield self._one("mm_unknown_orders", status.unknown_orders)
         yield self._family("mm_position", [((s,), float(v)) for s, v in status.positions.items()])

@@ -1,0 +1,215 @@
+"""Market guards of one symbol: adverse selection (mark-out), order-flow toxicity (VPIN), a jump of volatility. Each asks for a level and keeps it for a while.
+
+They answer one question, "is somebody trading against us who knows more?", from three sides, and feed the four-level state: Cautious widens and halves,
+ReduceOnly quotes the side that brings the position back. None of them latches: when the cause is over and `hold` has passed, quoting is as before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import exp, sqrt
+
+import msgspec
+
+from mm_trader.core.state import RiskLevel
+from mm_trader.core.units import NS_PER_S
+from mm_trader.risk.reasons import Caution
+
+
+class GuardLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Thresholds. None: that step of that guard is off."""
+
+    hold: int
+    """Ns that a level stays after its cause was last seen."""
+    mark_out_horizon_ms: int
+    mark_out_fills: int
+    """Fills that the mean is taken over, and the fewest that say anything."""
+    mark_out_cautious_bp: float | None
+    """Positive: mean mark-out at or below its negative is adverse."""
+    mark_out_reduce_bp: float | None
+    vpin_buckets: int
+    vpin_cautious: float | None
+    vpin_reduce: float | None
+    jump_cautious: float | None
+    """Fast over slow volatility."""
+    jump_reduce: float | None
+
+
+class MarkOutGuard:
+    """Mean mark-out of the last fills at one horizon (Huang & Stoll 1996, as in `kernel.markouts`), in basis points; negative: picked off."""
+
+    def __init__(self, limits: GuardLimits) -> None:
+        self._limits = limits
+        self._samples: deque[float] = deque(maxlen=limits.mark_out_fills)
+        self._fresh = False
+
+    def add(self, horizon_ms: int, bp: float) -> None:
+        """One sample."""
+        if horizon_ms == self._limits.mark_out_horizon_ms:
+            self._samples.append(bp)
+            self._fresh = True
+
+    @property
+    def mean_bp(self) -> float | None:
+        """None: too few fills to say."""
+        samples = self._samples
+        return sum(samples) / len(samples) if len(samples) == samples.maxlen else None
+
+    def asks(self) -> RiskLevel:
+        """The level it asks for since the last look. Without a new fill there is no new reason, so a level it raised runs out."""
+        if not self._fresh:
+            return RiskLevel.NORMAL
+        self._fresh = False
+        mean = self.mean_bp
+        return (
+            RiskLevel.NORMAL
+            if mean is None
+            else _level(-mean, self._limits.mark_out_cautious_bp, self._limits.mark_out_reduce_bp)
+        )
+
+    def forget(self) -> None:
+        """The level has run out: what led to it is judged no more, the next fills are."""
+        self._samples.clear()
+
+
+class Vpin:
+    """Volume-synchronised probability of informed trading (Easley, López de Prado & O'Hara, RFS 2012).
+
+    The mean of |V_buy − V_sell| / V over buckets of equal volume V, in [0, 1]. By the venue's aggressor flags, not by bulk classification, which adds nothing
+    beyond volume and volatility (Andersen & Bondarenko 2014). A bucket holds what was traded on average in `BUCKET_S` seconds, so it needs no number of a user;
+    what is normal differs from market to market, so its thresholds are off until somebody sets them.
+    """
+
+    BUCKET_S = 10.0
+    _TAU_S = 300.0
+    _WARM_UP_S = 60.0
+
+    def __init__(self, buckets: int) -> None:
+        self._imbalances: deque[float] = deque(maxlen=buckets)
+        self._rate = 0.0
+        self._began: int | None = None
+        self._last = 0
+        self._size = 0.0
+        self._buys = 0.0
+        self._sells = 0.0
+
+    @property
+    def value(self) -> float | None:
+        """None: not enough buckets yet."""
+        found = self._imbalances
+        return sum(found) / len(found) if len(found) == found.maxlen else None
+
+    def add(self, ts: int, size: int, *, buyer_is_maker: bool) -> None:
+        """One public trade of `size` lots."""
+        if self._began is None:
+            self._began = self._last = ts
+        elapsed = max(ts - self._last, 0) / NS_PER_S
+        self._last = max(ts, self._last)
+        # a counter with exponential forgetting, divided by how much of its memory has been filled: lots per second
+        self._rate = self._rate * exp(-elapsed / self._TAU_S) + size
+        age = (self._last - self._began) / NS_PER_S
+        if age < self._WARM_UP_S:
+            return
+        if self._size == 0.0:
+            self._size = self._rate / (self._TAU_S * (1 - exp(-age / self._TAU_S))) * self.BUCKET_S
+        if buyer_is_maker:
+            self._sells += size
+        else:
+            self._buys += size
+        self._close_full()
+
+    def _close_full(self) -> None:
+        """A trade larger than what is left of a bucket belongs to the next ones too, with its side."""
+        while self._size > 0 and (total := self._buys + self._sells) >= self._size:
+            over = (total - self._size) / total
+            kept_buys, kept_sells = self._buys * (1 - over), self._sells * (1 - over)
+            self._imbalances.append(abs(kept_buys - kept_sells) / self._size)
+            self._buys, self._sells = self._buys * over, self._sells * over
+            if total - self._size < self._size:
+                self._size = 0.0  # the next bucket is measured anew
+                return
+
+
+class VolatilityJump:
+    """Fast over slow volatility of the mid: above 1 it is more nervous than it was. Both EWMA of r²/Δt on irregular samples, as in `market.volatility`."""
+
+    FAST_S = 5.0
+    SLOW_S = 300.0
+    _WARM_UP_S = 30.0
+
+    def __init__(self, prior: float) -> None:
+        """`prior`: σ per √s to begin with."""
+        self._fast = self._slow = prior * prior
+        self._last_mid2 = 0
+        self._last_ts = 0
+        self._age = 0.0
+
+    @property
+    def ratio(self) -> float:
+        """1 until there is enough to say."""
+        if self._age < self._WARM_UP_S or self._slow <= 0:
+            return 1.0
+        return sqrt(self._fast / self._slow)
+
+    def sample(self, ts: int, mid2: int) -> None:
+        """The mid, in half ticks, about once a second."""
+        if self._last_mid2 and ts > self._last_ts:
+            dt = (ts - self._last_ts) / NS_PER_S
+            self._age += dt
+            change = (mid2 - self._last_mid2) / self._last_mid2
+            pace = change * change / dt
+            fast, slow = exp(-dt / self.FAST_S), exp(-dt / self.SLOW_S)
+            self._fast = fast * self._fast + (1 - fast) * pace
+            self._slow = slow * self._slow + (1 - slow) * pace
+        self._last_mid2 = mid2
+        self._last_ts = ts
+
+    def forget_last(self) -> None:
+        """After a gap in the data: the jump across it is no tick."""
+        self._last_mid2 = 0
+
+
+class SymbolGuards:
+    """The three guards of a symbol, and the level that follows."""
+
+    def __init__(self, limits: GuardLimits, prior_sigma: float) -> None:
+        self._limits = limits
+        self.mark_out = MarkOutGuard(limits)
+        self.vpin = Vpin(limits.vpin_buckets)
+        self.jump = VolatilityJump(prior_sigma)
+        self._asked: dict[Caution, tuple[RiskLevel, int]] = {}
+        self.level = RiskLevel.NORMAL
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Causes in force, deepest first."""
+        return tuple(c.value for c, _ in sorted(self._asked.items(), key=lambda item: -item[1][0]))
+
+    def judge(self, ts: int) -> bool:
+        """Bring the level up to date; to be called at least every second or so. True: it changed."""
+        limits = self._limits
+        vpin = self.vpin.value
+        self._ask(Caution.MARK_OUT, self.mark_out.asks(), ts)
+        toxic = RiskLevel.NORMAL if vpin is None else _level(vpin, limits.vpin_cautious, limits.vpin_reduce)
+        self._ask(Caution.TOXIC_FLOW, toxic, ts)
+        jumped = _level(self.jump.ratio, limits.jump_cautious, limits.jump_reduce)
+        self._ask(Caution.VOLATILITY_JUMP, jumped, ts)
+        before = self.level
+        self.level = max((level for level, _ in self._asked.values()), default=RiskLevel.NORMAL)
+        return self.level is not before
+
+    def _ask(self, cause: Caution, level: RiskLevel, ts: int) -> None:
+        """A deeper level counts at once; a shallower one only when the deeper one has run out."""
+        now, until = self._asked.get(cause, (RiskLevel.NORMAL, 0))
+        if level is not RiskLevel.NORMAL and level >= now:
+            self._asked[cause] = (level, ts + self._limits.hold)
+        elif now is not RiskLevel.NORMAL and ts >= until:
+            del self._asked[cause]
+            if cause is Caution.MARK_OUT:
+                self.mark_out.forget()
+
+
+def _level(value: float, cautious: float | None, reduce_only: float | None) -> RiskLevel:
+    if reduce_only is not None and value >= reduce_only:
+        return RiskLevel.REDUCE_ONLY
+    return RiskLevel.CAUTIOUS if cautious is not None and value >= cautious else RiskLevel.NORMAL
