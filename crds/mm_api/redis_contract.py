@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from mm_api.kinds.common import HaltLevel
+from mm_api.kinds.common import AlertKind, HaltLevel
 from mm_api.scalars import ApiModel, ExactDecimal
 
 PREFIX = "mm:v1"
@@ -141,18 +141,7 @@ class Command(ContractModel):
 class AlertRecord(ContractModel):
     """Something a person or the operator should know of."""
 
-    kind: Literal[
-        "Halt",
-        "HaltLifted",
-        "RiskLevel",
-        "OrderAnomaly",
-        "Reconciled",
-        "Started",
-        "Stopped",
-        "Violation",
-        "Warning",
-        "Report",
-    ]
+    kind: AlertKind
     severity: Literal["info", "warning", "critical"] = "info"
     at_ms: int
     reason: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -119,6 +119,9 @@ RULES: tuple[Rule, ...] = (
     Rule("admin.host", _R, _FREE, "the port is open"),
     Rule("admin.port", _R, _FREE, "the port is open"),
     Rule("admin.tokenFile", _R, _FREE, "the token is read once"),
+    Rule("alerts.throttle", _R, _FREE, "the channels are built with it"),
+    Rule("alerts.queue", _R, _FREE, "the channels are built with it"),
+    Rule("alerts.channels", _R, _FREE, _CONNECTED),
     Rule("deadMan.heartbeatFile", _R, _FREE, "the file is open, and the watcher looks at that one"),
     Rule("deadMan.timeout", _R, _FREE, "it is the watcher's: start that one anew"),
     Rule("deadMan.startGrace", _R, _FREE, "it is the watcher's: start that one anew"),
@@ -251,6 +254,8 @@ def _tighter(change: Change) -> bool:
 
 
 def _submodel(annotation: Any) -> type[BaseModel] | None:
+    if get_origin(annotation) in (list, dict):
+        return None  # of models or not: one field
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate

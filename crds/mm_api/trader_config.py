@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mm_api.kinds.common import Environment, Venue
+from mm_api.kinds.common import AlertKind, Environment, Venue
 from mm_api.scalars import SYMBOL_PATTERN, ApiModel, Duration, ExactDecimal, PositiveDecimal
 
 IDENTITY_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,126}[a-z0-9])?$"
@@ -219,6 +219,69 @@ class DeadManConfig(ApiModel):
     )
 
 
+class AlertChannel(ApiModel):
+    """One way to tell people, beside the log and the alert stream, which always are. Secrets are files."""
+
+    name: str = Field(min_length=1, max_length=63, description="For logs and messages.")
+    type: Literal["Console", "Smtp", "Webhook", "Alertmanager"]
+    min_severity: Literal["info", "warning", "critical"] = Field(
+        default="warning", description="Less severe alerts do not go here."
+    )
+    kinds: list[AlertKind] = Field(
+        default_factory=list, max_length=16, description="Only these kinds. Empty: all."
+    )
+    url: str | None = Field(default=None, description="Webhook: where to POST. Alertmanager: its base URL.")
+    host: str | None = Field(default=None, description="Smtp: the server.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="Smtp: its port. Unset: 25.")
+    security: Literal["none", "starttls", "tls"] = Field(default="starttls", description="Smtp.")
+    username: str | None = Field(default=None, description="Smtp: unset means no login.")
+    sender: str | None = Field(default=None, description="Smtp: From.")
+    recipients: list[str] = Field(default_factory=list, max_length=16, description="Smtp: To.")
+    secret_file: str | None = Field(
+        default=None, description="File with the password (Smtp) or the bearer token (Webhook, Alertmanager)."
+    )
+
+    @model_validator(mode="after")
+    def _has_what_its_type_needs(self) -> AlertChannel:
+        needs: dict[str, tuple[str, ...]] = {
+            "Smtp": ("host", "sender", "recipients"),
+            "Webhook": ("url",),
+            "Alertmanager": ("url",),
+        }
+        for field in needs.get(self.type, ()):
+            if not getattr(self, field):
+                raise ValueError(f"alerts: the {self.type} channel {self.name!r} needs {field}")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"alerts: the channel {self.name!r} needs a url that begins with http:// or https://"
+            )
+        if self.username is not None and self.secret_file is None:
+            raise ValueError(f"alerts: the channel {self.name!r} has a username; it needs secretFile, too")
+        if self.username is not None and self.security == "none":
+            raise ValueError(
+                f"alerts: the channel {self.name!r} would send a password in the clear; use starttls or tls"
+            )
+        return self
+
+
+class AlertsConfig(ApiModel):
+    """Which alerts go where. docs/trader.md has an example of each channel."""
+
+    throttle: Duration = Field(
+        default=timedelta(seconds=60),
+        description="Alerts of one kind, severity, reason and halt go to a channel once in this time; the rest as a number. 0s: all.",
+    )
+    queue: int = Field(default=256, ge=1, le=10_000, description="Alerts that may wait for one channel.")
+    channels: list[AlertChannel] = Field(default_factory=list, max_length=8)
+
+    @model_validator(mode="after")
+    def _names_once(self) -> AlertsConfig:
+        names = [channel.name for channel in self.channels]
+        if len(set(names)) != len(names):
+            raise ValueError("alerts: two channels have the same name")
+        return self
+
+
 class LoggingConfig(ApiModel):
     """Where log lines go."""
 
@@ -274,6 +337,7 @@ class TraderConfig(ApiModel):
     dead_man: DeadManConfig | None = Field(
         default=None, description="Unset: the trader writes no heartbeat, and nobody watches it."
     )
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     logging: LoggingConfig = Field(default_factory=LoggingConfig)
     process: ProcessConfig = Field(default_factory=ProcessConfig)
 

@@ -40,6 +40,21 @@ class HaltLevel(StrEnum):
         return list(HaltLevel).index(self)
 
 
+AlertKind = Literal[
+    "Halt",
+    "HaltLifted",
+    "RiskLevel",
+    "OrderAnomaly",
+    "Reconciled",
+    "Started",
+    "Stopped",
+    "Violation",
+    "Warning",
+    "Report",
+]
+"""What an alert is about."""
+
+
 class ObjectReference(ApiModel):
     """A reference to an object of the same namespace."""
 

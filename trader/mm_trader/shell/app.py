@@ -1,6 +1,6 @@
 """The composition root: the one place where a trader's object graph is built from its config. `build`, `start`, `stop`, `health`.
 
-Order of start: journal (its halts hold at once) → admin server (probes answer while the rest waits) → store (halts are read before anything else)
+Order of start: journal (its halts hold at once) → alerts → admin server (probes answer while the rest waits) → store (halts are read before anything else)
 → lease → writer → session (venue, kernel, trading). Stop is the reverse: orders first, lease last.
 """
 
@@ -22,6 +22,7 @@ from mm_trader.core.state import KernelStatus, Restored
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel
+from mm_trader.shell.alerts.build import AlertsPart, build_outlets
 from mm_trader.shell.clock import SystemClock
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.config import redis_password
@@ -92,7 +93,8 @@ class App:
         tasks = [Tasks(self._task_failed) for _ in range(4)]
         self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
         self.operations = Operations(self, tasks[3], sleep, resident_mib)
-        self.alerts = Alerts([log_channel, self.writer.alert, self.operations.alert_channel])
+        self.outlets = build_outlets(config, self.clock)
+        self.alerts = Alerts([log_channel, self.writer.alert, self.operations.alert_channel, *self.outlets])
         self.flattener = Flattener(self.gateway, config.symbols, self.clock, self.alerts)
         self.effects = ShellEffects(
             journal=self.journal,
@@ -189,6 +191,7 @@ class App:
         self.lifecycle = Lifecycle(
             [
                 journal_part,
+                AlertsPart(self.outlets, Tasks(_channel_failed)),
                 self.admin,
                 StorePart(self.store, self.halts, self.commands, config, self.progress, sleep),
                 LeasePart(self.keeper),
@@ -296,6 +299,11 @@ class App:
         self.session.crashed(error, f"task {name}")
         if name in ("lease", "tick", "writer", "halt-writer", "halt-reader", "commands"):
             self.failed.set()
+
+
+def _channel_failed(error: BaseException, name: str) -> None:
+    """A channel's task has ended: its alerts are in the log, and trading does not depend on it."""
+    log.error("alert_channel_ended", task=name, error=repr(error))
 
 
 def make_store(config: TraderConfig, clock: Clock) -> Store:

@@ -79,18 +79,19 @@ def _one_line(text: str) -> str:
 def redis_password(config: RedisConfig) -> str | None:
     """Password for Redis, or None. Raises ConfigError if the file that is named cannot be read."""
     if config.password_file is not None:
-        return _secret_file(config.password_file, "redis.passwordFile")
+        return secret_file(config.password_file, "redis.passwordFile")
     return os.environ.get(REDIS_PASSWORD_VARIABLE) or None
 
 
 def admin_token(config: AdminConfig) -> str | None:
     """Bearer token of the admin API, or None. Raises ConfigError if the file that is named cannot be read."""
     if config.token_file is not None:
-        return _secret_file(config.token_file, "admin.tokenFile")
+        return secret_file(config.token_file, "admin.tokenFile")
     return os.environ.get(ADMIN_TOKEN_VARIABLE) or None
 
 
-def _secret_file(path: str, field: str) -> str:
+def secret_file(path: str, field: str) -> str:
+    """What the file holds, without the space around it. Raises ConfigError naming `field`."""
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -210,6 +210,15 @@ METRICS: tuple[Metric, ...] = (
         (),
         "Resident memory beyond which the process ends to be started anew; 0: never.",
     ),
+    Metric("mm_alert_channel_up", _G, "0 or 1", ("channel",), "1 while alerts reach the channel."),
+    Metric("mm_alerts_pending", _G, "alerts", ("channel",), "Alerts that wait for the channel."),
+    Metric(
+        "mm_alerts_dropped_total",
+        _C,
+        "alerts",
+        ("channel",),
+        "Alerts that never reached the channel; the log has them.",
+    ),
     Metric("mm_alerts_total", _C, "count", (), "Alerts sent by this process."),
 )
 

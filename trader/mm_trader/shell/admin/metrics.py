@@ -95,6 +95,10 @@ class TraderCollector(Collector):
         yield self._one("mm_store_dropped_total", app.writer.dropped)
         yield self._one("mm_journal_lines_total", app.journal.lines_written)
         yield self._one("mm_alerts_total", app.alerts.sent)
+        outlets = app.outlets
+        yield self._family("mm_alert_channel_up", [((o.name,), float(not o.failing)) for o in outlets])
+        yield self._family("mm_alerts_pending", [((o.name,), float(o.pending)) for o in outlets])
+        yield self._family("mm_alerts_dropped_total", [((o.name,), float(o.dropped)) for o in outlets])
         yield from self._of_reloads()
         yield self._one("mm_memory_limit_bytes", config.process.memory_limit_mib * 2**20)
 

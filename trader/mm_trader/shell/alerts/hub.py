@@ -1,6 +1,4 @@
-"""Tells people and the operator: the log, and the alert stream in the store. Further channels join the list.
-
-A channel must return at once and must not raise; what takes time is its own affair."""
+"""The one place that alerts are sent to. A channel must return at once and must not raise; what takes time is its own affair (`outlet`)."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ def log_channel(record: AlertRecord) -> None:
 
 
 class Alerts:
-    """Sends each alert to every channel, in order."""
+    """Sends each alert to every channel, in order: the log first, so that no later channel can cost the line."""
 
     def __init__(self, channels: Sequence[Channel]) -> None:
         self._channels = tuple(channels)

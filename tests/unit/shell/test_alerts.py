@@ -1,0 +1,462 @@
+"""Alerts: who gets what and how often, a channel that is dead costs nobody anything, and what each channel says, heard by real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from pydantic import ValidationError
+
+from mm_api.redis_contract import AlertRecord
+from mm_api.trader_config import AlertChannel, AlertsConfig, TraderConfig
+from mm_trader.core.clock import ManualClock
+from mm_trader.shell.alerts import Alerts
+from mm_trader.shell.alerts.build import AlertsPart, build_outlets
+from mm_trader.shell.alerts.outlet import Outlet, SendError
+from mm_trader.shell.alerts.route import Throttle, wanted
+from mm_trader.shell.alerts.senders import (
+    AlertmanagerSender,
+    ConsoleSender,
+    HttpSender,
+    SmtpSender,
+    WebhookSender,
+)
+from mm_trader.shell.errors import ConfigError
+from mm_trader.shell.tasks import Tasks
+
+S = 1_000_000_000
+AT_MS = 1_700_000_000_000
+
+
+def alert(reason: str = "DailyLossLimit", **changes: Any) -> AlertRecord:
+    fields = {
+        "kind": "Halt",
+        "severity": "critical",
+        "at_ms": AT_MS,
+        "reason": reason,
+        "message": "loss is 20",
+    }
+    return AlertRecord.model_validate({**fields, "halt_id": "risk-dailylosslimit-1", **changes})
+
+
+def config(*channels: dict[str, Any], **alerts: Any) -> TraderConfig:
+    return TraderConfig.model_validate(
+        {
+            "name": "eth",
+            "namespace": "desk",
+            "identity": "sim.acc1",
+            "symbols": ["ETHUSDC"],
+            "venue": {
+                "environment": "simulator",
+                "restUrl": "http://v",
+                "wsApiUrl": "ws://v",
+                "streamUrl": "w",
+            },
+            "risk": {"capital": "100"},
+            "alerts": {"channels": list(channels), **alerts},
+        }
+    )
+
+
+def channel(type_: str = "Console", **fields: Any) -> AlertChannel:
+    return AlertChannel.model_validate({"name": "c", "type": type_, **fields})
+
+
+# --- rules --------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields", "goes"),
+    [
+        ({}, {"severity": "warning"}, True),
+        ({}, {"severity": "info"}, False),
+        ({"minSeverity": "critical"}, {"severity": "warning"}, False),
+        ({"minSeverity": "info"}, {"severity": "info"}, True),
+        ({"kinds": ["Halt"]}, {}, True),
+        ({"kinds": ["Halt"]}, {"kind": "Warning"}, False),
+    ],
+)
+def test_a_channel_gets_its_kinds_from_its_severity_on(
+    rule: dict[str, Any], fields: dict[str, Any], goes: bool
+) -> None:
+    assert wanted(channel(**rule), alert(**fields)) is goes
+
+
+def test_repeats_within_the_window_become_one_with_their_number_and_another_halt_is_another_alert() -> None:
+    throttle = Throttle(60 * S)
+    assert throttle.take(alert(), 0) == [alert()]
+    assert throttle.take(alert(), 1 * S) == []
+    assert throttle.take(alert(message="loss is 22"), 2 * S) == []
+    assert throttle.take(alert(halt_id="risk-dailylosslimit-2"), 2 * S) != []
+    assert throttle.due(59 * S) == []
+    held = throttle.due(60 * S)
+    assert [record.message for record in held] == ["loss is 22 (2 like this meanwhile; the last is shown)"]
+    assert throttle.due(61 * S) == []
+    assert throttle.take(alert(), 100 * S) == []
+    assert len(throttle.take(alert(), 121 * S)) == 2
+    assert throttle.held == 3
+
+
+def test_the_throttle_remembers_a_bounded_number_of_kinds() -> None:
+    throttle = Throttle(60 * S)
+    for number in range(10_000):
+        throttle.take(alert(halt_id=str(number)), number)
+    assert len(throttle._last) == 512
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"type": "Smtp"}, "needs host"),
+        ({"type": "Webhook"}, "needs url"),
+        ({"type": "Alertmanager", "url": "alertmanager:9093"}, "begins with http"),
+        (
+            {"type": "Smtp", "host": "h", "sender": "a", "recipients": ["b"], "username": "u"},
+            "needs secretFile",
+        ),
+        (
+            {
+                "type": "Smtp",
+                "host": "h",
+                "sender": "a",
+                "recipients": ["b"],
+                "username": "u",
+                "secretFile": "f",
+                "security": "none",
+            },
+            "in the clear",
+        ),
+        ({"type": "Pigeon"}, "type"),
+        ({"type": "Console", "kinds": ["Halts"]}, "kinds"),
+    ],
+)
+def test_a_channel_that_cannot_work_is_refused_at_the_start(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        AlertChannel.model_validate({"name": "c", **fields})
+
+
+def test_two_channels_of_one_name_are_refused_and_a_secret_that_cannot_be_read_is_named(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValidationError, match="same name"):
+        AlertsConfig(channels=[channel(), channel()])
+    lost = {"name": "hook", "type": "Webhook", "url": "http://x", "secretFile": str(tmp_path / "none")}
+    with pytest.raises(ConfigError, match=r"alerts\.channels\.hook\.secretFile"):
+        build_outlets(config(lost), ManualClock())
+
+
+# --- delivery -----------------------------------------------------------------------------------------------------------------------------
+
+
+class FakeSender:
+    def __init__(self) -> None:
+        self.got: list[AlertRecord] = []
+        self.fails: Exception | None = None
+        self.closed = False
+
+    async def send(self, record: AlertRecord) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.got.append(record)
+
+    async def repeat(self) -> None: ...
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Bench:
+    """An outlet whose pauses are taken at once, and counted."""
+
+    def __init__(self, capacity: int = 3) -> None:
+        self.clock = ManualClock()
+        self.sender = FakeSender()
+        self.pauses: list[float] = []
+        self.outlet = Outlet(
+            channel(minSeverity="info"),
+            self.sender,
+            self.clock,
+            window_ns=0,
+            capacity=capacity,
+            sleep=self.sleep,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.advance(round(seconds * S))
+        if len(self.pauses) == 5:
+            self.sender.fails = None
+        await asyncio.sleep(0)
+
+
+async def until(look: Any) -> None:
+    async with asyncio.timeout(10):
+        while not look():
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("refused"), TimeoutError(), SendError("status 500"), KeyError("bug")]
+)
+async def test_a_channel_that_is_down_is_tried_again_with_growing_pauses_and_loses_nothing(
+    error: Exception,
+) -> None:
+    bench = Bench()
+    bench.sender.fails = error
+    running = asyncio.create_task(bench.outlet.run())
+    bench.outlet(alert("A"))
+    bench.outlet(alert("B"))
+    await until(lambda: len(bench.sender.got) == 2)
+    running.cancel()
+    assert [record.reason for record in bench.sender.got] == ["A", "B"]
+    assert bench.pauses == [1, 2, 4, 8, 16]
+    assert (bench.outlet.delivered, bench.outlet.dropped, bench.outlet.failing) == (2, 0, "")
+
+
+def test_a_full_queue_drops_the_oldest_counts_it_and_never_blocks_nor_raises() -> None:
+    bench = Bench()
+    for number in range(10):
+        bench.outlet(alert(str(number)))
+    assert (bench.outlet.pending, bench.outlet.dropped) == (3, 7)
+
+
+async def test_what_could_not_be_delivered_for_a_quarter_of_an_hour_is_dropped() -> None:
+    bench = Bench()
+    bench.outlet(alert("old"))
+    bench.clock.advance(901 * S)
+    bench.outlet(alert("new"))
+    await bench.outlet.flush(5)
+    assert [record.reason for record in bench.sender.got] == ["new"]
+    assert bench.outlet.dropped == 1
+    assert bench.sender.closed
+
+
+async def test_the_log_line_comes_first_and_a_dead_channel_does_not_cost_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bench = Bench()
+    bench.sender.fails = OSError("down")
+    seen: list[str] = []
+    alerts = Alerts([lambda record: seen.append(record.reason), bench.outlet])
+    alerts.send(alert("A"))
+    assert seen == ["A"]
+    await bench.outlet.flush(0.5)
+    assert bench.outlet.failing == "down"
+    assert bench.outlet.pending == 1
+
+
+# --- channels, heard by real servers ------------------------------------------------------------------------------------------------------
+
+
+class Mailbox:
+    """An aiosmtpd handler that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.refuses = False
+
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Envelope) -> str:
+        if self.refuses:
+            return "451 try later"
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+
+@asynccontextmanager
+async def smtp_server(**options: Any) -> AsyncIterator[tuple[Mailbox, int]]:
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=0, **options)
+    started = threading.Thread(target=_start, args=(controller,))
+    started.start()
+    await asyncio.to_thread(started.join)
+    try:
+        yield mailbox, controller.server.sockets[0].getsockname()[1]
+    finally:
+        await asyncio.to_thread(controller.stop)
+
+
+def _start(controller: Controller) -> None:
+    # its own self-test connects to the port it was given, which is 0: the server listens already
+    with contextlib.suppress(ConnectionRefusedError):
+        controller.start()
+
+
+def mail_channel(port: int, **fields: Any) -> AlertChannel:
+    return channel(
+        "Smtp",
+        host="127.0.0.1",
+        port=port,
+        security="none",
+        sender="mm@example.org",
+        recipients=["desk@example.org", "night@example.org"],
+        **fields,
+    )
+
+
+async def test_mail_reaches_every_recipient_and_says_who_what_and_which_halt() -> None:
+    async with smtp_server() as (mailbox, port):
+        await SmtpSender(config(), mail_channel(port), None).send(alert())
+    (envelope,) = mailbox.envelopes
+    assert envelope.mail_from == "mm@example.org"
+    assert envelope.rcpt_tos == ["desk@example.org", "night@example.org"]
+    text = envelope.content.decode()
+    assert "Subject: [critical] desk/eth: Halt DailyLossLimit" in text
+    assert "loss is 20" in text
+    assert "halt: risk-dailylosslimit-1" in text
+    assert "2023-11-14T22:13:20.000Z" in text
+
+
+async def test_a_mail_server_that_refuses_or_is_not_there_is_a_failure_that_is_said() -> None:
+    async with smtp_server() as (mailbox, port):
+        mailbox.refuses = True
+        with pytest.raises(SendError, match="SMTPDataError"):
+            await SmtpSender(config(), mail_channel(port), None).send(alert())
+    with pytest.raises(OSError):
+        await SmtpSender(config(), mail_channel(port), None).send(alert())
+
+
+async def test_a_mail_server_that_wants_a_login_gets_it() -> None:
+    asked: list[Any] = []
+
+    def check(server: SMTP, session: Any, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        asked.append(data)
+        good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"mm", b"secret")
+        return AuthResult(success=good, handled=False)
+
+    async with smtp_server(authenticator=check, auth_required=True, auth_require_tls=False) as (
+        mailbox,
+        port,
+    ):
+        open_channel = mail_channel(port)
+        signed = open_channel.model_copy(update={"username": "mm"})
+        with pytest.raises(SendError):
+            await SmtpSender(config(), open_channel, None).send(alert())
+        with pytest.raises(SendError, match="SMTPAuthenticationError"):
+            await SmtpSender(config(), signed, "wrong").send(alert())
+        await SmtpSender(config(), signed, "secret").send(alert())
+    assert len(mailbox.envelopes) == 1
+    assert all(isinstance(data, LoginPassword) for data in asked)
+
+
+class HttpEar:
+    """A real HTTP server that keeps what is posted to it."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, str | None, Any]] = []
+        self.status = 200
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.posts.append((request.path, request.headers.get("Authorization"), await request.json()))
+        return web.Response(status=self.status)
+
+
+@asynccontextmanager
+async def http_server() -> AsyncIterator[tuple[HttpEar, str]]:
+    ear = HttpEar()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", ear.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield ear, f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_webhook_gets_the_record_and_who_says_it_with_its_token() -> None:
+    async with http_server() as (ear, url):
+        sender = WebhookSender(config(), HttpSender(f"{url}/hook", "token123"))
+        await sender.send(alert())
+        ear.status = 503
+        with pytest.raises(SendError, match="status 503"):
+            await sender.send(alert())
+        await sender.close()
+    path, authorization, content = ear.posts[0]
+    assert (path, authorization) == ("/hook", "Bearer token123")
+    assert content["trader"]["name"] == "eth"
+    assert content["alert"]["haltId"] == "risk-dailylosslimit-1"
+    assert content["alert"]["reason"] == "DailyLossLimit"
+
+
+async def test_alertmanager_hears_a_halt_again_while_it_stands_and_that_it_was_lifted() -> None:
+    now = [AT_MS]
+    async with http_server() as (ear, url):
+        sender = AlertmanagerSender(config(), HttpSender(f"{url}/api/v2/alerts", None), lambda: now[0])
+        await sender.send(alert())
+        await sender.repeat()
+        now[0] += 1000
+        await sender.repeat()
+        now[0] += 60_000
+        await sender.repeat()
+        now[0] += 1000
+        await sender.send(alert(kind="HaltLifted", severity="warning"))
+        await sender.repeat()
+        await sender.close()
+    assert {path for path, _, _ in ear.posts} == {"/api/v2/alerts"}
+    bodies = [content[0] for _, _, content in ear.posts]
+    assert len(bodies) == 4
+    assert bodies[0]["labels"] == {
+        "alertname": "MarketMakerHalt",
+        "severity": "critical",
+        "reason": "DailyLossLimit",
+        "market_maker": "eth",
+        "namespace": "desk",
+        "identity": "sim.acc1",
+        "halt_id": "risk-dailylosslimit-1",
+    }
+    assert all(body["labels"] == bodies[0]["labels"] for body in bodies)
+    assert bodies[0]["startsAt"] == "2023-11-14T22:13:20.000Z"
+    assert bodies[-1]["endsAt"] == "2023-11-14T22:14:22.000Z"
+    assert all(body["endsAt"] > body["startsAt"] for body in bodies)
+
+
+async def test_other_alerts_end_by_themselves_at_alertmanager() -> None:
+    async with http_server() as (ear, url):
+        sender = AlertmanagerSender(config(), HttpSender(url, None), lambda: AT_MS)
+        await sender.send(alert(kind="Warning", severity="warning", halt_id=None))
+        await sender.repeat()
+        await sender.close()
+    ((_, _, (body,)),) = ear.posts
+    assert body["endsAt"] == "2023-11-14T22:18:20.000Z"
+    assert "halt_id" not in body["labels"]
+
+
+async def test_the_console_gets_one_line() -> None:
+    stream = io.StringIO()
+    await ConsoleSender(config(), stream).send(alert())
+    assert stream.getvalue() == (
+        "2023-11-14T22:13:20.000Z [critical] desk/eth: Halt DailyLossLimit: loss is 20 (halt risk-dailylosslimit-1)\n"
+    )
+
+
+async def test_channels_of_a_config_deliver_until_the_last_alert_of_a_stop(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token123\n")
+    async with http_server() as (ear, url):
+        hook = {"name": "hook", "type": "Webhook", "url": url, "secretFile": str(tmp_path / "token")}
+        pager = {"name": "pager", "type": "Alertmanager", "url": url, "minSeverity": "critical"}
+        outlets = build_outlets(config(hook, pager), ManualClock())
+        ended: list[str] = []
+        part = AlertsPart(outlets, Tasks(lambda error, name: ended.append(name)))
+        alerts = Alerts(outlets)
+        alerts.send(alert())
+        await part.start()
+        await until(lambda: sum(outlet.delivered for outlet in outlets) == 2)
+        alerts.send(alert(kind="Stopped", severity="warning", reason="Terminated", halt_id=None))
+        await part.stop()
+        assert part.health().healthy
+    assert ended == []
+    assert [json.dumps(content)[:2] for _, _, content in ear.posts].count('{"') == 2
+    assert all(token == "Bearer token123" for path, token, _ in ear.posts if path == "/")

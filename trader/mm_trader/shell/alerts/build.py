@@ -1,0 +1,77 @@
+"""From the config to the outlets, and their part in the lifecycle."""
+
+from __future__ import annotations
+
+from mm_api.trader_config import AlertChannel, TraderConfig
+from mm_trader.core.clock import Clock
+from mm_trader.core.units import NS_PER_MS
+from mm_trader.shell.alerts.outlet import Outlet, Sender
+from mm_trader.shell.config import secret_file
+from mm_trader.shell.lifecycle import PartHealth
+from mm_trader.shell.logs import redactor
+from mm_trader.shell.tasks import Tasks
+
+FLUSH_S = 3.0
+
+
+def build_outlets(config: TraderConfig, clock: Clock) -> list[Outlet]:
+    """One outlet per configured channel. Raises ConfigError for secrets that cannot be read."""
+    alerts = config.alerts
+    return [
+        Outlet(
+            channel,
+            _sender(config, channel, clock),
+            clock,
+            window_ns=round(alerts.throttle.total_seconds() * 1e9),
+            capacity=alerts.queue,
+        )
+        for channel in alerts.channels
+    ]
+
+
+def _sender(config: TraderConfig, channel: AlertChannel, clock: Clock) -> Sender:
+    # imported here: a trader without channels does not pay for them
+    from mm_trader.shell.alerts import senders
+
+    secret: str | None = None
+    if channel.secret_file is not None:
+        secret = secret_file(channel.secret_file, f"alerts.channels.{channel.name}.secretFile")
+        redactor.register(secret)
+    match channel.type:
+        case "Console":
+            return senders.ConsoleSender(config)
+        case "Smtp":
+            return senders.SmtpSender(config, channel, secret)
+        case "Webhook":
+            return senders.WebhookSender(config, senders.HttpSender(channel.url or "", secret))
+        case "Alertmanager":
+            url = f"{(channel.url or '').rstrip('/')}/api/v2/alerts"
+            return senders.AlertmanagerSender(
+                config, senders.HttpSender(url, secret), lambda: clock.wall_ns() // NS_PER_MS
+            )
+
+
+class AlertsPart:
+    """Started early and stopped late, so that the last alert is delivered too."""
+
+    name = "alerts"
+
+    def __init__(self, outlets: list[Outlet], tasks: Tasks) -> None:
+        self._outlets = outlets
+        self._tasks = tasks
+
+    async def start(self) -> None:
+        """Begin to deliver."""
+        for outlet in self._outlets:
+            self._tasks.spawn(outlet.run(), f"alerts-{outlet.name}")
+
+    async def stop(self) -> None:
+        """Deliver what waits, within a moment."""
+        await self._tasks.cancel()
+        for outlet in self._outlets:
+            await outlet.flush(FLUSH_S)
+
+    def health(self) -> PartHealth:
+        """A channel that is down is said, and stops nothing."""
+        down = [f"{outlet.name}: {outlet.failing}" for outlet in self._outlets if outlet.failing]
+        return PartHealth(healthy=True, detail="; ".join(down) or f"{len(self._outlets)} channels")
