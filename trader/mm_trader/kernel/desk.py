@@ -19,6 +19,7 @@ from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.balances import Balances
 from mm_trader.risk.behaviour import BehaviourMonitor
 from mm_trader.risk.breaker import CircuitBreaker, Endpoint
+from mm_trader.risk.drift import BalanceDrift
 from mm_trader.risk.guards import SymbolGuards
 from mm_trader.risk.halts import HaltBoard
 from mm_trader.risk.ledger import Position
@@ -55,6 +56,7 @@ class Desk:
         "book_due",
         "capital",
         "dirty",
+        "drift",
         "guards",
         "hold_until",
         "marks",
@@ -81,6 +83,7 @@ class Desk:
         self.trades = trades
         self.marks = marks
         self.guards = guards
+        self.drift = BalanceDrift()
         self.top = TopOfBook()
         self.book = L2Book()
         self.volatility = EwmaVolatility()

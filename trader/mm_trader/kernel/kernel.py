@@ -15,9 +15,10 @@ from mm_trader.core import events as ev
 from mm_trader.core.commands import Cancel, Command, Place
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored, RiskLevel
-from mm_trader.core.units import SymbolRules
+from mm_trader.core.units import SymbolRules, from_asset_units, to_asset_units
 from mm_trader.kernel.breakers import Breakers
 from mm_trader.kernel.build import build
+from mm_trader.kernel.desk import Desk
 from mm_trader.kernel.market_side import MarketSide
 from mm_trader.kernel.quoting import Quoter
 from mm_trader.kernel.requests import Requests
@@ -177,7 +178,23 @@ class Kernel:
                 core.now,
                 severity="warning",
             )
+        self._compare_balance(desk, event)
         self._halting.look_everywhere()
+
+    def _compare_balance(self, desk: Desk, event: ev.ReconcileSnapshot) -> None:
+        """Tell people when the account moved otherwise than by our own fills."""
+        stated = event.balances.get(desk.rules.base_asset)
+        if stated is None or self._core.table.unsettled(desk.symbol):
+            return
+        difference = desk.drift.compare(to_asset_units(stated[0] + stated[1]), desk.position.base)
+        if difference:
+            self._halting.alert(
+                "Warning",
+                "BalanceDrift",
+                f"{desk.symbol}: the account holds {from_asset_units(difference):+f} {desk.rules.base_asset} that no fill of ours explains",
+                self._core.now,
+                severity="warning",
+            )
 
     def _on_account(self, event: ev.AccountUpdate) -> None:
         self._core.balances.update(event.balances, self._core.own_locked())
@@ -210,8 +227,8 @@ class Kernel:
             if desk.book_due is not None and ts >= desk.book_due:
                 self._market.ask_book(desk, ts)
             self._halting.judge_guards(desk, ts)
-            if ts >= desk.next_look:
-                desk.dirty = True
+            if ts >= desk.next_look or not (fresh or desk.blocked):
+                desk.dirty = True  # no patience with quotes on data that is too old
             trading = trading or not desk.blocked
         core.evidence.on_time(ts, core.pnl.net, trading=trading)
         self._confirm_zero(ts)
