@@ -1,4 +1,4 @@
-"""The gateway's wire layer: decoding of each kind of frame into core events, signing and encoding of an order."""
+"""The gateway's wire layer: each kind of frame parsed into its type, and parsed and converted into the kernel's event; signing and encoding of an order."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mm_trader.venue.binance.credentials import Credentials
 from mm_trader.venue.binance.wire.market import MarketDecoder
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.orders import RequestEncoder, place_params
-from mm_trader.venue.binance.wire.replies import read_reply
-from mm_trader.venue.binance.wire.user import UserDecoder
+from mm_trader.venue.binance.wire.user import UserDecoder, parse_frame
 
+AS_EVENT = "parse, then every number as whole ticks and lots"
 KINDS = (("bookTicker", b"@bookTicker", "≤ 1"), ("depth", b"@depth", "≤ 8"), ("trade", b"@trade", ""))
 
 
@@ -52,14 +52,18 @@ def run(data_dir: Path | None) -> list[Figure]:
     for name, mark, target in KINDS:
         decoder = MarketDecoder({"ETHUSDT": numbers})
         frames = [frame for frame in recording.frames if mark in frame[:64]]
-        value = median_us(lambda frame, d=decoder: d.decode(frame, 0), frames)
+        value = median_us(decoder.parse, frames)
         figures.append(
             Figure(f"parse {name}, median", value, "µs", target, f"{len(frames):,} frames, {recording.name}")
         )
+        value = median_us(lambda frame, d=decoder: d.decode(frame, 0), frames)
+        figures.append(Figure(f"{name} to the kernel's event, median", value, "µs", "", AS_EVENT))
     user = UserDecoder({"ETHUSDT": numbers})
     reports = [execution_report(number) for number in range(5000)]
-    value = median_us(lambda frame: user.decode(bytes(read_reply(frame).event), 0), reports)
+    value = median_us(parse_frame, reports)
     figures.append(Figure("parse executionReport, median", value, "µs", "≤ 3", "envelope included"))
+    value = median_us(lambda frame: user.decode_frame(frame, 0), reports)
+    figures.append(Figure("executionReport to the kernel's event, median", value, "µs", "", AS_EVENT))
     encoder = RequestEncoder(Credentials("k" * 64, "s" * 64), timedelta(seconds=1))
     places = [
         Place(

@@ -85,3 +85,32 @@ def test_the_cache_is_bounded() -> None:
 def test_a_step_that_cannot_be_counted_is_refused(step: str) -> None:
     with pytest.raises(UnitError):
         StepParser(Decimal(step), "price")
+
+
+texts = st.one_of(
+    st.builds(lambda whole, rest: f"{whole}.{rest:08d}", st.integers(0, 10**7), st.integers(0, 10**8 - 1)),
+    st.builds(lambda whole, lots: f"{whole}.{lots:04d}0000", st.integers(0, 10**7), st.integers(0, 9999)),
+    st.sampled_from(["1", "0.1", "1.5000", "", "-1.00000000", "1 1.00000000", "1..00000000", ".00000000", "٣.00000000"]),
+    st.text(alphabet="0123456789. -e_", max_size=14),
+)  # fmt: skip
+
+
+def one_by_one(parser: StepParser, many: list[str]) -> list[int] | None:
+    """By the slow, plain way."""
+    try:
+        return [parser._read_any(text) for text in many]
+    except UnitError:
+        return None
+
+
+@given(
+    st.lists(texts, max_size=6), st.sampled_from([StepParser, PublicSizeParser]), st.sampled_from(["0.0001", "0.5", "1E-9"])
+)  # fmt: skip
+def test_the_quick_ways_agree_with_the_plain_one(many: list[str], kind: type[StepParser], step: str) -> None:
+    parser = kind(Decimal(step), "size")
+    wanted = one_by_one(parser, many)
+    for quick in (parser.read_all, lambda all_: [parser.read(text) for text in all_]):
+        try:
+            assert quick(many) == wanted
+        except UnitError:
+            assert wanted is None

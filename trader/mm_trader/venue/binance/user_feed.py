@@ -87,14 +87,17 @@ class UserFeed:
     def on_frame(self, session: Session, frame: bytes) -> None:
         """One frame. Raises LinkError when it cannot be read: a fill may be in it."""
         try:
-            reply = read_reply(frame)
-            event = bytes(reply.event)
-            decoded = self._decoder.decode(event, session.heard_ns) if event else None
+            decoded = self._decoder.decode_frame(frame, session.heard_ns)
+            if decoded is None:
+                reply = read_reply(frame)
+                event = bytes(reply.event)
+                if not event:
+                    self._on_reply(session, reply)
+                    return
+                decoded = self._decoder.decode(event, session.heard_ns)
         except FrameError as error:
             raise LinkError(self._reflexes.redact(str(error))) from None
-        if decoded is None:
-            self._on_reply(session, reply)
-        elif isinstance(decoded, Notice):
+        if isinstance(decoded, Notice):
             if decoded is Notice.SHUTDOWN:
                 log.info("venue_ends_user_stream")
                 self._renew()

@@ -1,12 +1,14 @@
 """Frames of the combined market stream → core events, in ticks and lots.
 
-The stream's name picks the decoder, so that each frame is decoded once, into exactly the fields that are used.
+Each frame is decoded once, into exactly the fields that are used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from itertools import chain
+from typing import Any, Union
 
 import msgspec
 
@@ -32,7 +34,9 @@ class Notice(Enum):
     """A stream or event we do not know: ignored, as the venue may add some."""
 
 
-class _Ticker(msgspec.Struct, gc=False):
+class Ticker(msgspec.Struct, gc=False):
+    """bookTicker."""
+
     u: int
     b: str
     B: str
@@ -40,11 +44,9 @@ class _Ticker(msgspec.Struct, gc=False):
     A: str
 
 
-class _TickerFrame(msgspec.Struct, gc=False):
-    data: _Ticker
+class Depth(msgspec.Struct, gc=False):
+    """depthUpdate."""
 
-
-class _Depth(msgspec.Struct):
     U: int
     u: int
     b: list[tuple[str, str]]
@@ -52,19 +54,13 @@ class _Depth(msgspec.Struct):
     pu: int | None = None
 
 
-class _DepthFrame(msgspec.Struct):
-    data: _Depth
+class Trade(msgspec.Struct, gc=False):
+    """trade."""
 
-
-class _Trade(msgspec.Struct, gc=False):
     t: int
     p: str
     q: str
     m: bool
-
-
-class _TradeFrame(msgspec.Struct, gc=False):
-    data: _Trade
 
 
 class _Named(msgspec.Struct):
@@ -78,39 +74,53 @@ class _AnyFrame(msgspec.Struct):
     data: _Named | None = None
 
 
-_Route = Callable[[bytes, int], Event]
+_Route = Callable[[Any, int], Event]
 _decode_any = msgspec.json.Decoder(_AnyFrame).decode
 
 
 class MarketDecoder:
-    """Decodes the frames of one combined connection."""
+    """Decodes the frames of one combined connection.
+
+    There is a type of frame for each stream, told apart by the stream's name while the frame is decoded: each is gone through once.
+    """
 
     def __init__(self, numbers: Mapping[str, SymbolNumbers]) -> None:
-        self._routes: dict[bytes, _Route] = {}
+        self._routes: dict[type, _Route] = {}
+        self._streams: set[str] = set()
         for symbol, number in numbers.items():
-            name = symbol.lower().encode()
-            self._routes[name + b"@bookTicker"] = _ticker_route(symbol, number)
-            self._routes[name + b"@depth@100ms"] = _depth_route(symbol, number)
-            self._routes[name + b"@trade"] = _trade_route(symbol, number)
+            name = symbol.lower()
+            self._add(f"{name}@bookTicker", Ticker, _ticker_route(symbol, number))
+            self._add(f"{name}@depth@100ms", Depth, _depth_route(symbol, number))
+            self._add(f"{name}@trade", Trade, _trade_route(symbol, number))
+        self.parse: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tuple(self._routes)]).decode  # noqa: UP007 - made of a list
+        """A frame as its type, `data` with the venue's names and exact texts. Raises msgspec.DecodeError for frames of no known stream."""
+
+    def _add(self, stream: str, data: type, route: _Route) -> None:
+        frame = msgspec.defstruct(
+            f"Frame{len(self._routes)}", [("data", data)], tag_field="stream", tag=stream, gc=False
+        )
+        self._routes[frame] = route
+        self._streams.add(stream)
 
     def decode(self, frame: bytes, ts: int) -> Event | Notice:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
-        # {"stream":"NAME",… : the name is what stands between the third and the fourth quote; {"result":["NAME",… is a reply
-        parts = frame.split(b'"', 4)
-        route = self._routes.get(parts[3]) if len(parts) > 4 and parts[1] == b"stream" else None
         try:
-            if route is not None:
-                return route(frame, ts)
-            return self._slow(frame, ts)
-        except (msgspec.DecodeError, UnitError) as error:
+            parsed = self.parse(frame)
+        except msgspec.DecodeError as error:
+            return self._other(frame, error)
+        try:
+            return self._routes[parsed.__class__](parsed.data, ts)
+        except UnitError as error:
             raise FrameError(f"market frame: {error}") from None
 
-    def _slow(self, frame: bytes, ts: int) -> Event | Notice:
-        """Frames whose keys come in another order, replies, notices and strangers."""
-        envelope = _decode_any(frame)
-        route = self._routes.get(envelope.stream.encode())
-        if route is not None:
-            return route(frame, ts)
+    def _other(self, frame: bytes, error: msgspec.DecodeError) -> Notice:
+        """Replies, notices and strangers; what is of a known stream is broken."""
+        try:
+            envelope = _decode_any(frame)
+        except msgspec.DecodeError as broken:
+            raise FrameError(f"market frame: {broken}") from None
+        if envelope.stream in self._streams:
+            raise FrameError(f"market frame: {error}")
         named = envelope.data.e if envelope.data is not None else envelope.e
         if named == "serverShutdown" or envelope.stream == "!serverShutdown":
             return Notice.SHUTDOWN
@@ -118,52 +128,64 @@ class MarketDecoder:
 
 
 def _ticker_route(symbol: str, number: SymbolNumbers) -> _Route:
-    decode, ticks, lots = msgspec.json.Decoder(_TickerFrame).decode, number.ticks, number.public_lots
+    ticks, read = number.ticks, number.public_lots.read
+    # most often one of the two sizes changes and the other stays
+    bid_text = ask_text = ""
+    bid_size = ask_size = 0
 
-    def route(frame: bytes, ts: int) -> Event:
-        data = decode(frame).data
+    def route(data: Ticker, ts: int) -> Event:
+        nonlocal bid_text, bid_size, ask_text, ask_size
+        text = data.B
+        if text != bid_text:
+            bid_size = read(text)
+            bid_text = text
+        text = data.A
+        if text != ask_text:
+            ask_size = read(text)
+            ask_text = text
         return BookTicker(
             ts=ts,
             symbol=symbol,
             update_id=data.u,
             bid=ticks[data.b],
-            bid_size=lots[data.B],
+            bid_size=bid_size,
             ask=ticks[data.a],
-            ask_size=lots[data.A],
+            ask_size=ask_size,
         )
 
     return route
 
 
 def _depth_route(symbol: str, number: SymbolNumbers) -> _Route:
-    decode, ticks, lots = msgspec.json.Decoder(_DepthFrame).decode, number.ticks, number.public_lots
+    price, sizes = number.ticks.__getitem__, number.public_lots.read_all
 
-    def route(frame: bytes, ts: int) -> Event:
-        data = decode(frame).data
+    def route(data: Depth, ts: int) -> Event:
+        bids = data.b
+        flat = list(chain.from_iterable(bids + data.a))
+        levels = list(zip(map(price, flat[::2]), sizes(flat[1::2]), strict=True))
         return DepthUpdate(
             ts=ts,
             symbol=symbol,
             first_id=data.U,
             last_id=data.u,
             previous_id=data.pu,
-            bids=[(ticks[price], lots[size]) for price, size in data.b],
-            asks=[(ticks[price], lots[size]) for price, size in data.a],
+            bids=levels[: len(bids)],
+            asks=levels[len(bids) :],
         )
 
     return route
 
 
 def _trade_route(symbol: str, number: SymbolNumbers) -> _Route:
-    decode, ticks, lots = msgspec.json.Decoder(_TradeFrame).decode, number.ticks, number.public_lots
+    ticks, read = number.ticks, number.public_lots.read
 
-    def route(frame: bytes, ts: int) -> Event:
-        data = decode(frame).data
+    def route(data: Trade, ts: int) -> Event:
         return PublicTrade(
             ts=ts,
             symbol=symbol,
             trade_id=data.t,
             price=ticks[data.p],
-            size=lots[data.q],
+            size=read(data.q),
             buyer_is_maker=data.m,
         )
 

@@ -1,6 +1,7 @@
 """Decimal strings of the wire ↔ whole ticks and lots, never through a float.
 
-The same few prices and sizes come back thousands of times, so a parser is a bounded dictionary that fills itself: a hit costs one look-up.
+Two ways, one meaning: `read` converts, in a handful of calls into C; a parser used as a mapping also remembers, which pays for prices (few, and
+they come back) and costs for sizes (most are new, and what is remembered pushes the rest out of the processor's cache).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ _LONGEST = 36
 """Digits in all: more is no price of anything."""
 _MAX_CACHED = 1 << 13
 """Small enough to stay in the processor's cache: what repeats, repeats soon."""
+_TO_ZERO = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+"""For bytes.translate: every digit becomes a 0, so that a form can be counted."""
+_FRACTION = b"." + b"0" * _WIRE_DIGITS + b" "
 
 
 class StepParser(dict[str, int]):
@@ -35,23 +39,57 @@ class StepParser(dict[str, int]):
         self._what = what
 
     def __missing__(self, text: str) -> int:
-        whole, _, fraction = text.partition(".")
-        digits = whole + fraction
-        if not digits.isdigit() or not digits.isascii() or not whole or len(digits) > _LONGEST:
-            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
-        step = self._wire_step
-        if step and len(fraction) == _WIRE_DIGITS:
-            scaled = int(digits)
-        else:
-            step = self._step
-            scaled = self._scale(whole, fraction)
-        count = scaled // step
-        if count * step != scaled:
-            count = self._between(count, text)
+        count = self.read(text)
         if len(self) >= _MAX_CACHED:
             self.clear()
         self[text] = count
         return count
+
+    def read(self, text: str) -> int:
+        """Count of steps. Raises UnitError."""
+        digits = text.replace(".", "", 1)
+        # as the venue writes it: digits, a point, eight digits
+        if (
+            text[-9:-8] == "."
+            and _WIRE_DIGITS < len(digits) <= _LONGEST
+            and digits.isdigit()
+            and digits.isascii()
+        ):
+            step = self._wire_step
+            if step:
+                count, rest = divmod(int(digits), step)
+                return count if not rest else self._between(count, text)
+        return self._read_any(text)
+
+    def read_all(self, texts: list[str]) -> list[int]:
+        """The same for many at once: joined, they are checked and converted by a few calls for all."""
+        step = self._wire_step
+        joined = " " + " ".join(texts) + " "
+        count = len(texts)
+        # one point to a text, with something before it, and after it eight digits and the end
+        if step and joined.isascii() and joined.count(" ") == count + 1 and " ." not in joined:
+            if joined.count(".") == count == joined.encode().translate(_TO_ZERO).count(_FRACTION):
+                digits = joined.replace(".", "").split()
+                if "".join(digits).isdigit() and len(joined) <= _LONGEST * count:
+                    return self._counts(list(map(int, digits)), texts)
+        return [self.read(text) for text in texts]
+
+    def _counts(self, scaled: list[int], texts: list[str]) -> list[int]:
+        step = self._wire_step
+        counts = [value // step for value in scaled]
+        if any(map(step.__rmod__, scaled)):
+            return [self.read(text) for text in texts]
+        return counts
+
+    def _read_any(self, text: str) -> int:
+        """Any plain decimal, with the error that says what is wrong with it."""
+        whole, _, fraction = text.partition(".")
+        digits = whole + fraction
+        if not digits.isdigit() or not digits.isascii() or not whole or len(digits) > _LONGEST:
+            raise UnitError(f"{self._what} {text[:40]!r} is not a plain decimal")
+        scaled = self._scale(whole, fraction)
+        count, rest = divmod(scaled, self._step)
+        return count if not rest else self._between(count, text)
 
     def _scale(self, whole: str, fraction: str) -> int:
         """Any number of decimals, in units of 10^-18."""
@@ -68,6 +106,10 @@ class PublicSizeParser(StepParser):
 
     def _between(self, _count: int, _text: str) -> int:
         return max(1, _count)
+
+    def _counts(self, scaled: list[int], _texts: list[str]) -> list[int]:
+        step = self._wire_step
+        return [value // step or min(value, 1) for value in scaled]
 
 
 class SymbolNumbers:

@@ -19,7 +19,7 @@ class _Named(msgspec.Struct):
     e: str = ""
 
 
-class _Report(msgspec.Struct):
+class Report(msgspec.Struct, tag_field="e", tag="executionReport", gc=False):
     """executionReport, the fields in use. Types are the venue's: numbers are strings, `N` is null without a commission."""
 
     s: str
@@ -49,59 +49,83 @@ class _Balance(msgspec.Struct):
     l: Decimal  # noqa: E741 - the wire's name
 
 
-class _Position(msgspec.Struct):
+class Position(msgspec.Struct, tag_field="e", tag="outboundAccountPosition"):
+    """outboundAccountPosition."""
+
     B: list[_Balance]
 
 
-_REPORT_START = b'{"e":"executionReport",'
+class _Frame(msgspec.Struct, gc=False):
+    """A frame of the WebSocket API that carries an event."""
+
+    event: Report | Position
+
+
+parse_event = msgspec.json.Decoder(Report | Position).decode
+"""An event as its type, with the venue's names and exact texts. Raises msgspec.DecodeError for the events that are not used."""
+parse_frame = msgspec.json.Decoder(_Frame).decode
+"""The same for a whole frame: envelope and event are gone through once."""
 _decode_name = msgspec.json.Decoder(_Named).decode
-_decode_report = msgspec.json.Decoder(_Report).decode
-_decode_position = msgspec.json.Decoder(_Position).decode
+_ZERO = "0.00000000"
+_NO_COMMISSION = Decimal(0)
 
 
 class UserDecoder:
-    """Decodes the inner `event` objects of one account's stream."""
+    """Decodes the events of one account's stream."""
 
     def __init__(self, numbers: Mapping[str, SymbolNumbers]) -> None:
         self._numbers = numbers
 
-    def decode(self, event: bytes, ts: int) -> Event | Notice:
-        """One event. Symbols that are not traded here are Notice.OTHER. Raises FrameError."""
+    def decode_frame(self, frame: bytes, ts: int) -> Event | Notice | None:
+        """A whole frame, where it carries one of the two events in use; None: it is to be read as a reply first. Raises FrameError."""
         try:
-            # reports come in bursts while orders move: told by their start, as the venue writes it, and decoded once
-            if event.startswith(_REPORT_START):
-                return self._report(_decode_report(event), ts)
+            event = parse_frame(frame).event
+        except (msgspec.DecodeError, ArithmeticError):
+            return None
+        return self._read(event, ts)
+
+    def decode(self, event: bytes, ts: int) -> Event | Notice:
+        """One inner `event` object. Symbols that are not traded here are Notice.OTHER. Raises FrameError."""
+        try:
             name = _decode_name(event).e
-            if name == "executionReport":
-                return self._report(_decode_report(event), ts)
-            if name == "outboundAccountPosition":
-                balances = {row.a: (row.f, row.l) for row in _decode_position(event).B}
-                return AccountUpdate(ts=ts, balances=balances)
-        except (msgspec.DecodeError, UnitError, KeyError, ArithmeticError) as error:
+            if name in ("executionReport", "outboundAccountPosition"):
+                return self._read(parse_event(event), ts)
+        except (msgspec.DecodeError, ArithmeticError) as error:
             raise FrameError(f"user event: {error}") from None
         if name in ("eventStreamTerminated", "serverShutdown"):
             return Notice.SHUTDOWN
         return Notice.OTHER
 
-    def _report(self, report: _Report, ts: int) -> Event | Notice:
+    def _read(self, event: Report | Position, ts: int) -> Event | Notice:
+        if isinstance(event, Position):
+            return AccountUpdate(ts=ts, balances={row.a: (row.f, row.l) for row in event.B})
+        try:
+            return self._report(event, ts)
+        except (UnitError, KeyError, ArithmeticError) as error:
+            raise FrameError(f"user event: {error}") from None
+
+    def _report(self, report: Report, ts: int) -> Event | Notice:
         numbers = self._numbers.get(report.s)
         if numbers is None:
             return Notice.OTHER
         side = SIDES[report.S]
+        ticks, lots = numbers.ticks, numbers.lots.read
         trade = None
         if report.x == "TRADE":
+            commission = report.n
             trade = TradeView(
                 symbol=report.s,
                 trade_id=report.t,
                 venue_id=report.i,
                 side=side,
-                price=numbers.ticks[report.L],
-                size=numbers.lots[report.l],
-                commission=Decimal(report.n or "0"),
+                price=ticks[report.L],
+                size=lots(report.l),
+                commission=Decimal(commission) if commission else _NO_COMMISSION,
                 commission_asset=report.N or "",
                 maker=report.m,
                 venue_ms=report.T,
             )
+        filled = report.z
         order = OrderView(
             symbol=report.s,
             # on a cancel `c` is the cancel's own id and `C` the order's
@@ -109,9 +133,9 @@ class UserDecoder:
             venue_id=report.i,
             side=side,
             status=report.X,
-            price=numbers.ticks[report.p],
+            price=ticks[report.p],
             size=numbers.lots[report.q],
-            filled=numbers.lots[report.z],
+            filled=0 if filled == _ZERO else lots(filled),
             update_ms=report.T,
         )
         reason = "" if report.r == "NONE" else report.r
