@@ -67,11 +67,16 @@ class StepParser(dict[str, int]):
         joined = " " + " ".join(texts) + " "
         count = len(texts)
         # one point to a text, with something before it, and after it eight digits and the end
-        if step and joined.isascii() and joined.count(" ") == count + 1 and " ." not in joined:
-            if joined.count(".") == count == joined.encode().translate(_TO_ZERO).count(_FRACTION):
-                digits = joined.replace(".", "").split()
-                if "".join(digits).isdigit() and len(joined) <= _LONGEST * count:
-                    return self._counts(list(map(int, digits)), texts)
+        if (
+            step
+            and joined.isascii()
+            and joined.count(" ") == count + 1
+            and " ." not in joined
+            and joined.count(".") == count == joined.encode().translate(_TO_ZERO).count(_FRACTION)
+        ):
+            digits = joined.replace(".", "").split()
+            if "".join(digits).isdigit() and len(joined) <= _LONGEST * count:
+                return self._counts(list(map(int, digits)), texts)
         return [self.read(text) for text in texts]
 
     def _counts(self, scaled: list[int], texts: list[str]) -> list[int]:
