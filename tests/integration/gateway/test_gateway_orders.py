@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 from gateway_kit import FAST, PREFIX, SYMBOL, desk
 
@@ -14,6 +16,7 @@ from mm_trader.core.events import (
     ExecutionReport,
     OrderAccepted,
     OrderFound,
+    PublicTrade,
     ReconcileSnapshot,
     Side,
     StreamName,
@@ -60,12 +63,32 @@ async def test_a_client_id_that_is_open_already_is_refused_as_duplicate() -> Non
         assert d.open_at_venue() == [place.client_id]
 
 
-async def test_a_filter_failure_is_a_definite_refusal_with_the_venues_words() -> None:
+async def test_what_a_filter_would_refuse_never_leaves() -> None:
     async with desk() as d:
-        d.gateway.submit(await d.quiet_order(size=1))
+        place, rules = await d.quiet_order(), d.rules[SYMBOL]
+        await d.seen.next(PublicTrade)
+        assert rules.bands is not None
+        for field, value, name in (
+            ("size", 1, "NOTIONAL"),
+            ("size", rules.max_quantity + 1, "LOT_SIZE"),
+            ("price", rules.max_price + 1, "PRICE_FILTER"),
+            ("price", int(place.price * rules.bands.bid_up * Decimal("1.1")), "PERCENT_PRICE_BY_SIDE"),
+            ("price", int(place.price * rules.bands.bid_down * Decimal("0.9")), "PERCENT_PRICE_BY_SIDE"),
+        ):
+            d.gateway.submit(msgspec.structs.replace(place, **{field: value}))
+            since = d.seen.mark
+            dropped = await d.seen.next(CommandDropped, since=since)
+            assert dropped.reason == f"refused locally: filter {name}"
+        assert d.open_at_venue() == []
+
+
+async def test_a_filter_failure_that_only_the_venue_sees_is_a_definite_refusal_with_its_words() -> None:
+    async with desk() as d:
+        d.sim.admin.do("refuse", code=-1013, msg="Filter failure: MAX_POSITION")
+        d.gateway.submit(await d.quiet_order())
         refused = await d.seen.next(CommandRefused)
         assert (refused.error, refused.code) == (ErrorClass.REFUSED, -1013)
-        assert "NOTIONAL" in refused.message
+        assert "MAX_POSITION" in refused.message
 
 
 async def test_a_cancel_is_answered_with_the_order_as_it_ended_and_reported_under_its_own_id() -> None:

@@ -146,9 +146,8 @@ async def test_a_new_order_that_would_take_is_refused_after_the_old_one_went() -
 async def test_a_filter_failure_refuses_both_halves_and_the_old_order_stays() -> None:
     async with desk() as d:
         old, venue_id = await rest(d)
-        command = await replacement(d, old, venue_id)
-        tiny = msgspec.structs.replace(command.place, size=1)
-        cancel, new = await halves(d, msgspec.structs.replace(command, place=tiny))
+        d.sim.admin.do("refuse", call="replace", code=-1013, msg="Filter failure: NOTIONAL")
+        cancel, new = await halves(d, await replacement(d, old, venue_id))
         for half in (cancel, new):
             assert isinstance(half, CommandRefused)
             assert half.code == -1013
@@ -182,6 +181,17 @@ async def test_no_trustworthy_answer_makes_both_halves_unknown(fault: str) -> No
         assert isinstance(new, CommandUnknown)
         assert (cancel.command, new.command) == ("cancel", "place")
         assert await d.gateway.cancel_all_own([SYMBOL], 5.0)
+
+
+async def test_a_new_order_that_a_filter_would_refuse_does_not_hold_up_the_cancel() -> None:
+    async with desk() as d:
+        old, venue_id = await rest(d)
+        command = await replacement(d, old, venue_id)
+        tiny = msgspec.structs.replace(command.place, size=1)
+        cancel, new = await halves(d, msgspec.structs.replace(command, place=tiny))
+        assert isinstance(cancel, OrderFound)
+        assert isinstance(new, CommandDropped)
+        assert new.reason == "refused locally: filter NOTIONAL"
 
 
 async def test_the_stop_latch_turns_a_replacement_into_a_plain_cancel() -> None:

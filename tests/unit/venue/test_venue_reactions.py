@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from mm_trader.core.clock import ManualClock
 from mm_trader.core.events import ErrorClass
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
+from mm_trader.venue.binance.reaction_page import STEPS, table
 from mm_trader.venue.binance.reactions import TABLE, Step, classify
 from mm_trader.venue.binance.reflexes import Reflexes
 from mm_trader.venue.binance.settings import GatewaySettings
@@ -42,7 +44,9 @@ CASES: list[tuple[int, int | None, str, ErrorClass, Step]] = [
     (400, -2010, "Order would immediately match and take.", ErrorClass.POST_ONLY, Step.NONE),
     (400, -2010, "Duplicate order sent.", ErrorClass.DUPLICATE, Step.NONE),
     (400, -2010, "Account has insufficient balance for requested action.", ErrorClass.BALANCE, Step.NONE),
-    (400, -2010, "Market is closed.", ErrorClass.REFUSED, Step.NONE),
+    (400, -2010, "Market is closed.", ErrorClass.CLOSED, Step.REREAD),
+    (400, -1013, "Market is closed.", ErrorClass.CLOSED, Step.REREAD),
+    (400, -2038, "Order amend (quantity increase) is not supported.", ErrorClass.REFUSED, Step.NONE),
     (400, -2011, "Unknown order sent.", ErrorClass.NOT_FOUND, Step.NONE),
     (400, -2011, "Order was not canceled due to cancel restrictions.", ErrorClass.REFUSED, Step.NONE),
     (400, -2013, "Order does not exist.", ErrorClass.NOT_FOUND, Step.NONE),
@@ -96,6 +100,8 @@ class Bench:
             lambda text: text.replace("canary", "***"),
             lambda: self.done.append("resync"),
             lambda: self.done.append("disconnect"),
+            lambda: self.done.append("reread"),
+            lambda trouble, _detail: self.done.append(trouble.value),
         )
 
     def http(self, status: int, code: int, headers: dict[str, str]) -> ErrorClass:
@@ -129,7 +135,8 @@ def test_a_websocket_429_names_an_instant_and_not_a_length() -> None:
 def test_a_418_bans_everything_and_disconnects_the_order_socket() -> None:
     bench = Bench()
     bench.http(418, -1003, {"Retry-After": "120"})
-    assert bench.done == ["disconnect"]
+    bench.http(418, -1003, {"Retry-After": "120"})
+    assert bench.done == ["banned", "disconnect", "disconnect"]
     assert all(bench.governor.admit(purpose, 1) == "banned by the venue" for purpose in Purpose)
     assert bench.governor.ban_left_s() == 120
     bench.clock.advance(120_000_000_000)
@@ -156,3 +163,16 @@ def test_a_retry_after_that_is_no_number_gives_the_default_pause(value: str) -> 
     assert bench.governor.admit(Purpose.QUERY, 1) is not None
     bench.clock.advance(1)
     assert bench.governor.admit(Purpose.QUERY, 1) is None
+
+
+def test_the_page_shows_the_table_as_it_is() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "venue-binance.md").read_text()
+    begin, end = "<!-- generated from mm_trader.venue.binance.reactions -->\n", "<!-- end -->"
+    shown = page.split(begin, 1)[1].split(end, 1)[0]
+    assert shown == table(), (
+        "docs/venue-binance.md is behind the table: put mm_trader.venue.binance.reaction_page.table() between its markers"
+    )
+
+
+def test_every_step_is_described() -> None:
+    assert STEPS.keys() == set(Step)

@@ -14,6 +14,7 @@ import msgspec
 from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import Latch
 from mm_api.trader_config import TraderConfig
+from mm_trader.core.units import SymbolRules
 
 Level = tuple[int, int]
 """(price in ticks, size in lots); size 0 removes the level."""
@@ -121,6 +122,8 @@ class ErrorClass(StrEnum):
     """Rate limit; nothing was executed."""
     CLOCK = "clock"
     """Our time is outside the venue's window; nothing was executed."""
+    CLOSED = "closed"
+    """The venue does not trade the symbol now: not our mistake, and over when it trades again."""
     NOT_FOUND = "not_found"
     """The venue does not know the order."""
     AUTH = "auth"
@@ -269,6 +272,35 @@ class AccountUpdate(Event, frozen=True, kw_only=True):
     """Balances that changed. Asset → (free, locked)."""
 
     balances: dict[str, tuple[Decimal, Decimal]]
+
+
+# --- the venue itself ---------------------------------------------------------------------------------------------------------------------
+
+
+class RulesChanged(Event, frozen=True, kw_only=True):
+    """The venue's rules of one symbol were read again and differ: its status (halt, break, cancel only), a filter, or the account's fees."""
+
+    rules: SymbolRules
+
+
+class Trouble(StrEnum):
+    """What is wrong between us and the venue as a whole."""
+
+    CLOCK = "clock"
+    """Refused for the time again, although the offset has just been measured."""
+    BANNED = "banned"
+    """418: nothing may be sent at all for a while."""
+    KEYS = "keys"
+    """The keys are refused where they were good before."""
+    RESET = "reset"
+    """The venue has started over (testnets do, without notice): our orders and trades are gone, balances are others, ids begin anew."""
+
+
+class VenueTrouble(Event, frozen=True, kw_only=True, gc=False):
+    """Told once each time it begins."""
+
+    trouble: Trouble
+    detail: str
 
 
 # --- requests and time --------------------------------------------------------------------------------------------------------------------

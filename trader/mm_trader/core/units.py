@@ -51,6 +51,17 @@ def from_asset_units(units: int) -> Decimal:
     return Decimal(units).scaleb(-ASSET_DIGITS)
 
 
+class PriceBands(msgspec.Struct, frozen=True, kw_only=True):
+    """How far from its reference price the venue lets an order of each side rest, as factors of that price. 0: no bound."""
+
+    bid_up: Decimal = Decimal(0)
+    bid_down: Decimal = Decimal(0)
+    ask_up: Decimal = Decimal(0)
+    ask_down: Decimal = Decimal(0)
+    minutes: int = 5
+    """The reference is the mean price of this many minutes, weighted by size; 0: the last price."""
+
+
 class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue says of one symbol, as the kernel needs it."""
 
@@ -76,8 +87,19 @@ class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
     """Fraction of the notional; negative is a rebate."""
     taker_fee: Decimal = Decimal(0)
     max_open_orders: int = 200
+    fee_discount: Decimal = Decimal(1)
+    """What the account pays of the standard part of its fees while it pays in `fee_discount_asset`: 0.75 is three quarters. 1: no discount."""
+    fee_discount_asset: str = ""
+    maker_fee_discounted: Decimal | None = None
+    """`maker_fee` while the discount lasts; None: there is none. Decisions use `maker_fee`, which no empty wallet can raise."""
+    taker_fee_discounted: Decimal | None = None
+    bands: PriceBands | None = None
+    max_position: Decimal | None = None
+    """Base held and bought, in all; None: no bound."""
     trading: bool = True
-    """False: the venue lists it but does not trade it now."""
+    """False: the venue lists it but does not trade it now, or takes no post-only orders."""
+    status: str = "TRADING"
+    """The venue's word: TRADING, HALT, BREAK, END_OF_DAY, CANCEL_ONLY."""
     amendable: bool = False
     """The venue takes Amend for this symbol."""
     replaceable: bool = False

@@ -91,6 +91,11 @@ class Ears:
             core.evidence.count("orders_post_only_rejected")
             desk.hold_until = core.now + interval
             return
+        if error is ErrorClass.CLOSED:
+            # no fault of ours: the gateway reads the status, and nothing is quoted once it is known
+            core.evidence.count("orders_rejected")
+            desk.hold_until = core.now + interval
+            return
         core.evidence.count("orders_rejected")
         core.behaviour.refused()
         streak = core.behaviour.reject_streak

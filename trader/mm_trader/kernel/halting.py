@@ -63,6 +63,11 @@ class Halting:
             core.pnl.accept_loss()
         elif reason in {HaltReason.REJECT_STREAK.value.lower(), HaltReason.CREDENTIALS_REFUSED.value.lower()}:
             core.behaviour.accepted()
+        elif reason == HaltReason.VENUE_RESET.value.lower():
+            for desk in core.desks.values():
+                desk.position.write_off()
+                desk.trades.restart()
+                core.reconciler.begin(desk.symbol, "reset", ts)
         self.alert("HaltLifted", reason or halt_id, "", ts, halt_id=halt_id)
         self.judge(ts)
         self.look_everywhere()

@@ -23,6 +23,7 @@ from mm_trader.kernel.market_side import MarketSide
 from mm_trader.kernel.quoting import Quoter
 from mm_trader.kernel.requests import Requests
 from mm_trader.kernel.status import ledger_of, open_orders_of, status_of
+from mm_trader.kernel.venue_news import VenueNews
 from mm_trader.risk.reasons import HaltReason
 from mm_trader.risk.self_test import run_self_test
 from mm_trader.strategy.registry import BUILT_IN, StrategyTypes
@@ -52,6 +53,7 @@ class Kernel:
         self._clock_honest = True
         self._breakers = Breakers(self._core, self._halting)
         self._market = market = MarketSide(self._core, self._halting)
+        news = VenueNews(self._core, self._halting)
         requests = Requests(self._core, self._halting, config, strategies)
         self._handlers: dict[type[ev.Event], Callable[[Any], None]] = {
             ev.Tick: self._on_tick,
@@ -59,6 +61,8 @@ class Kernel:
             ev.PublicTrade: market.on_trade,
             ev.DepthSnapshot: market.on_snapshot,
             ev.StreamStatus: market.on_stream,
+            ev.RulesChanged: news.on_rules,
+            ev.VenueTrouble: news.on_trouble,
             ev.ExecutionReport: self._on_report,
             ev.OrderAccepted: self._core.manager.on_accepted,
             ev.CommandRefused: self._core.manager.on_refused,

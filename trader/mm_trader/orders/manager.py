@@ -285,9 +285,13 @@ class OrderManager:
     def _cancel_refused(self, order: Order, event: CommandRefused) -> None:
         order.cancel_in_flight = False
         order.deadline = None
-        order.cancel_refusals += 1
+        if event.error is not ErrorClass.CLOSED:
+            order.cancel_refusals += 1
         self._listener.on_cancel_refused(order)
-        if event.error in (ErrorClass.THROTTLED, ErrorClass.CLOCK) and order.acked_ts is not None:
+        if (
+            event.error in (ErrorClass.THROTTLED, ErrorClass.CLOCK, ErrorClass.CLOSED)
+            and order.acked_ts is not None
+        ):
             # nothing was executed: open as before; the timer tries again after the pause
             opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
             self._life.move(order, opened, f"cancel refused: {event.error}", event.ts)

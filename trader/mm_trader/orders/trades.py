@@ -33,6 +33,11 @@ class TradeLog:
             self.watermark = up_to
             self._above = {trade_id for trade_id in self._above if trade_id > up_to}
 
+    def restart(self) -> None:
+        """The venue's trade ids begin anew."""
+        self.watermark = -1
+        self._above.clear()
+
     @property
     def above(self) -> list[int]:
         """Booked ids beyond the watermark, ascending."""

@@ -91,6 +91,11 @@ class Position:
         self.set_mark(self.mark2 or 2 * trade.price)
         return known
 
+    def write_off(self) -> None:
+        """What was held is no more (a testnet started over): closed at the last mark, so that net PnL stays what it was."""
+        self.cash = self.net
+        self.base = self.cost = 0
+
     def _move(self, change: int, price: int) -> None:
         """Carry `change` of base at `price` into position and cost."""
         before = self.base

@@ -6,7 +6,7 @@ Everything raises `CallError` or `FrameError`; who asks turns that into an event
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -83,6 +83,8 @@ class AccountReader:
         self._prefix = prefix
         self._clock = clock
         self._settings = settings
+        self.on_own_order: Callable[[str, int], None] | None = None
+        """Hears of every own order that the venue shows."""
         self._own: OrderedDict[tuple[str, int], bool] = OrderedDict()
 
     def note_order(self, symbol: str, venue_id: int, own: bool) -> None:
@@ -92,6 +94,8 @@ class AccountReader:
         self._own.move_to_end(key)
         if len(self._own) > _OWNERS_KEPT:
             self._own.popitem(last=False)
+        if own and self.on_own_order is not None:
+            self.on_own_order(symbol, venue_id)
 
     async def open_orders(self, symbol: str, purpose: Purpose = Purpose.QUERY) -> OpenOrders:
         """All open orders of the symbol; those of others are only counted. A sweep looks with the budget of cancels: nothing may hold it up."""
@@ -114,6 +118,10 @@ class AccountReader:
         body = await self._order(symbol, {"origClientOrderId": client_id})
         self.note_order(symbol, body.order_id, body.client_order_id.startswith(self._prefix))
         return order_view(body, self._numbers[symbol])
+
+    async def order_by_id(self, symbol: str, venue_id: int) -> None:
+        """Whether the venue knows an order: CallError of class NOT_FOUND if it does not."""
+        await self._order(symbol, {"orderId": venue_id})
 
     async def _order(self, symbol: str, which: Params) -> OrderBody:
         body = await self._rest.call("GET", "order", {"symbol": symbol, **which}, weight=4, signed=True)

@@ -17,7 +17,7 @@ from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import CallError
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.market import FrameError
-from mm_trader.venue.binance.wire.replies import ExchangeInfoBody
+from mm_trader.venue.binance.wire.replies import ExchangeInfoBody, SymbolBody
 from mm_trader.venue.port import VenueError
 
 log = structlog.get_logger(__name__)
@@ -68,20 +68,30 @@ async def read_rules(
     settings: GatewaySettings,
     symbols: Sequence[str],
 ) -> dict[str, SymbolRules]:
-    """Rules and fees of those of the symbols that the venue lists. Raises VenueError."""
+    """Rules and fees of those of the symbols that the venue lists. A refusal for the clock has it measured once more. Raises VenueError."""
     try:
         await venue_clock.measure(reader.time_ms, settings.clock_samples)
-        info = await _listed(reader, symbols)
+        info = await listed(reader, symbols)
         governor.configure(info.rate_limits)
         found = {body.symbol: body for body in info.symbols if body.symbol in symbols}
-        return {symbol: symbol_rules(body, await reader.commission(symbol)) for symbol, body in found.items()}
+        try:
+            return await _with_fees(reader, found)
+        except CallError as error:
+            if error.error is not ErrorClass.CLOCK:
+                raise
+        await venue_clock.measure(reader.time_ms, settings.clock_samples)
+        return await _with_fees(reader, found)
     except CallError as error:
         raise venue_error(error) from None
     except FrameError as error:
         raise VenueError("VenueNotUnderstood", str(error), permanent=False) from None
 
 
-async def _listed(reader: VenueReader, symbols: Sequence[str]) -> ExchangeInfoBody:
+async def _with_fees(reader: VenueReader, found: dict[str, SymbolBody]) -> dict[str, SymbolRules]:
+    return {symbol: symbol_rules(body, await reader.commission(symbol)) for symbol, body in found.items()}
+
+
+async def listed(reader: VenueReader, symbols: Sequence[str]) -> ExchangeInfoBody:
     """exchangeInfo of the symbols that exist: a single unknown one makes the venue refuse the whole list, so then they are asked one by one."""
     try:
         return await reader.exchange_info(symbols)

@@ -21,12 +21,13 @@ from mm_trader.core.commands import (
     RequestDepth,
     RequestReconcile,
 )
-from mm_trader.core.events import StreamName
+from mm_trader.core.events import StreamName, Trouble, VenueTrouble
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.credentials import Credentials, load_credentials
 from mm_trader.venue.binance.directory import check_address, read_rules
+from mm_trader.venue.binance.filters import FILTER_FAILURE, ReferencePrice, first_failure
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.market_feed import MarketFeed
 from mm_trader.venue.binance.order_channel import OrderChannel
@@ -39,6 +40,7 @@ from mm_trader.venue.binance.transport.link import Link, LinkHandler
 from mm_trader.venue.binance.transport.rest import CallError, RestClient
 from mm_trader.venue.binance.user_feed import UserFeed
 from mm_trader.venue.binance.venue_clock import VenueClock
+from mm_trader.venue.binance.watch import ResetWatch, RulesWatch
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.numbers import numbers_by_symbol
 from mm_trader.venue.binance.wire.orders import RequestEncoder
@@ -87,6 +89,8 @@ class BinanceGateway:
             self._credentials.redact,
             self._resync_clock,
             lambda: self._drop(StreamName.ORDERS),
+            self._look_at_rules,
+            self._trouble,
         )
         self._rest = RestClient(
             config.rest_url,
@@ -99,7 +103,14 @@ class BinanceGateway:
         )
         self._reader = VenueReader(self._rest)
         self._chores = Background(limit=4)
+        self._checks = Background(limit=64)
         self._resyncing = False
+        self._resynced = False
+        """The last measurement was made for a refusal."""
+        self._clock_told = False
+        self._sink: EventSink | None = None
+        self._watch: RulesWatch | None = None
+        self._references: dict[str, ReferencePrice] = {}
         self._links: dict[StreamName, Link] = {}
         self._orders: OrderChannel | None = None
         self._users: UserFeed | None = None
@@ -123,6 +134,8 @@ class BinanceGateway:
         for link in self._links.values():
             link.start()
         self._chores.start(self._keep_clock(), "venue-clock")
+        assert self._watch is not None
+        self._chores.start(self._watch.run(), "rules-watch")
         try:
             await self._until_connected()
         except VenueError:
@@ -138,8 +151,22 @@ class BinanceGateway:
         def may_land_until(symbol: str) -> int:
             return orders.may_land_until(symbol)
 
+        self._sink = sink
+        self._watch = RulesWatch(self._reader, self._governor, settings, clock, rules, sink)
+        resets = ResetWatch(
+            account,
+            settings,
+            clock,
+            sink,
+            lambda symbol: self._checks.start(resets.check(symbol), "reset-check"),
+        )
+        account.on_own_order = resets.on_own_order
+        self._references = {
+            symbol: ReferencePrice(rule.bands.minutes if rule.bands is not None else 0)
+            for symbol, rule in rules.items()
+        }
         self._sweeper = Sweeper(account, clock, settings, may_land_until)
-        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, sink, answers)
+        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, sink, answers, resets)
         self._orders = orders = OrderChannel(
             self._config.ws_api_url,
             numbers,
@@ -151,6 +178,7 @@ class BinanceGateway:
             sink,
             answers,
             self._before_send,
+            self._refuses,
             self._queries.cancel,
             lambda: self._renew(StreamName.ORDERS),
             account.note_order,
@@ -166,10 +194,17 @@ class BinanceGateway:
             prefix,
             sink,
             lambda: self._renew(StreamName.USER),
+            resets.suspect_all,
+            lambda words: self._trouble(Trouble.KEYS, f"the venue refused the keys: {words}"),
             account.note_order,
         )
         market = MarketFeed(
-            self._config.stream_url, numbers, clock, sink, lambda: self._renew(StreamName.MARKET)
+            self._config.stream_url,
+            numbers,
+            clock,
+            sink,
+            lambda: self._renew(StreamName.MARKET),
+            lambda trade: self._references[trade.symbol].on_trade(trade),
         )
         handlers: dict[StreamName, LinkHandler] = {
             StreamName.USER: self._users,
@@ -211,6 +246,7 @@ class BinanceGateway:
         if self._queries is not None:
             await self._queries.stop()
         await self._chores.close()
+        await self._checks.close()
         await self._rest.close()
 
     # --- commands ----------------------------------------------------------------------------------------------------------------------------
@@ -265,8 +301,35 @@ class BinanceGateway:
         if link is not None:
             link.drop()
 
+    def _refuses(self, place: Place) -> str | None:
+        """The filter that the venue would refuse it by."""
+        assert self._watch is not None
+        failed = first_failure(place, self._watch.rules[place.symbol], self._references[place.symbol].ticks())
+        return None if failed is None else f"{FILTER_FAILURE}{failed}"
+
+    def _look_at_rules(self) -> None:
+        if self._watch is not None:
+            self._watch.look()
+
+    def _trouble(self, trouble: Trouble, detail: str) -> None:
+        log.error("venue_trouble", trouble=trouble.value, detail=detail)
+        if self._sink is not None:
+            self._sink(VenueTrouble(ts=self._clock.monotonic_ns(), trouble=trouble, detail=detail))
+
     def _resync_clock(self) -> None:
-        """Once for a burst of refusals."""
+        """Once for a burst of refusals; one that comes after a measurement says that measuring does not help."""
+        age_s, settings = self._venue_clock.age_s(), self._settings
+        if (
+            self._resynced
+            and settings.clock_grace_s <= age_s <= settings.clock_patience_s
+            and not self._clock_told
+        ):
+            self._clock_told = True
+            offset = self._venue_clock.offset_ms
+            self._trouble(
+                Trouble.CLOCK,
+                f"-1021 again, {age_s:.0f} s after the offset ({offset:.0f} ms) was measured for it",
+            )
         if not self._resyncing and self._venue_clock.age_s() >= self._settings.clock_resync_min_s:
             self._resyncing = self._chores.start(self._measure_clock("refused"), "clock-resync")
 
@@ -277,6 +340,8 @@ class BinanceGateway:
         except (CallError, FrameError) as error:
             log.warning("clock_not_measured", cause=cause, reason=str(error))
         else:
+            self._resynced = cause == "refused"
+            self._clock_told = False
             log.info("clock_measured", cause=cause, offset_ms=self._venue_clock.offset_ms, before_ms=before)
         finally:
             self._resyncing = False

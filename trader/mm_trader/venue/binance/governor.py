@@ -150,13 +150,15 @@ class RateGovernor:
         if purpose is Purpose.CANCEL:
             self._cancels_paused_until = now + int(min(wait_s, 1.0) * NS_PER_S)
 
-    def banned(self, retry_after_s: float | None) -> None:
-        """A 418: nothing at all for that long."""
+    def banned(self, retry_after_s: float | None) -> bool:
+        """A 418: nothing at all for that long. True: no ban was running before."""
         wait_s = self._settings.ban_default_s if retry_after_s is None else retry_after_s
         now = self._venue_clock.clock.monotonic_ns()
-        if now >= self._banned_until:
+        begins = now >= self._banned_until
+        if begins:
             log.error("venue_banned_us", wait_s=wait_s)
         self._banned_until = max(self._banned_until, now + int(wait_s * NS_PER_S))
+        return begins
 
     def ban_left_s(self) -> float:
         """Seconds until anything may be sent again; 0 without a ban."""

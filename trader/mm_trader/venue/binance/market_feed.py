@@ -28,12 +28,14 @@ class MarketFeed:
         clock: Clock,
         sink: EventSink,
         renew: Callable[[], None],
+        on_trade: Callable[[PublicTrade], None],
     ) -> None:
         self._url = stream_url.rstrip("/") + stream_path(list(numbers))
         self._decoder = MarketDecoder(numbers)
         self._clock = clock
         self._sink = sink
         self._renew = renew
+        self._on_trade = on_trade
         self._last: dict[tuple[type[Event], str], int] = {}
         self._complained = False
 
@@ -75,6 +77,8 @@ class MarketFeed:
             key, number = (DepthUpdate, event.symbol), event.last_id
         elif isinstance(event, PublicTrade):
             key, number = (PublicTrade, event.symbol), event.trade_id
+            if number > self._last.get(key, -1):
+                self._on_trade(event)
         else:
             return True
         if number <= self._last.get(key, -1):

@@ -53,6 +53,7 @@ class OrderChannel:
         sink: EventSink,
         answers: Answers,
         before_send: Callable[[Place], None] | None,
+        refuses: Callable[[Place], str | None],
         cancel_by_rest: Callable[[Cancel], bool],
         renew: Callable[[], None],
         note_order: Callable[[str, int, bool], None],
@@ -67,6 +68,7 @@ class OrderChannel:
         self._sink = sink
         self._answers = answers
         self._before_send = before_send
+        self._refuses = refuses
         self._cancel_by_rest = cancel_by_rest
         self._renew = renew
         self._replies = OrderReplies(numbers, reflexes, answers, note_order)
@@ -208,7 +210,7 @@ class OrderChannel:
             return "order socket is down"
         if self.blocked:
             return "stop latch"
-        refused = self._governor.admit(*cost_of(place))
+        refused = self._refuses(place) or self._governor.admit(*cost_of(place))
         if refused is None and self._before_send is not None:
             try:
                 self._before_send(place)

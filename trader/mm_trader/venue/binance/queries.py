@@ -26,6 +26,7 @@ from mm_trader.venue.binance.sweep import Sweeper
 from mm_trader.venue.binance.transport.background import Background
 from mm_trader.venue.binance.transport.rest import CallError
 from mm_trader.venue.binance.venue_clock import VenueClock
+from mm_trader.venue.binance.watch import ResetWatch
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.orders import cancel_params
 from mm_trader.venue.port import EventSink
@@ -46,6 +47,7 @@ class Queries:
         settings: GatewaySettings,
         sink: EventSink,
         answers: Answers,
+        resets: ResetWatch,
     ) -> None:
         self._account = account
         self._sweeper = sweeper
@@ -53,6 +55,7 @@ class Queries:
         self._settings = settings
         self._sink = sink
         self._answers = answers
+        self._resets = resets
         self._slots = asyncio.Semaphore(settings.parallel_queries)
         self._tasks = Background(settings.max_queries)
         self._cancels = Background(settings.parallel_cancels * 4)
@@ -90,6 +93,7 @@ class Queries:
                 order = await self._account.order(command.symbol, client_id=command.client_id)
             except CallError as error:
                 if error.error is ErrorClass.NOT_FOUND:
+                    self._resets.suspect(command.symbol)
                     self._sink(
                         OrderNotFound(
                             ts=self._clock.monotonic_ns(),
@@ -119,6 +123,7 @@ class Queries:
         except (CallError, FrameError) as error:
             self._reconcile_failed(symbol, str(error), cause)
             return
+        self._resets.on_balances(balances)
         self._sink(
             ReconcileSnapshot(
                 ts=self._clock.monotonic_ns(),

@@ -22,6 +22,8 @@ class Step(Enum):
     """Nothing is sent at all until the ban is over."""
     RESYNC = "resync"
     """Measure the clock offset again."""
+    REREAD = "reread"
+    """Read the symbols' status again."""
 
 
 class Row(NamedTuple):
@@ -78,7 +80,9 @@ TABLE: tuple[Row, ...] = (
     Row(None, _codes(-2010), "immediately match", _E.POST_ONLY, _S.NONE, "would have taken"),
     Row(None, _codes(-2010), "duplicate", _E.DUPLICATE, _S.NONE, "client id is open already"),
     Row(None, _codes(-2010), "insufficient balance", _E.BALANCE, _S.NONE, "not enough free balance"),
+    Row(None, _codes(-1013, -2010), "market is closed", _E.CLOSED, _S.REREAD, "halt, break or cancel only"),
     Row(None, _codes(-2011), "unknown order", _E.NOT_FOUND, _S.NONE, "nothing to cancel"),
+    Row(None, _codes(-2038), "", _E.REFUSED, _S.NONE, "amend refused, the order is as it was"),
     Row(None, _codes(-2013), "", _E.NOT_FOUND, _S.NONE, "no such order"),
     Row(range(400, 401), None, "", _E.REFUSED, _S.NONE, "any other 400 with a code: looked at and refused"),
     Row(None, None, "", _E.AMBIGUOUS, _S.NONE, "anything unheard of"),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mm_trader.core.events import ErrorClass
+from mm_trader.core.events import ErrorClass, Trouble
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
 from mm_trader.venue.binance.reactions import UNREADABLE, Step, classify
 from mm_trader.venue.binance.wire.replies import ApiReply, ErrorBody, ErrorData
@@ -37,11 +37,15 @@ class Reflexes:
         redact: Callable[[str], str],
         resync_clock: Callable[[], None],
         disconnect_orders: Callable[[], None],
+        look_at_rules: Callable[[], None],
+        tell: Callable[[Trouble, str], None],
     ) -> None:
         self._governor = governor
         self.redact = redact
         self._resync_clock = resync_clock
         self._disconnect_orders = disconnect_orders
+        self._look_at_rules = look_at_rules
+        self._tell = tell
 
     def on_http(self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose) -> Failure:
         """A REST reply other than 2xx; `Retry-After` is in seconds."""
@@ -75,10 +79,13 @@ class Reflexes:
         if reaction.step is Step.PAUSE:
             self._governor.throttled(purpose, wait_s)
         elif reaction.step is Step.BAN:
-            self._governor.banned(wait_s)
+            if self._governor.banned(wait_s):
+                self._tell(Trouble.BANNED, "status 418: the venue has banned this address for a while")
             self._disconnect_orders()
         elif reaction.step is Step.RESYNC:
             self._resync_clock()
+        elif reaction.step is Step.REREAD:
+            self._look_at_rules()
         shown = self.redact(message)[:_MAX_MESSAGE]
         return Failure(reaction.error, UNREADABLE if code is None else code, shown)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from mm_trader.core.units import SymbolRules
+from mm_trader.core.units import PriceBands, SymbolRules
 from mm_trader.venue.binance.wire.market import FrameError
-from mm_trader.venue.binance.wire.replies import CommissionBody, SymbolBody
+from mm_trader.venue.binance.wire.replies import CommissionBody, RateBody, SymbolBody
 
 _FAR = 2**62
 """The venue writes 0 where a bound is off."""
 
 
-def symbol_rules(body: SymbolBody, commission: CommissionBody) -> SymbolRules:
-    """Filters and fees of one symbol. Raises FrameError when a filter without which no order can be made is missing or unreadable."""
+def symbol_rules(body: SymbolBody, commission: CommissionBody | None) -> SymbolRules:
+    """Filters and fees of one symbol (no commission: 0). Raises FrameError when a filter that every order needs is missing or unreadable."""
     filters = {str(entry.get("filterType")): entry for entry in body.filters}
     try:
         price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
@@ -34,8 +34,12 @@ def symbol_rules(body: SymbolBody, commission: CommissionBody) -> SymbolRules:
             max_price=_floor(_number(price, "maxPrice"), tick) or _FAR,
             min_notional=minimum,
             max_notional=maximum,
-            maker_fee=_fee(commission, "maker"),
-            taker_fee=_fee(commission, "taker"),
+            **(_fees(commission) if commission is not None else {}),
+            bands=_bands(filters),
+            max_position=_off(_number(filters["MAX_POSITION"], "maxPosition"))
+            if "MAX_POSITION" in filters
+            else None,
+            status=body.status,
             max_open_orders=int(filters.get("MAX_NUM_ORDERS", {}).get("maxNumOrders", 200)),
             trading=body.status == "TRADING" and body.is_spot_trading_allowed and _posts(body),
             amendable=body.amend_allowed,
@@ -60,12 +64,58 @@ def _notional(filters: dict[str, dict[str, Any]]) -> tuple[Decimal, Decimal | No
 
 
 def _fee(commission: CommissionBody, role: str) -> Decimal:
-    """Standard + special + tax of the role; the buyer's or seller's part is added at the worse of the two. The BNB discount is not counted on:
-    it ends when the BNB does."""
-    total = Decimal(0)
-    for rates in (commission.standard_commission, commission.special_commission, commission.tax_commission):
-        total += (rates.maker if role == "maker" else rates.taker) + max(rates.buyer, rates.seller)
-    return total
+    """Standard + special + tax of the role; the buyer's or seller's part is added at the worse of the two."""
+    parts = (commission.standard_commission, commission.special_commission, commission.tax_commission)
+    return sum((_rate(rates, role) for rates in parts), Decimal(0))
+
+
+def _fees(commission: CommissionBody) -> dict[str, Any]:
+    fees: dict[str, Any] = {"maker_fee": _fee(commission, "maker"), "taker_fee": _fee(commission, "taker")}
+    return {**fees, **_discount(commission)}
+
+
+def _rate(rates: RateBody, role: str) -> Decimal:
+    return (rates.maker if role == "maker" else rates.taker) + max(rates.buyer, rates.seller)
+
+
+def _discount(commission: CommissionBody) -> dict[str, Any]:
+    """The discount is a factor on the standard part, where account and symbol both take part in it."""
+    discount = commission.discount
+    if not (discount.enabled_for_account and discount.enabled_for_symbol and 0 <= discount.discount < 1):
+        return {}
+    saved = {
+        role: _rate(commission.standard_commission, role) * (1 - discount.discount)
+        for role in ("maker", "taker")
+    }
+    return {
+        "fee_discount": discount.discount,
+        "fee_discount_asset": discount.discount_asset,
+        "maker_fee_discounted": _fee(commission, "maker") - saved["maker"],
+        "taker_fee_discounted": _fee(commission, "taker") - saved["taker"],
+    }
+
+
+def _bands(filters: dict[str, dict[str, Any]]) -> PriceBands | None:
+    """The newer filter has bounds for each side, the older one the same for both."""
+    both, older = filters.get("PERCENT_PRICE_BY_SIDE"), filters.get("PERCENT_PRICE")
+    if both is not None:
+        return PriceBands(
+            bid_up=_number(both, "bidMultiplierUp"),
+            bid_down=_number(both, "bidMultiplierDown"),
+            ask_up=_number(both, "askMultiplierUp"),
+            ask_down=_number(both, "askMultiplierDown"),
+            minutes=int(both["avgPriceMins"]),
+        )
+    if older is not None:
+        up, down = _number(older, "multiplierUp"), _number(older, "multiplierDown")
+        return PriceBands(
+            bid_up=up, bid_down=down, ask_up=up, ask_down=down, minutes=int(older["avgPriceMins"])
+        )
+    return None
+
+
+def _off(value: Decimal) -> Decimal | None:
+    return value if value > 0 else None
 
 
 def _number(entry: dict[str, Any], name: str) -> Decimal:

@@ -32,6 +32,18 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     clock_interval_s: float = 600.0
     clock_resync_min_s: float = 1.0
     """Refusals for the clock come in bursts; one measurement answers them all."""
+    clock_grace_s: float = 1.0
+    """A refusal for the clock that comes later than this after a measurement was not sent before it: the clock cannot be trusted."""
+    clock_patience_s: float = 600.0
+    """A second refusal within this time of a measurement halts; one after it begins anew."""
+    rules_interval_s: float = 60.0
+    """exchangeInfo is read again: a halt, a break or cancel-only is announced nowhere else."""
+    rules_pause_s: float = 1.0
+    """At least, between two looks."""
+    fees_interval_s: float = 3600.0
+    reset_checks: int = 3
+    reset_pause_s: float = 1.0
+    """Between two questions about an order that must be known: the venue's readers may lag behind its engine."""
     cancel_share: float = 0.25
     """Part of each weight limit that only cancels may use."""
     throttle_default_s: float = 5.0

@@ -39,6 +39,8 @@ class UserFeed:
         prefix: str,
         sink: EventSink,
         renew: Callable[[], None],
+        on_back: Callable[[], None],
+        on_keys: Callable[[str], None],
         note_order: Callable[[str, int, bool], None],
     ) -> None:
         self._url = ws_api_url
@@ -50,9 +52,12 @@ class UserFeed:
         self._prefix = prefix
         self._sink = sink
         self._renew = renew
+        self._on_back = on_back
+        self._on_keys = on_keys
         self._note_order = note_order
         self._subscribing: dict[Session, asyncio.Future[ApiReply]] = {}
         self.key_refused = asyncio.Event()
+        self._was_up = False
         self.refusal = ""
         """The venue's words, while it refuses the key."""
 
@@ -77,6 +82,8 @@ class UserFeed:
         failure = self._reflexes.on_reply(reply, Purpose.QUERY)
         if failure.error is ErrorClass.AUTH:
             self.refusal = failure.message
+            if self._was_up and not self.key_refused.is_set():
+                self._on_keys(failure.message)
             self.key_refused.set()
         raise LinkError(f"subscription refused: {failure.message} ({failure.code})")
 
@@ -122,6 +129,9 @@ class UserFeed:
     def on_up(self, _session: Session, replaces: Session | None) -> None:
         """Subscribed. Without a gap nobody needs to know."""
         if replaces is None:
+            if self._was_up:
+                self._on_back()
+            self._was_up = True
             self._status(True, "")
 
     def on_ended(self, _session: Session, _reason: str) -> None:

@@ -190,12 +190,23 @@ class RateBody(msgspec.Struct, rename="camel"):
     seller: Decimal = Decimal(0)
 
 
+class DiscountBody(msgspec.Struct, rename="camel"):
+    """What paying fees in another asset saves."""
+
+    enabled_for_account: bool = False
+    enabled_for_symbol: bool = False
+    discount_asset: str = ""
+    discount: Decimal = Decimal(1)
+    """What is paid of the standard commission: 0.75 is a quarter off."""
+
+
 class CommissionBody(msgspec.Struct, rename="camel"):
     """account/commission."""
 
     standard_commission: RateBody
     tax_commission: RateBody = msgspec.field(default_factory=RateBody)
     special_commission: RateBody = msgspec.field(default_factory=RateBody)
+    discount: DiscountBody = msgspec.field(default_factory=DiscountBody)
 
 
 _decode_reply = msgspec.json.Decoder(ApiReply).decode
