@@ -111,14 +111,18 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    directory: Path, market: str = "seeded:7:calm", config_file: Path | None = None, **changes: Any
+    directory: Path,
+    market: str = "seeded:7:calm",
+    config_file: Path | None = None,
+    keys: tuple[str, str] = (SECRET, SECRET),
+    **changes: Any,
 ) -> AsyncIterator[Desk]:
-    """A connected pair; the trader has been started and is on its way to quoting."""
+    """A connected pair; the trader has been started and is on its way to quoting. `keys`: what the venue knows the trader by, and the trader's secret."""
     changes.setdefault("symbols", [SYMBOL])
     listed = changes.pop("listed", changes["symbols"])
     config = SimulatorConfig(
         accounts=(
-            parse_account(f"{ACCOUNT}:{API_KEY}:{SECRET}:{BALANCES}"),
+            parse_account(f"{ACCOUNT}:{API_KEY}:{keys[0]}:{BALANCES}"),
             parse_account(
                 f"{COUNTERPARTY}:otherKey0123456789:otherSecret0123456789:ETH=100000,USDC=900000000"
             ),
@@ -129,7 +133,7 @@ async def desk(
 
     def gateway(config: TraderConfig, clock: Clock, before_send: Any) -> VenueGateway:
         return BinanceGateway(
-            config.venue, clock, before_send=before_send, credentials=Credentials(API_KEY, SECRET)
+            config.venue, clock, before_send=before_send, credentials=Credentials(API_KEY, keys[1])
         )
 
     async with Simulator(config) as sim:
