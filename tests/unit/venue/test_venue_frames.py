@@ -137,6 +137,7 @@ def test_frames_that_are_no_market_event_are_told_apart(frame: bytes, notice: No
         b"[]",
         b"{",
         b"\xff\xfe",
+        combined("ethusdt@bookTicker", TICKER).replace(b"3.02", b"3.\xe4\xe4"),
         combined("ethusdt@bookTicker", {}),
         combined("ethusdt@bookTicker", {**TICKER, "b": 2683.8}),
         combined("ethusdt@bookTicker", {**TICKER, "b": "2683.805"}),

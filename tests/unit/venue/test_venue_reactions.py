@@ -151,7 +151,7 @@ def test_a_clock_refusal_asks_for_a_new_measurement() -> None:
 
 def test_a_body_that_is_not_the_venues_is_never_a_definite_refusal() -> None:
     bench = Bench()
-    for body in (b"", b"<html>", b"[]", b'{"code":"x"}', b"\xff\xfe"):
+    for body in (b"", b"<html>", b"[]", b'{"code":"x"}', b"\xff\xfe", b'{"code":-2010,"msg":"\xe4"}'):
         assert bench.reflexes.on_http(400, body, {}, Purpose.PLACE).error is ErrorClass.AMBIGUOUS
 
 

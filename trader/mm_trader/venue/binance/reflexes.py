@@ -13,6 +13,7 @@ import msgspec
 from mm_trader.core.events import ErrorClass, Trouble
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
 from mm_trader.venue.binance.reactions import UNREADABLE, Step, classify
+from mm_trader.venue.binance.wire.market import DECODE_ERRORS
 from mm_trader.venue.binance.wire.replies import ApiReply, ErrorBody, ErrorData
 
 _decode_error = msgspec.json.Decoder(ErrorBody).decode
@@ -51,7 +52,7 @@ class Reflexes:
         """A REST reply other than 2xx; `Retry-After` is in seconds."""
         try:
             error: ErrorBody | None = _decode_error(body)
-        except msgspec.DecodeError:
+        except DECODE_ERRORS:
             error = None
         return self._judge(status, error, retry_after(headers), purpose)
 
@@ -68,7 +69,7 @@ class Reflexes:
             return None
         try:
             until_ms = _decode_data(error.data).retry_after
-        except msgspec.DecodeError:
+        except DECODE_ERRORS:
             return None
         return None if until_ms is None else self._governor.wait_of(until_ms)
 

@@ -23,6 +23,10 @@ class FrameError(ValueError):
     """A frame that cannot be understood. The message holds no part of it beyond the reason."""
 
 
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError)
+"""What msgspec raises: the second on text that is no UTF-8, which it finds only where the text is used."""
+
+
 class Notice(Enum):
     """Frames that are no market event."""
 
@@ -106,18 +110,18 @@ class MarketDecoder:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
         try:
             parsed = self.parse(frame)
-        except msgspec.DecodeError as error:
+        except DECODE_ERRORS as error:
             return self._other(frame, error)
         try:
             return self._routes[parsed.__class__](parsed.data, ts)
         except UnitError as error:
             raise FrameError(f"market frame: {error}") from None
 
-    def _other(self, frame: bytes, error: msgspec.DecodeError) -> Notice:
+    def _other(self, frame: bytes, error: Exception) -> Notice:
         """Replies, notices and strangers; what is of a known stream is broken."""
         try:
             envelope = _decode_any(frame)
-        except msgspec.DecodeError as broken:
+        except DECODE_ERRORS as broken:
             raise FrameError(f"market frame: {broken}") from None
         if envelope.stream in self._streams:
             raise FrameError(f"market frame: {error}")

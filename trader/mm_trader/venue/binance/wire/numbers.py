@@ -74,7 +74,7 @@ class StepParser(dict[str, int]):
             and " ." not in joined
             and joined.count(".") == count == joined.encode().translate(_TO_ZERO).count(_FRACTION)
         ):
-            digits = joined.replace(".", "").split()
+            digits = joined.replace(".", "")[1:-1].split(" ")
             if "".join(digits).isdigit() and len(joined) <= _LONGEST * count:
                 return self._counts(list(map(int, digits)), texts)
         return [self.read(text) for text in texts]

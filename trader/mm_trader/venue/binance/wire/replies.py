@@ -10,7 +10,7 @@ import msgspec
 
 from mm_trader.core.events import DepthSnapshot, OrderView, TradeView
 from mm_trader.core.units import UnitError
-from mm_trader.venue.binance.wire.market import FrameError
+from mm_trader.venue.binance.wire.market import DECODE_ERRORS, FrameError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.user import SIDES
 
@@ -216,7 +216,7 @@ def read_reply(frame: bytes) -> ApiReply:
     """A frame of the WebSocket API. Raises FrameError."""
     try:
         return _decode_reply(frame)
-    except msgspec.DecodeError as error:
+    except DECODE_ERRORS as error:
         raise FrameError(f"WebSocket API frame: {error}") from None
 
 
@@ -224,7 +224,7 @@ def read_body(body: bytes | msgspec.Raw, kind: type[T]) -> T:
     """A body or result of a known shape. Raises FrameError."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, ArithmeticError) as error:
+    except (*DECODE_ERRORS, ArithmeticError) as error:
         raise FrameError(f"reply: {error}") from None
 
 

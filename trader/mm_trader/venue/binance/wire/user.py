@@ -9,7 +9,7 @@ import msgspec
 
 from mm_trader.core.events import AccountUpdate, Event, ExecutionReport, OrderView, Side, TradeView
 from mm_trader.core.units import UnitError
-from mm_trader.venue.binance.wire.market import FrameError, Notice
+from mm_trader.venue.binance.wire.market import DECODE_ERRORS, FrameError, Notice
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
@@ -80,7 +80,7 @@ class UserDecoder:
         """A whole frame, where it carries one of the two events in use; None: it is to be read as a reply first. Raises FrameError."""
         try:
             event = parse_frame(frame).event
-        except (msgspec.DecodeError, ArithmeticError):
+        except (*DECODE_ERRORS, ArithmeticError):
             return None
         return self._read(event, ts)
 
@@ -90,7 +90,7 @@ class UserDecoder:
             name = _decode_name(event).e
             if name in ("executionReport", "outboundAccountPosition"):
                 return self._read(parse_event(event), ts)
-        except (msgspec.DecodeError, ArithmeticError) as error:
+        except (*DECODE_ERRORS, ArithmeticError) as error:
             raise FrameError(f"user event: {error}") from None
         if name in ("eventStreamTerminated", "serverShutdown"):
             return Notice.SHUTDOWN
