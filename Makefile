@@ -18,7 +18,7 @@ SCENARIOS ?= 3
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit test-e2e demo trader bench cluster cluster-down image clean
+.PHONY: help setup lock lint generate test test-unit test-e2e demo trader simulate bench cluster cluster-down image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,11 +56,15 @@ lint: setup ## style, types, import contracts, and that what is generated is up 
 generate: setup ## write the CRDs and the reference pages from the models
 	$(BIN)/python -m mm_api.generate
 
+SEEDS ?= 1000
+simulate: setup ## the deterministic simulation, SEEDS of it; a failing one prints its story and how to run it again
+	@$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(WORKERS)
+
 test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
 	@tests/cluster/test-all
 
 test-unit: setup ## tests that need no cluster
-	$(PYTEST) -n $(WORKERS) tests/unit tests/integration tests/conformance
+	$(PYTEST) -n $(WORKERS) tests/unit tests/integration tests/conformance tests/simulation
 
 test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
 	@tests/cluster/with $(PYTEST) -n $(SCENARIOS) -m "not alone" tests/e2e

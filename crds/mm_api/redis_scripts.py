@@ -74,20 +74,29 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'NOT_HOLDER', 0} end
 local token = redis.call('HMGET', KEYS[2], 'epoch', 'counter')
 if token[1] ~= ARGV[2] or token[2] ~= ARGV[3] then return {'NOT_HOLDER', 0} end
 local allowed = {SET = true, HSET = true, HDEL = true, XADD = true}
-local plan, at = {}, 4
+local plan, at, batch = {}, 4, false
 for index = 3, #KEYS do
   local count = tonumber(ARGV[at])
   local command = ARGV[at + 1]
-  if not allowed[command] then return redis.error_reply('COMMIT does not run ' .. command) end
-  local call = {command, KEYS[index]}
-  for argument = at + 2, at + 1 + count do call[#call + 1] = ARGV[argument] end
-  plan[#plan + 1] = call
+  if command == 'ONCE' then
+    batch = ARGV[at + 2]
+    if redis.call('HGET', KEYS[2], 'batch') == batch then return {'OK', 0} end
+  else
+    if not allowed[command] then return redis.error_reply('COMMIT does not run ' .. command) end
+    local call = {command, KEYS[index]}
+    for argument = at + 2, at + 1 + count do call[#call + 1] = ARGV[argument] end
+    plan[#plan + 1] = call
+  end
   at = at + 2 + count
 end
 for _, call in ipairs(plan) do redis.call(unpack(call)) end
+if batch then redis.call('HSET', KEYS[2], 'batch', batch) end
 return {'OK', #plan}
 """
-"""A trader's every write: all operations, or none if the token is not the newest. XADD arguments come after the key: `MAXLEN ~ 10000 * field value`."""
+"""A trader's every write: all operations, or none if the token is not the newest. XADD arguments come after the key: `MAXLEN ~ 10000 * field value`.
+
+`ONCE`, on the fence and with the batch's name, makes a repetition harmless: whoever got no answer sends the same batch again, and if it was the last one
+that was written, nothing is written twice."""
 
 ISSUE_EPOCH = """
 -- KEYS fence | ARGV epoch. Operator only.

@@ -209,3 +209,20 @@ async def test_a_long_commit_does_not_break_the_script(
     assert server.client.hlen(keys.orders) == 500
     assert server.client.xlen(keys.fills) == 500
     assert "NOT_HOLDER" in COMMIT
+
+
+async def test_a_batch_that_is_sent_twice_is_written_once(
+    store: RedisStore, server: RedisServer, keys: Keys
+) -> None:
+    token = await granted(store, "pod-a")
+    entry = Operation(command="XADD", key=keys.fills, arguments=("MAXLEN", "~", "10000", "*", "fill", "{}"))
+    first = [Operation(command="ONCE", key=keys.fence, arguments=("1-1-1",)), entry]
+    assert await store.commit(token, first) is None
+    assert await store.commit(token, first) is None
+    assert server.client.xlen(keys.fills) == 1
+    again = await granted(store, "pod-a")
+    assert await store.commit(again, first) is None, "not under the next token either"
+    assert server.client.xlen(keys.fills) == 1
+    second = [Operation(command="ONCE", key=keys.fence, arguments=("1-1-2",)), entry]
+    assert await store.commit(again, second) is None
+    assert server.client.xlen(keys.fills) == 2

@@ -140,3 +140,21 @@ def test_it_counts_and_measures_what_the_kernel_does() -> None:
     assert dispatcher.events == {"Tick": 2}
     assert dispatcher.latency_sum_ns == 2_001_000
     assert [index for index, count in enumerate(dispatcher.latency) if count] == [2, 13]
+
+
+def test_of_several_fills_in_one_event_the_last_brings_the_ledger() -> None:
+    world = World()
+    kernel = FakeKernel()
+    kernel.answers = [
+        [
+            FillBooked(record=fill(1)),
+            OrderChanged(record=order(), closed=False, cause="fill"),
+            FillBooked(record=fill(2)),
+        ]
+    ]
+    world.dispatcher.attach(kernel)
+    world.dispatcher(TICK)
+    assert [each for each in world.effects.done if isinstance(each, tuple)] == [
+        (fill(1), None),
+        (fill(2), ledger(99)),
+    ]

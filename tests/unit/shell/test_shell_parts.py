@@ -112,6 +112,15 @@ def test_the_ledger_that_has_seen_more_trades_wins_and_of_equals_the_later() -> 
     assert newest_ledger(fewer, booked) == booked
 
 
+def test_of_two_records_of_an_order_the_one_with_more_filled_is_newer_whatever_the_clock_said() -> None:
+    journal = JournalState()
+    record = order("a", updated_ms=1, filled="0.005")
+    journal.apply(Kind.ORDER, {"record": record.to_wire(), "closed": False, "cause": ""})
+    stored = StoredState(orders=(order("a", updated_ms=9),))
+    (merged,) = merge(journal, THERE, stored, (), clean=False).orders
+    assert str(merged.filled) == "0.005"
+
+
 def test_journal_and_store_are_merged_order_by_order() -> None:
     journal = JournalState()
     for record, closed in ((order("a", updated_ms=5, filled="0.005"), False), (order("c"), False)):

@@ -11,6 +11,7 @@ from shell_doubles import fill, ledger, order, yield_to_others
 from mm_api.redis_contract import AlertRecord, FillRecord, Keys
 from mm_api.redis_scripts import Refusal
 from mm_trader.core.clock import ManualClock
+from mm_trader.shell.errors import StoreUnavailableError
 from mm_trader.shell.store.memory import MemoryStore
 from mm_trader.shell.store.port import Operation, Token
 from mm_trader.shell.writer import MAX_ALERTS, OPERATIONS_AT_ONCE, Writer
@@ -115,7 +116,7 @@ async def test_fills_that_only_the_journal_has_reach_the_store_after_a_kill(worl
     world.writer.fill(fill(5), ledger(5))
     assert await world.writer.flush(1)
     stored = (await world.store.load("local")).ledger
-    world.writer.resync_fills([fill(4), fill(5), fill(6), fill(9)], stored)
+    world.writer.resync_fills([fill(4), fill(5), fill(6), fill(9)], stored, ledger(9))
     assert await world.writer.flush(1)
     assert fills_in(world.store) == [5, 6, 9]
 
@@ -124,7 +125,7 @@ async def test_a_fill_booked_beyond_the_last_proven_trade_is_not_appended_again(
     await world.hold_lease()
     stored = ledger(5)
     stored.positions["ETHUSDC"].booked_trade_ids.append(8)
-    world.writer.resync_fills([fill(7), fill(8)], stored)
+    world.writer.resync_fills([fill(7), fill(8)], stored, ledger(8))
     assert await world.writer.flush(1)
     assert fills_in(world.store) == [7]
 
@@ -134,10 +135,64 @@ async def test_a_fill_that_is_being_written_is_not_written_twice_by_a_resync(wor
     world.store.available = False
     world.writer.fill(fill(6), ledger(6))
     await yield_to_others()
-    world.writer.resync_fills([fill(6)], None)
+    world.writer.resync_fills([fill(6)], None, ledger(6))
     world.store.available = True
     assert await world.writer.flush(2)
     assert fills_in(world.store) == [6]
+
+
+async def test_fills_that_are_appended_after_a_kill_have_their_ledger_with_them(world: World) -> None:
+    await world.hold_lease()
+    world.writer.resync_fills([fill(5)], None, ledger(5))
+    assert await world.writer.flush(1)
+    assert world.writer.commits == 1
+    # and so a second kill right after that makes nobody append them again
+    world.writer.resync_fills([fill(5)], (await world.store.load("local")).ledger, ledger(5))
+    assert world.writer.pending == 0
+
+
+async def test_a_batch_that_was_written_but_not_answered_is_not_written_twice(world: World) -> None:
+    await world.hold_lease()
+    commit, lost = world.store.commit, 2
+
+    async def answer_lost(token: Token, operations: Sequence[Operation]) -> Refusal | None:
+        nonlocal lost
+        refusal = await commit(token, operations)
+        if lost:
+            lost -= 1
+            raise StoreUnavailableError("no answer")
+        return refusal
+
+    world.store.commit = answer_lost  # type: ignore[method-assign]
+    world.writer.fill(fill(5), ledger(5))
+    world.writer.alert(AlertRecord(kind="Warning", at_ms=1))
+    await yield_to_others()
+    world.writer.fill(fill(6), ledger(6))
+    assert await world.writer.flush(3)
+    assert fills_in(world.store) == [5, 6]
+    assert len(world.store.stream(KEYS.alerts)) == 1
+    assert (await world.store.load("local")).ledger == ledger(6)
+
+
+async def test_an_unanswered_batch_is_not_written_twice_under_the_next_token_either(world: World) -> None:
+    await world.hold_lease()
+    commit, answers = world.store.commit, 0
+
+    async def answer_lost(token: Token, operations: Sequence[Operation]) -> Refusal | None:
+        nonlocal answers
+        answers += 1
+        refusal = await commit(token, operations)
+        if answers == 1:
+            world.writer.use_token(None)
+            raise StoreUnavailableError("no answer")
+        return refusal
+
+    world.store.commit = answer_lost  # type: ignore[method-assign]
+    world.writer.fill(fill(5), ledger(5))
+    await yield_to_others()
+    await world.hold_lease()
+    assert await world.writer.flush(3)
+    assert fills_in(world.store) == [5]
 
 
 async def test_a_ledger_is_never_in_the_store_before_the_last_of_its_fills(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from kernel_driver import MS, SECOND, WALL, Driver, of, side_of, trader_config
 
 from mm_api.redis_contract import OrderRecord, TraderPhase
@@ -183,12 +184,28 @@ def test_an_order_restored_from_the_journal_is_unknown_and_blocks_only_its_side(
     driver.market("2500.00", "2500.01")
     assert [p.side for p in of(Place, driver.log)] == [Side.SELL]
     place = Place(symbol="ETHUSDC", client_id=record.client_id, side=Side.BUY, price=249_000, size=100)
-    driver.ts += 9 * SECOND + 2 * MS
+    driver.ts += 11 * SECOND + 2 * MS
     driver.market("2500.00", "2500.01")
     driver.not_found(place)
     driver.wait(300)
     driver.market("2500.00", "2500.01")
     assert side_of(of(Place, driver.log), Side.BUY)
+
+
+@pytest.mark.parametrize("jump", [-7_200, 0, 7_200], ids=["set back", "right", "set forward"])
+def test_how_long_a_restored_order_may_still_arrive_does_not_depend_on_the_wall_clock(jump):
+    record = restored_order("PENDING")
+    wall = WALL + jump * SECOND
+    driver = Driver(restored=Restored(orders=(record,), clean=False), counter=2, wall=wall)
+    driver.streams()
+    driver.allow()
+    place = Place(symbol="ETHUSDC", client_id=record.client_id, side=Side.BUY, price=249_000, size=100)
+    driver.ts += 10 * SECOND
+    driver.not_found(place)
+    assert driver.kernel.status().unknown_orders == 1, "it could still reach the book"
+    driver.ts += SECOND + 2 * MS
+    driver.not_found(place)
+    assert driver.kernel.status().unknown_orders == 0
 
 
 def test_a_restored_order_that_filled_meanwhile_is_booked_from_the_trades():

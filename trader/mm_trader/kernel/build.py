@@ -10,7 +10,7 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core.events import Side, TradeView
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import Restored
-from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.core.units import SymbolRules
 from mm_trader.kernel.desk import Core, Desk, WallClock
 from mm_trader.kernel.ears import Ears
 from mm_trader.kernel.evidence import EvidenceKeeper
@@ -209,7 +209,11 @@ def _trade(fill: FillRecord, rules: SymbolRules) -> TradeView:
 
 
 def _restore_orders(core: Core, restored: Restored, ts: int) -> None:
-    """Whatever was or may have been open is UNKNOWN until the venue has spoken."""
+    """Whatever was or may have been open is UNKNOWN until the venue has spoken.
+
+    The records' times are wall times, and the wall clock may have jumped since: a place counts as sent just now, so that "not found" is never believed too
+    early, nor waited for until a clock that was set back has caught up.
+    """
     for record in restored.orders:
         desk = core.desks.get(record.symbol)
         if desk is None or _ended(record):
@@ -221,13 +225,13 @@ def _restore_orders(core: Core, restored: Restored, ts: int) -> None:
             price=desk.rules.ticks(record.price),
             size=desk.rules.lots(record.quantity),
             state=OrderState.UNKNOWN,
-            created_ts=ts - (core.wall.ms(ts) - record.created_ms) * NS_PER_MS,
+            created_ts=ts,
             created_ms=record.created_ms,
         )
         order.filled = desk.rules.lots(record.filled)
         order.venue_id = record.venue_id
         if record.venue_id is not None:
-            order.acked_ts = ts - (core.wall.ms(ts) - record.updated_ms) * NS_PER_MS
+            order.acked_ts = ts
         order.leftover = order.cancel_wanted = order.inherited = True
         order.query_due = order.next_cancel = ts
         core.table.add(order)

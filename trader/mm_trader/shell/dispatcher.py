@@ -57,7 +57,7 @@ class Effects(Protocol):
     def replace(self, command: CancelReplace) -> None: ...
     def submit(self, command: Command) -> None: ...
     def order_changed(self, command: OrderChanged) -> None: ...
-    def fill_booked(self, record: FillRecord, ledger: LedgerRecord) -> None: ...
+    def fill_booked(self, record: FillRecord, ledger: LedgerRecord | None) -> None: ...
     def ledger_changed(self, ledger: LedgerRecord) -> None: ...
     def raise_halt(self, command: RaiseHalt) -> None: ...
     def alert(self, command: Alert) -> None: ...
@@ -79,6 +79,7 @@ class Dispatcher:
         self._queue: deque[Event] = deque()
         self._held: list[Event] = []
         self._draining = False
+        self._last_fill: Command | None = None
         self.crashed = False
         self.events: dict[str, int] = {}
         """Event type → how many the kernel has seen."""
@@ -139,6 +140,7 @@ class Dispatcher:
         took = self._measure() - began
         self.latency[min(max(took.bit_length() - 8, 0), LATENCY_BUCKETS - 1)] += 1
         self.latency_sum_ns += took
+        self._last_fill = next((each for each in reversed(commands) if type(each) is FillBooked), None)
         for command in commands:
             try:
                 self._execute(command)
@@ -157,9 +159,11 @@ class Dispatcher:
         self._table.get(kind, self._effects.submit)(command)
 
     def _fill(self, command: FillBooked) -> None:
+        """The ledger goes with the event's last fill: it contains all of them, and one that is on disk before its fills would hide those after a kill."""
         assert self._kernel is not None
         self.recent_fills.append(command.record)
-        self._effects.fill_booked(command.record, self._kernel.ledger())
+        last = command is self._last_fill
+        self._effects.fill_booked(command.record, self._kernel.ledger() if last else None)
 
     def _crash(self, error: BaseException, where: str) -> None:
         self.crashed = True

@@ -141,8 +141,8 @@ class ShellEffects:
             cause=command.cause,
         )
 
-    def fill_booked(self, record: FillRecord, ledger: LedgerRecord) -> None:
-        """Journal and store, ledger with it."""
+    def fill_booked(self, record: FillRecord, ledger: LedgerRecord | None) -> None:
+        """Journal and store, the ledger with the last fill of an event."""
         self._journal.fill(record, ledger)
         self._writer.fill(record, ledger)
         log.info(

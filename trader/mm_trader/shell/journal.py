@@ -103,9 +103,10 @@ class Journal:
             f'{{"record":{record.to_json_line()},"closed":{flag},"cause":{json.dumps(cause)}}}',
         )
 
-    def fill(self, fill: FillRecord, ledger: LedgerRecord) -> None:
-        """A fill was booked, and this is the ledger that has it."""
-        self._write(Kind.FILL, f'{{"fill":{fill.to_json_line()},"ledger":{ledger.to_json_line()}}}')
+    def fill(self, fill: FillRecord, ledger: LedgerRecord | None) -> None:
+        """A fill was booked, and this is the ledger that has it. None: another fill of the same event follows, and the ledger with it."""
+        after = ledger.to_json_line() if ledger is not None else "null"
+        self._write(Kind.FILL, f'{{"fill":{fill.to_json_line()},"ledger":{after}}}')
 
     def ledger(self, ledger: LedgerRecord) -> None:
         """The ledger as it is now."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from mm_api.redis_contract import FillRecord, Latch, LedgerRecord, OrderRecord
 
 RECENT_FILLS = 1000
-"""Fills kept in a checkpoint. The ledger beside them already contains them; they are for the record."""
+"""Fills kept in a checkpoint: those that the ledger beside them does not contain are booked again, and those that Redis lacks are written there."""
 
 
 class Kind(StrEnum):
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     ORDER = "order"
     """An order changed; written before it is sent, when it is new."""
     FILL = "fill"
-    """A fill was booked; the ledger that contains it is on the same line."""
+    """A fill was booked; the ledger that contains it is on the same line, or on that of a later fill of the same event."""
     LEDGER = "ledger"
     """The ledger changed without a fill: day roll, acknowledgement of a loss."""
     LATCH = "latch"
@@ -69,7 +69,8 @@ class JournalState:
                 self.fills_json[f"{fill['symbol']}:{fill['tradeId']}"] = fill
                 if len(self.fills_json) > RECENT_FILLS:
                     self.fills_json.popitem(last=False)
-                self.ledger_json = body["ledger"]
+                if body["ledger"] is not None:
+                    self.ledger_json = body["ledger"]
             case Kind.LEDGER:
                 self.ledger_json = body["ledger"]
             case Kind.LATCH:

@@ -25,7 +25,8 @@ def merge(
     orders: dict[str, OrderRecord] = {record.client_id: record for record in stored.orders}
     for record in journal.orders:
         known = orders.get(record.client_id)
-        if known is None or record.updated_ms >= known.updated_ms:
+        # quantity before time: it only grows, while the wall clock may have been set back
+        if known is None or (record.filled, record.updated_ms) >= (known.filled, known.updated_ms):
             orders[record.client_id] = record
     ledger = newest_ledger(journal.ledger, stored.ledger)
     log.info(

@@ -208,7 +208,7 @@ class Session:
                 self._config_refused(str(error))
                 return False
             self._announce(token)
-            p.writer.resync_fills(restored.fills, stored.ledger)
+            p.writer.resync_fills(restored.fills, stored.ledger, kernel.ledger())
             p.dispatcher.attach(kernel)
             limits = p.journal.state.tightened.get(p.config.revision)
             if limits:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
+import msgspec
 import structlog
 
 from mm_api.redis_contract import (
@@ -43,6 +44,13 @@ def stream_entry(key: str, field: str, text: str) -> Operation:
     return Operation(command="XADD", key=key, arguments=("MAXLEN", "~", str(STREAM_LIMIT), "*", field, text))
 
 
+class _Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What one commit writes."""
+
+    operations: list[Operation]
+    fills: list[tuple[str, int]]
+
+
 class Writer:
     """The write-behind queue. Call `run` as a task; everything else returns at once."""
 
@@ -56,6 +64,9 @@ class Writer:
         self._fills: dict[tuple[str, int], FillRecord] = {}
         """By symbol and trade id, oldest first; what is being written stays until the store has it."""
         self._alerts: list[AlertRecord] = []
+        self._batch: _Batch | None = None
+        """Sent, and not answered yet."""
+        self._batches = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -82,19 +93,31 @@ class Writer:
             self._orders[record.client_id] = record
         self._touched()
 
-    def fill(self, record: FillRecord, ledger: LedgerRecord) -> None:
-        """A fill and the ledger that contains it."""
+    def fill(self, record: FillRecord, ledger: LedgerRecord | None) -> None:
+        """A fill and the ledger that contains it. None: more fills of the same event follow, and the ledger with the last."""
         self._add_fill(record)
-        self.ledger(ledger)
+        self._touched()
+        if ledger is not None:
+            self.ledger(ledger)
 
-    def resync_fills(self, journaled: Iterable[FillRecord], stored: LedgerRecord | None) -> None:
-        """Append what the journal has and the store has not: the process before was killed between the two. Before the first ledger of this incarnation."""
+    def resync_fills(
+        self, journaled: Iterable[FillRecord], stored: LedgerRecord | None, ledger: LedgerRecord
+    ) -> None:
+        """Append what the journal has and the store has not: the process before was killed between the two. Before the first ledger of this incarnation.
+
+        `ledger`: the one that has all of them. It goes along, or another kill would make the next process append them again.
+        """
         positions = stored.positions if stored is not None else {}
         none = PositionRecord()
-        for record in journaled:
-            if not positions.get(record.symbol, none).has_booked(record.trade_id):
-                self._add_fill(record)
-                self._touched()
+        missing = [
+            record
+            for record in journaled
+            if not positions.get(record.symbol, none).has_booked(record.trade_id)
+        ]
+        for record in missing:
+            self._add_fill(record)
+        if missing:
+            self.ledger(ledger)
 
     def ledger(self, ledger: LedgerRecord) -> None:
         """The ledger as it is now."""
@@ -119,7 +142,8 @@ class Writer:
     @property
     def pending(self) -> int:
         """Operations that are not written yet."""
-        return len(self._values) + len(self._orders) + len(self._fills) + len(self._alerts)
+        taken = len(self._batch.operations) - 1 - len(self._batch.fills) if self._batch is not None else 0
+        return taken + len(self._values) + len(self._orders) + len(self._fills) + len(self._alerts)
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until everything is written. False: it could not be in time."""
@@ -143,35 +167,22 @@ class Writer:
                 self._idle.set()
 
     async def _commit(self, token: Token) -> bool:
-        """One batch. False: not now; whatever was taken is pending again."""
-        values, self._values = self._values, {}
-        orders = dict(list(self._orders.items())[:OPERATIONS_AT_ONCE])
-        fills, alerts = list(self._fills.items())[:OPERATIONS_AT_ONCE], self._alerts[:OPERATIONS_AT_ONCE]
-        for client_id in orders:
-            del self._orders[client_id]
-        del self._alerts[: len(alerts)]
-        if len(fills) < len(self._fills) and self._keys.ledger in values:
-            self._values[self._keys.ledger] = values.pop(self._keys.ledger)  # goes with its last fill
-        operations = [*self._order_operations(orders)]
-        operations += [stream_entry(self._keys.fills, "fill", fill.to_json_line()) for _, fill in fills]
-        operations += values.values()
-        operations += [stream_entry(self._keys.alerts, "alert", alert.to_json_line()) for alert in alerts]
+        """One batch. False: not now. A batch without an answer may have been written: it is sent again as it was, before anything newer, under its name."""
+        batch = self._batch or self._take(token)
+        self._batch = batch
         problem: str | None = None
         refusal: Refusal | None = None
         try:
-            refusal = await self._store.commit(token, operations)
+            refusal = await self._store.commit(token, batch.operations)
         except (StoreUnavailableError, StoreRefusedError) as error:
             problem = str(error)
         if problem is None and refusal is None:
-            for key, _ in fills:
+            self._batch = None
+            for key in batch.fills:
                 self._fills.pop(key, None)  # it may have been dropped meanwhile
             self.commits += 1
             self._recovered()
             return True
-        # what came in meanwhile is newer and wins
-        self._values = {**values, **self._values}
-        self._orders = {**orders, **self._orders}
-        self._alerts[:0] = alerts
         if refusal is not None:
             if self._token is token:
                 self._token = None
@@ -181,6 +192,29 @@ class Writer:
         await asyncio.sleep(RETRY_S)
         self._wake.set()
         return False
+
+    def _take(self, token: Token) -> _Batch:
+        """The next batch, named after the acquisition that it is first sent under."""
+        self._batches += 1
+        values, self._values = self._values, {}
+        orders = dict(list(self._orders.items())[:OPERATIONS_AT_ONCE])
+        fills, alerts = list(self._fills.items())[:OPERATIONS_AT_ONCE], self._alerts[:OPERATIONS_AT_ONCE]
+        for client_id in orders:
+            del self._orders[client_id]
+        del self._alerts[: len(alerts)]
+        if len(fills) < len(self._fills) and self._keys.ledger in values:
+            self._values[self._keys.ledger] = values.pop(self._keys.ledger)  # goes with its last fill
+        name = f"{token.epoch}-{token.counter}-{self._batches}"
+        return _Batch(
+            operations=[
+                Operation(command="ONCE", key=self._keys.fence, arguments=(name,)),
+                *self._order_operations(orders),
+                *(stream_entry(self._keys.fills, "fill", fill.to_json_line()) for _, fill in fills),
+                *values.values(),
+                *(stream_entry(self._keys.alerts, "alert", alert.to_json_line()) for alert in alerts),
+            ],
+            fills=[key for key, _ in fills],
+        )
 
     def _order_operations(self, orders: dict[str, OrderRecord | None]) -> list[Operation]:
         operations = []

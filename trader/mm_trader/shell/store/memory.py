@@ -48,6 +48,7 @@ class MemoryStore:
         self._epoch: int | None = None
         self._counter = 0
         self._sequence = 0
+        self._batch = ""
         self._arrived = asyncio.Condition()
 
     async def ping(self) -> None:
@@ -92,8 +93,12 @@ class MemoryStore:
         self._check()
         if not self._owns(token):
             return Refusal.NOT_HOLDER
+        batch = next((each.arguments[0] for each in operations if each.command == "ONCE"), None)
+        if batch is not None and batch == self._batch:
+            return None
         for operation in operations:
             await self._apply(operation)
+        self._batch = batch or self._batch
         return None
 
     async def latches(self) -> LatchView:
@@ -200,6 +205,8 @@ class MemoryStore:
                     self._hashes.get(operation.key, {}).pop(field, None)
             case "XADD":
                 await self._add(operation.key, operation.arguments[-1])
+            case "ONCE":
+                pass
             case other:
                 raise ValueError(f"COMMIT does not run {other}")
 

@@ -49,7 +49,7 @@ class StoredState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One write of a commit: a Redis command (SET, HSET, HDEL, XADD), its key, and what follows the key."""
+    """One write of a commit: a Redis command (SET, HSET, HDEL, XADD), its key, and what follows the key. `ONCE` on the fence names the batch."""
 
     command: str
     key: str

@@ -1,0 +1,133 @@
+"""What goes wrong in one run: everything is drawn from the seed, before and while it runs, from one generator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from .timeline import MS, SECOND
+
+
+@dataclass(frozen=True)
+class Network:
+    """Chances per message, and how slow it is."""
+
+    lose: float
+    late: float
+    """Held back for up to `late_ms`: overtaken by what was sent after it."""
+    late_ms: int
+    twice: float
+    base_ms: float
+
+
+CALM = Network(lose=0.0, late=0.0, late_ms=0, twice=0.0, base_ms=1.0)
+NETWORKS = (
+    CALM,
+    Network(lose=0.0, late=0.05, late_ms=300, twice=0.0, base_ms=2.0),
+    Network(lose=0.02, late=0.05, late_ms=800, twice=0.02, base_ms=2.0),
+    Network(lose=0.08, late=0.15, late_ms=2_500, twice=0.08, base_ms=10.0),
+    Network(lose=0.25, late=0.3, late_ms=6_000, twice=0.15, base_ms=40.0),
+)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Per request at the venue."""
+
+    broken: float
+    """5xx, executed or not: the answer says nothing."""
+    throttled: float
+    slow_engine: float
+    """The answer is a time-out, and the order may be executed up to 10 s later."""
+
+
+class Plan:
+    """The dice of one run."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.rng = rng = Random(f"mm-rebuild simulation {seed}")
+        self.symbols = ("ETHUSDC",) if rng.random() < 0.7 else ("ETHUSDC", "BTCUSDC")
+        self.length = rng.choice((12, 20, 30, 45)) * SECOND
+        self.venue_net = rng.choice(NETWORKS)
+        self.user_net = rng.choice(NETWORKS)
+        self.market_net = rng.choice(NETWORKS[:4])
+        self.store_net = rng.choice(NETWORKS[:4])
+        harsh = rng.random()
+        self.chances = Chances(
+            broken=rng.choice((0.0, 0.02, 0.15)),
+            throttled=rng.choice((0.0, 0.02, 0.1)),
+            slow_engine=rng.choice((0.0, 0.0, 0.02, 0.1)),
+        )
+        self.fee_e8 = rng.choice((0, 0, 10_000, 75_000))
+        self.max_inventory = rng.choice(("0.01", "0.03", "0.2"))
+        self.base_size = "0.01" if self.max_inventory == "0.01" else rng.choice(("0.01", "0.02"))
+        self.capital = rng.choice(("60", "500", "10000"))
+        self.daily_loss = rng.choice(("0.05", "1", "100", "100"))
+        self.order_timeout_ms = rng.choice((500, 1_000, 2_000))
+        self.step_ms = rng.choice((80, 150, 300))
+        """Of the market."""
+        self.hit = rng.choice((0.1, 0.3, 0.6))
+        """Chance that a step of the market takes from the trader's quotes."""
+        self.drift = rng.choice((0, 3, 12))
+        """Ticks of the mid per step, at most."""
+        self.faults = [] if harsh < 0.1 else self._faults(rng)
+        self.crash_at_write = self._crashes(rng)
+
+    def _faults(self, rng: Random) -> list[tuple[int, str]]:
+        kinds = (
+            "cut orders",
+            "cut user",
+            "cut market",
+            "cut all",
+            "venue halts",
+            "redis away",
+            "redis restarts",
+            "redis restarts",
+            "redis emptied",
+            "wall clock jumps",
+            "stall",
+            "kill",
+            "restart",
+            "operator halts",
+            "operator tightens",
+            "operator reconciles",
+        )
+        chosen = rng.sample(kinds, k=rng.randint(1, 6))
+        count = rng.randint(1, 8)
+        return sorted((rng.randrange(self.length), rng.choice(chosen)) for _ in range(count))
+
+    def _crashes(self, rng: Random) -> list[tuple[int, str]]:
+        """(so many journal writes after the start of the process, how)."""
+        if rng.random() < 0.35:
+            return []
+        return [
+            (
+                rng.choice((1, 2, 3, 5, 8, 13, 21, 34, 55, 90)) + rng.randrange(4),
+                rng.choice(("before", "torn", "after")),
+            )
+            for _ in range(rng.randint(1, 4))
+        ]
+
+    # --- dice ---------------------------------------------------------------------------------------------
+
+    def leg(self, net: Network) -> list[int]:
+        """Delays (ns) after which a message arrives: none, one or two of them."""
+        rng = self.rng
+        if net.lose and rng.random() < net.lose:
+            return []
+        delays = [self._delay(net)]
+        if net.twice and rng.random() < net.twice:
+            delays.append(self._delay(net))
+        return delays
+
+    def _delay(self, net: Network) -> int:
+        rng = self.rng
+        delay = round(net.base_ms * MS * (0.5 + rng.random()))
+        if net.late and rng.random() < net.late:
+            delay += rng.randrange(net.late_ms * MS)
+        return delay
+
+    def chance(self, probability: float) -> bool:
+        """True that often."""
+        return probability > 0 and self.rng.random() < probability

@@ -1,0 +1,325 @@
+"""One run: builds the world from a seed, lets it happen, quiets it down, and says what was violated."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+import mm_trader.shell.journal as journal_module
+from mm_api.kinds.common import HaltLevel
+from mm_api.redis_contract import Command as OperatorCommand
+from mm_api.redis_contract import CommandKind, Latch, LatchSource
+from mm_trader.core import events as ev
+from mm_trader.core.commands import Command
+from mm_trader.core.units import NS_PER_MS
+
+from .judge import Judge
+from .plan import CALM, Chances, Plan
+from .process import IDENTITY, SCOPE, Process, faulty_write
+from .redis_model import Redis
+from .timeline import MS, SECOND, WALL, Timeline
+from .venue import Venue
+
+QUIET_NS = 150 * SECOND
+"""Within this long after the last fault everything must be reconciled."""
+LOOK_NS = SECOND // 2
+NO_TROUBLE = Chances(broken=0.0, throttled=0.0, slow_engine=0.0)
+
+
+@dataclass
+class Outcome:
+    """What a run was, and what it found."""
+
+    seed: int
+    violations: list[str]
+    log: list[tuple[int, str, Any]] = field(repr=False)
+    steps: int = 0
+    virtual_s: float = 0.0
+    trades: int = 0
+    orders: int = 0
+    processes: int = 0
+    unknowns: int = 0
+
+    def story(self, last: int = 400) -> str:
+        """The end of the event log, readable."""
+        lines = [f"{at / SECOND:10.4f}  {who:8} {_text(what)}" for at, who, what in self.log[-last:]]
+        return "\n".join(lines)
+
+
+class World:
+    """See the module's docstring."""
+
+    def __init__(self, plan: Plan, directory: Path) -> None:
+        self.plan = plan
+        self.directory = directory
+        self.log: list[tuple[int, str, Any]] = []
+        self.timeline = Timeline()
+        self.timeline.after_step = self._after_step
+        self.venue_net, self.user_net = plan.venue_net, plan.user_net
+        self.market_net, self.store_net = plan.market_net, plan.store_net
+        self.chances = plan.chances
+        self.skew = 0
+        self.process: Process | None = None
+        self.redis = Redis(self.timeline, IDENTITY)
+        self.venue = Venue(self.timeline, plan, self._publish, self.note)
+        self.lots = {symbol: self.venue.engine.market(symbol).spec.lot_e8 for symbol in plan.symbols}
+        self.bases = {symbol: self.venue.engine.market(symbol).spec.base for symbol in plan.symbols}
+        self.judge = Judge(self)
+        self.over = False
+        self._quiet = False
+        self._epoch = 1
+        self._processes = 0
+        self._crashes = list(plan.crash_at_write)
+        self._latches: dict[str, Latch] = {}
+        """What the operator remembers of the identity's halts, also when Redis loses them."""
+        self._numbers = 0
+        self.redis.issue_epoch(self._epoch)
+        for at, fault in plan.faults:
+            self.timeline.after(at, lambda fault=fault: self._fault(fault))
+        self.timeline.after(plan.length, self._quiet_down)
+
+    def run(self) -> Outcome:
+        """To the end."""
+        self._boot()
+        while not self.over:
+            process = self.process
+            if process is None:
+                self.timeline.step()
+                continue
+            process.run()
+            self.process = None
+            if not self.over:
+                self.timeline.after(self.plan.rng.randrange(20 * MS, 3 * SECOND), self._boot)
+        status_unknown = sum(
+            1 for _, who, what in self.log if who == "log" and what.get("state") == "UNKNOWN"
+        )
+        return Outcome(
+            self.plan.seed,
+            self.judge.violations,
+            self.log,
+            self.timeline.steps,
+            self.timeline.now / SECOND,
+            len(self.venue.trades),
+            len(self.venue.accepted),
+            self._processes,
+            status_unknown,
+        )
+
+    # --- the log --------------------------------------------------------------------------------------------
+
+    def note(self, who: str, what: Any) -> None:
+        """One line."""
+        self.log.append((self.timeline.now, who, what))
+
+    def note_event(self, event: ev.Event) -> None:
+        """What the trader hears; the market's noise apart."""
+        if not isinstance(event, (ev.BookTicker, ev.DepthUpdate, ev.DepthSnapshot, ev.AccountUpdate)):
+            self.log.append((self.timeline.now, "hears", event))
+
+    def note_command(self, command: Command) -> None:
+        """What the trader asks of the venue."""
+        self.log.append((self.timeline.now, "asks", command))
+
+    # --- steps ----------------------------------------------------------------------------------------------
+
+    def _after_step(self) -> None:
+        self.judge.step()
+        if self.judge.violations and not self.over:
+            self._end()
+        process = self.process
+        if process is not None:
+            process.check()
+
+    def _end(self) -> None:
+        self.over = True
+        if self.process is not None:
+            self.process.kill()
+
+    def _boot(self) -> None:
+        if self.process is not None or self.over:
+            return
+        self._processes += 1
+        crash = self._crashes.pop(0) if self._crashes and not self._quiet else None
+        self.note("world", f"process {self._processes} starts, epoch {self._epoch}, to be killed: {crash}")
+        self.process = Process(self, self._processes, self._epoch, crash)
+
+    def _publish(self, stream: str, making: Any) -> None:
+        process = self.process
+        if process is not None and process.alive and process.gateway is not None:
+            process.gateway.push(ev.StreamName.USER if stream == "user" else ev.StreamName.MARKET, making)
+
+    # --- faults -----------------------------------------------------------------------------------------------
+
+    def _fault(self, fault: str) -> None:
+        rng, process = self.plan.rng, self.process
+        self.note("fault", fault)
+        gateway = process.gateway if process is not None else None
+        length = rng.randrange(100 * MS, 6 * SECOND)
+        match fault.split():
+            case ["cut", "all"]:
+                for stream in ev.StreamName:
+                    if gateway is not None:
+                        gateway.cut(stream, length)
+            case ["cut", name]:
+                if gateway is not None:
+                    gateway.cut(ev.StreamName(name), length)
+            case ["venue", "halts"]:
+                symbol = rng.choice(self.plan.symbols)
+                self.venue.halt(symbol, True)
+                self.timeline.after(length, lambda: self.venue.halt(symbol, False))
+            case ["redis", "away"]:
+                self._redis_away(length)
+            case ["redis", "restarts"]:
+                self.redis.restart(keep=True)
+                self._redis_away(rng.randrange(50 * MS, SECOND))
+            case ["redis", "emptied"]:
+                self._remember_latches()
+                self.redis.restart(keep=False)
+                self.timeline.after(rng.randrange(SECOND, 4 * SECOND), self._operator_recovers)
+            case ["wall", *_]:
+                self.skew += rng.choice((-1, 1)) * rng.choice((200, 900, 1_500, 60_000, 7_200_000)) * MS
+            case ["stall"]:
+                if process is not None:
+                    process.loop.waiting.stalled_until = self.timeline.now + length
+            case ["kill"]:
+                if process is not None:
+                    process.kill()
+            case ["restart"]:
+                if process is not None:
+                    process.terminate()
+            case ["operator", "halts"]:
+                self._operator_halts(length)
+            case ["operator", "tightens"]:
+                limits = {"capital": str(int(self.plan.capital) // 2)}
+                self._command(CommandKind.TIGHTEN, limits)
+            case ["operator", "reconciles"]:
+                self._command(CommandKind.RECONCILE)
+            case other:
+                raise ValueError(other)
+
+    def _redis_away(self, length: int) -> None:
+        self.redis.up = False
+
+        def back() -> None:
+            self.redis.up = True
+
+        self.timeline.after(length, back)
+
+    def _remember_latches(self) -> None:
+        for latch in self.redis.latches().latches:
+            self._latches[latch.id] = latch
+
+    def _operator_recovers(self) -> None:
+        """The halts are written back, a higher epoch is issued, and the pod is replaced by one of that epoch."""
+        for latch in self._latches.values():
+            self.redis.set_latch(latch)
+        self._epoch += 1
+        self.redis.issue_epoch(self._epoch)
+        self.note("operator", f"restores {sorted(self._latches)}, issues epoch {self._epoch}")
+        process = self.process
+        if process is not None:
+            process.terminate()
+            self.timeline.after(20 * SECOND, process.kill)
+
+    def _operator_halts(self, length: int) -> None:
+        self._numbers += 1
+        latch = Latch(
+            id=f"halt-{self._numbers}",
+            level=HaltLevel.HALTED,
+            source=LatchSource.TRADING_HALT,
+            reason="TradingHalt",
+            at_ms=(WALL + self.timeline.now) // NS_PER_MS,
+        )
+        self._latches[latch.id] = latch
+        self.redis.set_latch(latch)
+        self._command(CommandKind.REFRESH_LATCHES)
+        self.timeline.after(length, lambda: self._lift(latch.id))
+
+    def _lift(self, halt_id: str) -> None:
+        self._latches.pop(halt_id, None)
+        self.note("operator", f"lifts {halt_id}")
+        self.judge.lifted(halt_id)
+        self.redis.lift(halt_id)
+        self._command(CommandKind.REFRESH_LATCHES)
+
+    def _command(self, kind: CommandKind, limits: dict[str, str] | None = None) -> None:
+        self.redis.command(
+            OperatorCommand(kind=kind, at_ms=(WALL + self.timeline.now) // NS_PER_MS, limits=limits or {})
+        )
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def _quiet_down(self) -> None:
+        self.note("world", "no more faults")
+        self._quiet = True
+        self.venue_net = self.user_net = self.market_net = self.store_net = CALM
+        self.chances = NO_TROUBLE
+        self.venue.moving = self.venue.taking = False
+        for symbol in self.plan.symbols:
+            self.venue.halt(symbol, False)
+        self._deadline = self.timeline.now + QUIET_NS
+        self.timeline.after(LOOK_NS, self._look)
+
+    def _look(self) -> None:
+        """A person acknowledges what is halted; when all is reconciled the run is over."""
+        if self.over:
+            return
+        for latch in self.redis.latches().latches:
+            if self.timeline.now // LOOK_NS % 4 == 0:
+                self._lift(latch.id)
+        unrest = self.judge.unrest()
+        if not unrest:
+            self.note("world", "all is reconciled")
+            self._end()
+        elif self.timeline.now > self._deadline:
+            self.judge.fail(f"not reconciled {QUIET_NS // SECOND} s after the last fault: {unrest}")
+        else:
+            self.timeline.after(LOOK_NS, self._look)
+
+
+def run(seed: int, plan: Plan | None = None) -> Outcome:
+    """One seed, from nothing to its outcome; leaves nothing behind."""
+    shm = Path("/dev/shm")
+    directory = Path(tempfile.mkdtemp(prefix="mm-sim-", dir=shm if shm.is_dir() else None))
+    try:
+        world = World(plan or Plan(seed), directory)
+        with _patched(world):
+            return world.run()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _patched(world: World) -> Iterator[None]:
+    """The journal's write can kill; the log lines of the process become part of the story."""
+
+    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> Any:
+        if event.get("event") != "place_gate_released":
+            world.note("log", dict(event))
+        raise structlog.DropEvent
+
+    real, before = journal_module._write_all, structlog.get_config()
+    journal_module._write_all = faulty_write(world, real)
+    structlog.configure(processors=[keep], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        journal_module._write_all = real
+        structlog.configure(**before)
+
+
+def _text(what: Any) -> str:
+    if isinstance(what, dict):
+        fields = " ".join(f"{k}={v}" for k, v in what.items() if k not in ("event", "exc_info"))
+        return f"{what.get('event')} {fields}"
+    return str(what)
+
+
+__all__ = ["IDENTITY", "SCOPE", "Outcome", "World", "run"]
