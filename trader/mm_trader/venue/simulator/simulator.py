@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +31,7 @@ from .server.rest import Rest
 from .server.sockets import Sockets
 from .server.streams import StreamHub
 from .server.wsapi import WsApi
-from .time import Clock, Scheduler, SystemClock, VenueClock
+from .time import NS_PER_S, Clock, Scheduler, SystemClock, VenueClock
 
 PING_INTERVAL_S = 20.0
 SHUTDOWN_S = 0.3
@@ -80,6 +81,8 @@ class Simulator:
         self.admin = Admin(self)
         self.page = Page(self)
         self._runner: web.AppRunner | None = None
+        self._dated = (-1, "")
+        """The second of the last answer, and as HTTP writes it."""
         self.port = config.port
 
     # --- life -----------------------------------------------------------------------------------------------
@@ -212,8 +215,16 @@ class Simulator:
         except ReplayError as error:
             raise ConfigError(f"--market: {error}") from error
 
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """HTTP's own date is the venue's, so that a run on a manual clock repeats to the byte."""
+        second = self.venue_clock.now() // NS_PER_S
+        if self._dated[0] != second:
+            self._dated = (second, formatdate(second, usegmt=True))
+        response.headers["Date"] = self._dated[1]
+
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=1024 * 1024)
+        app.on_response_prepare.append(self._date)
         self.admin.routes(app)
         self.page.routes(app)
         for path in (self.profile.ws_path, f"{self.profile.ws_path}/"):
