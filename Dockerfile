@@ -1,8 +1,10 @@
 # The one image of the product: operator, trader and venue simulator, told apart by the command that is run.
+# `--target simulator` makes a smaller one that holds the simulator alone.
 #
 # It is built without a network. `tests/cluster/image` (make image) first puts into build/image/:
 #   wheels/  the locked dependencies for this image's Python, and requirements.txt with their hashes
 #   app/     the project's own wheel
+#   simulator.txt  the locked dependencies of the simulator's own image
 # BASE may be any glibc image whose python3 has that version and the venv module.
 ARG BASE=python:3.13-slim
 
@@ -25,6 +27,33 @@ COPY build/image/app /app-wheel
 RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-index --no-deps --no-compile \
       --quiet --target /opt/app /app-wheel/*.whl \
  && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/app
+
+# The simulator alone, for whoever wants a venue and nothing else: five dependencies, no operator. The venue keeps all in
+# memory and writes nothing, so it runs as any user on a read-only root.
+FROM builder AS simulator-dependencies
+COPY build/image/wheels /wheels
+COPY build/image/simulator.txt /simulator.txt
+RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-index --find-links /wheels \
+      --require-hashes --no-compile --quiet -r /simulator.txt \
+ && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
+
+FROM application AS simulator-application
+RUN rm -rf /opt/app/mm_operator /opt/app/bin/mm-operator /opt/app/bin/kubectl-mm
+
+FROM ${BASE} AS simulator
+LABEL org.opencontainers.image.title="MM-Rebuild venue simulator" \
+      org.opencontainers.image.description="A Binance venue on one port, spot or USD-M futures, with faults on request" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=simulator-dependencies /opt/venv /opt/venv
+COPY --from=simulator-application /opt/app /opt/app
+ENV PATH=/opt/app/bin:/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONPATH=/opt/app \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /
+EXPOSE 9443
+ENTRYPOINT ["mm-trader", "simulate", "--host", "0.0.0.0"]
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="MM-Rebuild" \

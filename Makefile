@@ -44,6 +44,8 @@ lock: | $(UV) ## resolve the dependencies of pyproject.toml anew into locks/
 	  --generate-hashes --upgrade pyproject.toml -o locks/run.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --constraints locks/run.txt --group dev pyproject.toml -o locks/dev.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --constraints locks/run.txt --group simulator -o locks/simulator.txt
 
 # --- checks ---------------------------------------------------------------------------------------
 lint: setup ## style, types, import contracts, and that what is generated is up to date

@@ -42,6 +42,16 @@ app.kubernetes.io/component: {{ .component }}
 {{- else -}}{{ include "mm-rebuild.image" . }}{{- end -}}
 {{- end -}}
 
+{{/* The simulator's files by name. */}}
+{{- define "mm-rebuild.simulator.files" -}}
+{{- with .Values.simulator.options }}
+options.yaml: {{ toYaml . | quote }}
+{{- end }}
+{{- with .Values.simulator.scenario }}
+scenario.yaml: {{ toYaml (dict "steps" .) | quote }}
+{{- end }}
+{{- end -}}
+
 {{- define "mm-rebuild.redis.image" -}}
 {{- include "mm-rebuild.imageReference" (dict "image" .Values.redis.image "default" "7") -}}
 {{- end -}}

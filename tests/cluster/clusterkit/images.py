@@ -102,6 +102,7 @@ def _stage() -> None:
         unfinished.rename(wheels)
     shutil.rmtree(_STAGE, ignore_errors=True)
     shutil.copytree(wheels, _STAGE / "wheels")
+    shutil.copy(cache.CHECKOUT / "locks/simulator.txt", _STAGE / "simulator.txt")
     run_logged(
         [python.parent / "uv", "build", "--quiet", "--wheel", "--out-dir", _STAGE / "app", cache.CHECKOUT],
         cache.LOGS / "project-wheel.log",

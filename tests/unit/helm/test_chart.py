@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mm_operator.resources.trader import TraderDefinition
+from mm_trader.venue.simulator.settings import load_config
 
 from .rendering import CHART, ROOT, Chart, Refused
 
@@ -178,6 +179,54 @@ def test_the_simulator_gets_its_accounts_keys_by_reference(chart: Chart) -> None
     assert set(find(objects, "Secret", "sim-main")["data"]) == {"apiKey", "secretKey"}
 
 
+def test_the_simulators_options_and_scenario_are_what_the_simulator_reads(
+    chart: Chart, tmp_path: Path
+) -> None:
+    values = tmp_path / "values.yaml"
+    step = {"at": 60, "action": "price", "symbol": "ETHUSDC", "by_bp": -50}
+    options = {"speed": 5, "limits": {"orders-per-10s": 50}}
+    values.write_text(
+        yaml.safe_dump({"simulator": {"product": "usdm", "options": options, "scenario": [step]}})
+    )
+    objects = chart.render(*DEMO, "-f", str(values))
+    pod = pods(objects)["mm-simulator"]
+    data = find(objects, "ConfigMap", "mm-simulator")["data"]
+    for name, text in data.items():
+        (tmp_path / name).write_text(text)
+    args = pod["containers"][0]["args"]
+    given = {
+        word.split("=", 1)[0].removeprefix("--"): word.split("=", 1)[1].replace(
+            "/etc/simulator", str(tmp_path)
+        )
+        for word in args
+    }
+    assert given["config"] == str(tmp_path / "options.yaml")
+    config, steps = load_config(
+        {"config": given["config"], "scenario": given["scenario"], "product": given["product"]}, {}
+    )
+    assert (config.product, config.speed, config.limits.orders_per_10s) == ("usdm", 5.0, 50)
+    assert steps == [step]
+    assert pod["volumes"][0]["configMap"]["name"] == "mm-simulator"
+
+
+def test_another_scenario_is_another_pod_of_the_simulator_and_none_changes_nothing(chart: Chart) -> None:
+    def template(*more: str) -> Object:
+        return find(chart.render(*DEMO, *more), "Deployment", "mm-simulator")["spec"]["template"]
+
+    plain = template()
+    assert "annotations" not in plain["metadata"]
+    first, second = (template("--set", f"simulator.scenario[0].action={a}") for a in ("clear", "reset"))
+    assert first["metadata"]["annotations"] != second["metadata"]["annotations"]
+
+
+def test_the_simulator_may_have_an_image_of_its_own(chart: Chart) -> None:
+    objects = chart.render(
+        *DEMO, "--set", "simulator.image.repository=example/mm-simulator,simulator.image.tag=v3"
+    )
+    assert pods(objects)["mm-simulator"]["containers"][0]["image"] == "example/mm-simulator:v3"
+    assert "example/mm-simulator" not in pods(objects)["mm-operator"]["containers"][0]["image"]
+
+
 def test_an_accounts_secret_that_is_there_already_is_only_read(chart: Chart) -> None:
     objects = chart.render(
         "--set", "simulator.enabled=true",
@@ -198,6 +247,8 @@ def test_an_accounts_secret_that_is_there_already_is_only_read(chart: Chart) -> 
         ("image.digest=latest", "digest"),
         ("simulator.market.preset=rigged", "preset"),
         ("simulator.enabled=true", "accounts"),
+        ("simulator.product=options", "product"),
+        ("simulator.options.account=x", "options"),
         ("redis.enabled=false", "url"),
         ("replicas=2", "replicas"),
     ],
