@@ -10,6 +10,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from mm_api.kinds.common import Environment
 from mm_api.trader_config import VenueConfig
 from mm_trader.core.commands import Place
@@ -136,9 +139,15 @@ def venue_config(sim: Simulator, credentials_dir: str | None = None) -> VenueCon
     )
 
 
-def simulator(limits: LimitConfig | None = None) -> Simulator:
-    account = AccountConfig("desk", (KeyConfig(API_KEY, SECRET),), {"ETH": 10 * E8, "USDC": 50_000 * E8})
+def simulator(limits: LimitConfig | None = None, public_key: Ed25519PublicKey | None = None) -> Simulator:
+    key = KeyConfig(API_KEY, SECRET) if public_key is None else KeyConfig(API_KEY, public_key=public_key)
+    account = AccountConfig("desk", (key,), {"ETH": 10 * E8, "USDC": 50_000 * E8})
     return Simulator(SimulatorConfig(accounts=(account,), limits=limits or LimitConfig()))
+
+
+def pem(key: Ed25519PrivateKey) -> str:
+    """As it is kept in a file."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 @asynccontextmanager
@@ -147,13 +156,15 @@ async def desk(
     *,
     before_send: Callable[[Place], None] | None = None,
     limits: LimitConfig | None = None,
+    ed25519: Ed25519PrivateKey | None = None,
 ) -> AsyncIterator[Desk]:
-    """A simulator and a gateway that is connected to it."""
-    async with simulator(limits) as sim:
+    """A simulator and a gateway that is connected to it, by an HMAC key unless an Ed25519 one is given."""
+    secret = SECRET if ed25519 is None else pem(ed25519)
+    async with simulator(limits, None if ed25519 is None else ed25519.public_key()) as sim:
         gateway = BinanceGateway(
             venue_config(sim),
             RealClock(),
-            credentials=Credentials(API_KEY, SECRET),
+            credentials=Credentials(API_KEY, secret),
             settings=settings,
             before_send=before_send,
         )

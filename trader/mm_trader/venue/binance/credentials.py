@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mm_trader.venue.binance.wire.sign import KeyFormatError, Signer, signer_for
+from mm_trader.venue.binance.wire.sign import Ed25519Signer, KeyFormatError, Signer, signer_for
 from mm_trader.venue.port import VenueError
 
 HIDDEN = "***"
@@ -27,6 +27,11 @@ class Credentials:
         self._needles = tuple(
             needle for needle in (api_key, secret, *lines) if len(needle) >= _SHORTEST_SECRET_LINE
         )
+
+    @property
+    def can_log_on(self) -> bool:
+        """The venue lets only Ed25519 keys log a connection on."""
+        return isinstance(self.signer, Ed25519Signer)
 
     def __repr__(self) -> str:
         return f"Credentials({HIDDEN})"

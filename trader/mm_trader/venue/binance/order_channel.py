@@ -74,6 +74,7 @@ class OrderChannel:
         self._replies = OrderReplies(numbers, reflexes, answers, note_order)
         self._session: Session | None = None
         self._hello: dict[Session, asyncio.Future[ApiReply]] = {}
+        self._logged_on: set[Session] = set()
         self._places: deque[Place] = deque()
         self._urgent: deque[Cancel | Amend | CancelReplace] = deque()
         """What takes a stale order away, or makes it smaller."""
@@ -224,7 +225,8 @@ class OrderChannel:
         request_id = self._pending.add(command, session, self._venue_clock.clock.monotonic_ns() + window_ns)
         request = request_of(command, self._numbers[command.symbol])
         now_ms = self._venue_clock.now_ms()
-        frame = self._encoder.signed_frame(request_id, request.method, request.params, now_ms)
+        encode = self._encoder.session_frame if session in self._logged_on else self._encoder.signed_frame
+        frame = encode(request_id, request.method, request.params, now_ms)
         try:
             async with asyncio.timeout(self._settings.write_timeout_s):
                 await session.send(frame)
@@ -270,17 +272,24 @@ class OrderChannel:
         return self._url
 
     async def greet(self, session: Session) -> None:
-        """The first answer shows that requests are served."""
+        """The first answer shows that requests are served. A key that can log on does, so that no order waits for its signature."""
+        log_on = self._encoder.can_log_on
         answer: asyncio.Future[ApiReply] = asyncio.get_running_loop().create_future()
         self._hello[session] = answer
         try:
-            await session.send(plain_frame(_HELLO_ID, "ping"))
+            if log_on:
+                now_ms = self._venue_clock.now_ms()
+                await session.send(self._encoder.signed_frame(_HELLO_ID, "session.logon", {}, now_ms))
+            else:
+                await session.send(plain_frame(_HELLO_ID, "ping"))
             reply = await answer
         finally:
             del self._hello[session]
         if reply.status != 200:
             failure = self._reflexes.on_reply(reply, Purpose.QUERY)
             raise LinkError(f"greeting refused: {failure.message} ({failure.code})")
+        if log_on:
+            self._logged_on.add(session)
 
     def probe(self) -> bytes:
         """`ping` of the WebSocket API."""
@@ -316,6 +325,7 @@ class OrderChannel:
 
     def on_ended(self, session: Session, reason: str) -> None:
         """Whatever was sent through it and not answered is unknown."""
+        self._logged_on.discard(session)
         if self._session is session:
             self._session = None
             self._drop_places("order socket is down")

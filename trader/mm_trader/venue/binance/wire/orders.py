@@ -79,6 +79,15 @@ class RequestEncoder:
             {"id": request_id, "method": method, "params": signed_params(full, self._credentials.signer)}
         )
 
+    @property
+    def can_log_on(self) -> bool:
+        """The key's kind may log a connection on (`session.logon`), whose requests then need no signature."""
+        return self._credentials.can_log_on
+
+    def session_frame(self, request_id: str, method: str, params: Params, now_ms: int) -> bytes:
+        """A request on a connection that is logged on: the key is the connection's, only the time is said."""
+        return _encode({"id": request_id, "method": method, "params": {**params, **self.timing(now_ms)}})
+
 
 def plain_frame(request_id: str, method: str) -> bytes:
     """A request without parameters, such as `ping`."""
