@@ -117,6 +117,14 @@ class Latch(ContractModel):
     revision: str = ""
     scope: str = ""
 
+    @property
+    def symbol(self) -> str | None:
+        """The one symbol that this stops; None: everything. Such a latch has level None, which stops nothing else, and the id risk-REASON-SYMBOL-TIME."""
+        parts = self.id.split("-")
+        if self.level is not HaltLevel.NONE or self.source is not LatchSource.RISK or len(parts) != 4:
+            return None
+        return parts[2].upper()
+
 
 class CommandKind(StrEnum):
     """What the operator may ask of a running trader."""
@@ -234,6 +242,10 @@ class LedgerRecord(ContractModel):
     budget_start_pnl: ExactDecimal | None = Field(
         default=None,
         description="Where the loss budget counts from: the scope's start, or the last acknowledgement of a loss.",
+    )
+    symbol_day_start: dict[str, ExactDecimal] = Field(
+        default_factory=dict,
+        description="Net PnL of each symbol where its daily loss counts from: the start of the day, or the last acknowledgement.",
     )
     client_id_counter: int = 0
     updated_ms: int = 0

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mm_api.kinds.common import AlertKind, Environment, Venue
+from mm_api.kinds.common import AlertKind, Environment, PortfolioSpec, Venue
 from mm_api.scalars import SYMBOL_PATTERN, ApiModel, Duration, ExactDecimal, PositiveDecimal
 
 IDENTITY_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,126}[a-z0-9])?$"
@@ -46,6 +46,13 @@ class StrategyConfig(ApiModel):
 
     name: str = "BasicMarketMaking"
     parameters: dict[str, ExactDecimal] = Field(default_factory=dict)
+    symbol_parameters: dict[str, dict[str, ExactDecimal]] | None = Field(
+        default=None, description="By symbol: parameters that replace those above for it, such as its sizes."
+    )
+
+    def parameters_of(self, symbol: str) -> dict[str, Decimal]:
+        """What this symbol is quoted with, defaults apart."""
+        return self.parameters | (self.symbol_parameters or {}).get(symbol, {})
 
 
 class BreakerConfig(ApiModel):
@@ -104,6 +111,18 @@ class RiskConfig(ApiModel):
     daily_loss_limit: PositiveDecimal = Decimal(100)
     loss_budget: PositiveDecimal | None = Field(
         default=None, description="Loss within this stage that halts."
+    )
+    symbol_loss_limit: PositiveDecimal | None = Field(
+        default=None,
+        description="Loss of one symbol in a UTC day, in quote currency, that halts that symbol and no other. Unset: none.",
+    )
+    max_net_exposure: PositiveDecimal | None = Field(
+        default=None,
+        description="Quote currency, over all symbols: what could be long, and short, if every order of that side filled. Unset: the capital alone.",
+    )
+    max_correlated_exposure: PositiveDecimal | None = Field(
+        default=None,
+        description="The same with every other symbol counted by its correlation, from each symbol's point of view; a correlation not known yet counts as 1.",
     )
     max_drawdown: PositiveDecimal = Field(default=Decimal("0.03"), le=1)
     max_order_rate: int = Field(default=20, ge=1, le=1000, description="Orders per second.")
@@ -327,6 +346,9 @@ class TraderConfig(ApiModel):
     venue: VenueConfig
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)
     risk: RiskConfig
+    portfolio: PortfolioSpec | None = Field(
+        default=None, description="Split of the capital over the symbols. Unset: equal."
+    )
     engine: EngineConfig = Field(default_factory=EngineConfig)
     lease: LeaseConfig = Field(default_factory=LeaseConfig)
     redis: RedisConfig | None = None
@@ -350,6 +372,20 @@ class TraderConfig(ApiModel):
                 raise ValueError(f"symbols: {symbol!r} is not in the venue's form; write it like ETHUSDC")
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError("symbols: one is named twice")
+        for field, named in (
+            ("strategy.symbolParameters", self.strategy.symbol_parameters or {}),
+            ("portfolio.weights", self.portfolio.weights if self.portfolio else {}),
+        ):
+            strangers = sorted(set(named) - set(self.symbols))
+            if strangers:
+                raise ValueError(
+                    f"{field}: {', '.join(strangers)} is not among symbols; it has {', '.join(self.symbols)}"
+                )
+        if self.portfolio and self.portfolio.weights and len(self.portfolio.weights) < len(self.symbols):
+            missing = sorted(set(self.symbols) - set(self.portfolio.weights))
+            raise ValueError(
+                f"portfolio.weights: {', '.join(missing)} has none; give every symbol its weight"
+            )
         if self.lease.margin + self.lease.renew_interval >= self.lease.ttl:
             raise ValueError(
                 "lease: ttl must be longer than renewInterval + margin, or the trader would stop between two renewals"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
-from mm_api.scalars import NAME_PATTERN, ApiModel, Timestamp
+from mm_api.scalars import NAME_PATTERN, ApiModel, Duration, Fraction, Timestamp
 
 
 class Venue(StrEnum):
@@ -121,3 +123,46 @@ class Resource(ApiModel):
     api_version: str = "mm-rebuild.io/v1alpha1"
     kind: str = ""
     metadata: ObjectMeta = Field(default_factory=ObjectMeta)
+
+
+class SplitMethod(StrEnum):
+    """How a trader's capital is split over its symbols."""
+
+    FIXED = "Fixed"
+    INVERSE_VOLATILITY = "InverseVolatility"
+    RISK_PARITY = "RiskParity"
+
+
+class PortfolioSpec(ApiModel):
+    """Several symbols in one trader: who gets how much of the capital."""
+
+    split: SplitMethod = Field(
+        default=SplitMethod.FIXED,
+        description="Fixed (weights, equal where none are given), InverseVolatility, or RiskParity (equal contributions to the variance).",
+    )
+    weights: dict[str, Fraction] = Field(
+        default_factory=dict,
+        max_length=16,
+        description="Fixed: fraction of the capital by symbol, for every symbol, 1 in all at most. What is left stays unused.",
+    )
+    max_weight: Fraction = Field(
+        default=Decimal(1),
+        description="Largest fraction of the capital for one symbol, whatever the split says; the rest goes to the others. At most 1.",
+    )
+    hysteresis: Fraction = Field(
+        default=Decimal("0.1"),
+        description="The split is made anew only when a weight has moved by more than this fraction of itself. At most 1.",
+    )
+    interval: Duration = Field(
+        default=timedelta(seconds=60), description="Shortest time between two looks at the split."
+    )
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> PortfolioSpec:
+        if self.weights and self.split is not SplitMethod.FIXED:
+            raise ValueError(f"portfolio.weights: they are for split Fixed, and split is {self.split.value}")
+        if sum(self.weights.values()) > 1:
+            raise ValueError(
+                f"portfolio.weights: they add up to {sum(self.weights.values())}, which is more than 1"
+            )
+        return self

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from mm_api.kinds.common import Column, HaltLevel, Names, ObjectReference, Resource
+from mm_api.kinds.common import Column, HaltLevel, Names, ObjectReference, PortfolioSpec, Resource
 from mm_api.kinds.market_maker_status import MarketMakerStatus
 from mm_api.scalars import (
     NAME_PATTERN,
@@ -48,6 +48,9 @@ class FailurePolicy(StrEnum):
     HALT = "Halt"
 
 
+SymbolParameters = Annotated[dict[str, ExactDecimal], Field(max_length=64)]
+
+
 class StrategySpec(ApiModel):
     """Which quoting strategy, with which parameters."""
 
@@ -63,10 +66,28 @@ class StrategySpec(ApiModel):
         description="Parameters of the strategy as decimal strings; `mm-trader strategies` lists them. BasicMarketMaking: baseSpread (fraction of the price, "
         "both sides together, 0.0005), baseSize (base units, 0.01), maxInventory (base units, 0.05), skewFactor (0.3).",
     )
+    symbol_parameters: dict[str, SymbolParameters] | None = Field(
+        default=None,
+        max_length=16,
+        description="By symbol: parameters that replace those above for it, such as its sizes.",
+    )
 
 
 class RiskSpec(ApiModel):
     """Limits that stop the trader. All hold on every stage; a stage's lossBudget may be tighter."""
+
+    symbol_loss_limit: PositiveDecimal | None = Field(
+        default=None,
+        description="Loss of one symbol in a UTC day, in quote currency, that halts that symbol and no other. Unset: none.",
+    )
+    max_net_exposure: PositiveDecimal | None = Field(
+        default=None,
+        description="Quote currency, over all symbols: what could be long, and short, if every order of that side filled. Unset: the capital alone.",
+    )
+    max_correlated_exposure: PositiveDecimal | None = Field(
+        default=None,
+        description="The same with every other symbol counted by its correlation, from each symbol's point of view; a correlation not known yet counts as 1.",
+    )
 
     daily_loss_limit: PositiveDecimal = Field(
         default=Decimal(100),
@@ -275,6 +296,9 @@ class MarketMakerSpec(ApiModel):
 
     strategy: StrategySpec = Field(default_factory=StrategySpec)
     risk: RiskSpec = Field(default_factory=RiskSpec)
+    portfolio: PortfolioSpec | None = Field(
+        default=None, description="Split of a stage's capital over its symbols. Unset: equal."
+    )
     engine: EngineSpec = Field(default_factory=EngineSpec)
     trader: TraderSpec = Field(default_factory=TraderSpec)
     rollout: RolloutSpec

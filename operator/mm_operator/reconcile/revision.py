@@ -37,7 +37,8 @@ class RevisionSnapshot(ApiModel):
 def trading_content(spec: MarketMakerSpec) -> dict[str, Any]:
     """The part of a spec that changes trading, in wire form."""
     wire = spec.to_wire()
-    content = {name: dict(wire[name]) for name in ("strategy", "risk", "engine", "rollout", "trader")}
+    sections = ("strategy", "risk", "portfolio", "engine", "rollout", "trader")
+    content = {name: dict(wire[name]) for name in sections if name in wire}
     for section, fields in NOT_TRADING.items():
         for name in fields:
             content[section].pop(name, None)

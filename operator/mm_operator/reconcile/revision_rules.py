@@ -15,7 +15,9 @@ from mm_api.kinds import MarketMakerSpec, VenueAccountSpec
 from mm_operator.reconcile.ladder import Rung
 from mm_operator.reconcile.revision import RevisionSnapshot, account_content, trading_content
 
-TIGHTER_IF_SMALLER_RISK = ("dailyLossLimit", "maxDrawdown", "maxOrderRate", "maxCancelRatio")
+OPTIONAL_RISK = ("symbolLossLimit", "maxNetExposure", "maxCorrelatedExposure")
+"""Those of them that may be unset, which is loosest."""
+TIGHTER_IF_SMALLER_RISK = ("dailyLossLimit", "maxDrawdown", "maxOrderRate", "maxCancelRatio", *OPTIONAL_RISK)
 """Fields of spec.risk whose smaller value only tightens."""
 TIGHTER_IF_SMALLER_STAGE = ("capital", "lossBudget")
 """Fields of a stage, and of a step, whose smaller value only tightens. A loss budget where there was none tightens too."""
@@ -58,6 +60,11 @@ def effective_limits(
         "maxOrderRate": Decimal(min(risk.max_order_rate, earned.max_order_rate)),
         "maxCancelRatio": min(risk.max_cancel_ratio, earned.max_cancel_ratio),
     }
+    wire, wire_earned = risk.to_wire(), earned.to_wire()
+    for name in OPTIONAL_RISK:
+        values = [Decimal(each[name]) for each in (wire, wire_earned) if name in each]
+        if values:
+            limits[name] = min(values)
     budgets = [budget for budget in (rung.loss_budget, base.loss_budget) if budget is not None]
     if budgets:
         limits["lossBudget"] = min(budgets)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from mm_api import API_VERSION
+from mm_api.kinds.common import PortfolioSpec
 from mm_api.kinds.market_maker import TraderSpec
 from mm_api.trader_config import (
     AdminConfig,
@@ -115,7 +116,12 @@ def trader_config(
         epoch=epoch,
         symbols=list(symbols),
         venue=venue_config(account),
-        strategy=StrategyConfig(name=strategy.name, parameters=dict(strategy.parameters)),
+        strategy=StrategyConfig(
+            name=strategy.name,
+            parameters=dict(strategy.parameters),
+            symbol_parameters=_of_symbols(strategy.symbol_parameters, symbols),
+        ),
+        portfolio=_portfolio(spec.portfolio, symbols),
         risk=RiskConfig.model_validate(
             {name: int(value) if name == "maxOrderRate" else value for name, value in limits.items()}
         ),
@@ -133,6 +139,21 @@ def trader_config(
         dead_man=DeadManConfig(heartbeat_file=f"{HEARTBEAT_DIR}/heartbeat"),
         admin=AdminConfig(host="0.0.0.0", port=names.ADMIN_PORT, token_file=f"{REDIS_DIR}/adminToken"),  # noqa: S104 - probes come from the node
     )
+
+
+def _of_symbols(values: Mapping[str, Any] | None, symbols: tuple[str, ...]) -> dict[str, Any] | None:
+    """Of a spec for all stages, what concerns the symbols of this one."""
+    if values is None:
+        return None
+    return {symbol: value for symbol, value in values.items() if symbol in symbols}
+
+
+def _portfolio(spec: PortfolioSpec | None, symbols: tuple[str, ...]) -> PortfolioSpec | None:
+    """The split for the symbols of this stage; a stage with a symbol that has no weight gets equal ones."""
+    if spec is None or not spec.weights:
+        return spec
+    weights = _of_symbols(spec.weights, symbols) or {}
+    return spec.model_copy(update={"weights": weights if len(weights) == len(symbols) else {}})
 
 
 def owner_reference(name: str, uid: str) -> Object:

@@ -71,11 +71,32 @@ BASE = snapshot_of(spec(), ACCOUNTS, "image:1")
         ({"strategy": {"parameters": {"baseSpread": "0.1"}}}, Change.NEW_REVISION),
         ({"engine": {"orderTimeout": "1s"}}, Change.NEW_REVISION),
         ({"trader": {"image": "image:2"}}, Change.NEW_REVISION),
+        ({"risk": {"symbolLossLimit": "20", "maxNetExposure": "80"}}, Change.TIGHTENS),
+        ({"portfolio": {"split": "RiskParity"}}, Change.NEW_REVISION),
+        ({"strategy": {"symbolParameters": {"ETHUSDC": {"baseSize": "0.02"}}}}, Change.NEW_REVISION),
         ({"steps": {"steps": [{"capital": "200"}]}}, Change.NEW_REVISION),
     ],
 )
 def test_an_edit_is(edit: dict[str, Any], change: Change) -> None:
     assert classify(BASE, spec(**edit), ACCOUNTS) is change
+
+
+def test_a_limit_over_symbols_taken_away_or_raised_is_a_new_revision_and_the_tightest_is_in_force() -> None:
+    base = snapshot_of(spec(risk={"maxCorrelatedExposure": "80"}), ACCOUNTS, "image:1")
+    assert classify(base, spec(), ACCOUNTS) is Change.NEW_REVISION
+    assert classify(base, spec(risk={"maxCorrelatedExposure": "90"}), ACCOUNTS) is Change.NEW_REVISION
+    tighter = spec(risk={"maxCorrelatedExposure": "70", "symbolLossLimit": "5"})
+    assert classify(base, tighter, ACCOUNTS) is Change.TIGHTENS
+    rung = rung_of(tighter, "s", 0)
+    assert rung
+    limits = effective_limits(tighter, rung, base, rung)
+    assert (limits["maxCorrelatedExposure"], limits["symbolLossLimit"]) == ("70", "5")
+    loosened = effective_limits(spec(risk={"maxCorrelatedExposure": "90"}), rung, base, rung)
+    assert loosened["maxCorrelatedExposure"] == "80"
+
+
+def test_a_spec_without_the_new_fields_hashes_as_it_did() -> None:
+    assert BASE.revision == "39e2f965a3", "an operator upgrade must not be a new revision"
 
 
 def test_another_address_of_the_account_is_a_new_revision_and_another_ceiling_is_none() -> None:

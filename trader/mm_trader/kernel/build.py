@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 
 from mm_api.redis_contract import FillRecord, OrderRecord, PositionRecord
 from mm_api.trader_config import TraderConfig
@@ -17,6 +16,7 @@ from mm_trader.kernel.evidence import EvidenceKeeper
 from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.markouts import MarkOuts
 from mm_trader.kernel.settings import ConfigurationError, Settings, settings_from
+from mm_trader.kernel.split import share_capital
 from mm_trader.market.signals import Signals
 from mm_trader.market.volatility import PRIOR
 from mm_trader.orders.journal import Outbox
@@ -28,7 +28,7 @@ from mm_trader.orders.states import OrderState, is_final
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import Timings
 from mm_trader.orders.trades import TradeLog
-from mm_trader.portfolio.allocation import equal_split
+from mm_trader.portfolio.losses import SymbolLosses
 from mm_trader.risk.guards import SymbolGuards
 from mm_trader.risk.halts import HaltBoard
 from mm_trader.risk.ledger import Position
@@ -110,12 +110,12 @@ def build(
         interval=settings.reconcile_interval,
         answer_timeout=_ANSWER_TIMEOUTS * settings.order_timeout,
     )
-    use_strategy(
-        core,
-        validate_parameters(config.strategy.name, config.strategy.parameters, strategies),
-        config,
-        strategies,
-    )
+    starts = restored.ledger.symbol_day_start if restored.ledger and restored.ledger.day == pnl.day else {}
+    core.losses = SymbolLosses(positions, settings.symbol_loss_limit, starts)
+    for symbol, desk in desks.items():
+        desk.loss_floor = core.losses.floor(symbol)
+    validate_parameters(config.strategy.name, config.strategy.parameters, strategies)
+    use_strategy(core, config, strategies)
     share_capital(core)
     _restore_orders(core, restored, ts)
     return core, halting
@@ -144,24 +144,22 @@ def _timings(settings: Settings) -> Timings:
     return Timings(order_timeout=settings.order_timeout, recv_window=settings.recv_window)
 
 
-def use_strategy(
-    core: Core, values: Mapping[str, Decimal], config: TraderConfig, strategies: StrategyTypes
-) -> None:
-    """One instance per symbol, with checked parameters."""
-    for desk in core.desks.values():
-        desk.strategy = strategies[config.strategy.name](values, desk.rules)
+def use_strategy(core: Core, config: TraderConfig, strategies: StrategyTypes) -> None:
+    """One instance per symbol, with its own parameters. Raises ParameterError before anything is changed."""
+    name = config.strategy.name
+    made = {
+        symbol: strategies[name](
+            validate_parameters(name, config.strategy.parameters_of(symbol), strategies), desk.rules
+        )
+        for symbol, desk in core.desks.items()
+    }
+    for symbol, desk in core.desks.items():
+        desk.strategy = made[symbol]
         desk.max_inventory = int(desk.strategy.max_inventory.scaleb(8))
         needs = desk.strategy.needs
         if needs != desk.needs:
             desk.needs = needs
             desk.signals = Signals(needs) if needs else None
-
-
-def share_capital(core: Core) -> None:
-    """Split what may be used now."""
-    shares = equal_split(core.settings.capital, core.settings.symbols)
-    for symbol, desk in core.desks.items():
-        desk.capital = shares[symbol]
 
 
 def _check_rules(settings: Settings, rules: Mapping[str, SymbolRules]) -> None:

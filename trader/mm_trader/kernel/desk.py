@@ -17,6 +17,8 @@ from mm_trader.orders.reconciler import Reconciler
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.balances import Balances
+from mm_trader.portfolio.correlation import Correlations
+from mm_trader.portfolio.losses import NO_FLOOR, SymbolLosses
 from mm_trader.risk.behaviour import BehaviourMonitor
 from mm_trader.risk.breaker import CircuitBreaker, Endpoint
 from mm_trader.risk.drift import BalanceDrift
@@ -59,6 +61,7 @@ class Desk:
         "drift",
         "guards",
         "hold_until",
+        "loss_floor",
         "marks",
         "max_inventory",
         "needs",
@@ -95,6 +98,8 @@ class Desk:
         """10^-8 base."""
         self.capital = 0
         """Share of the capital, money."""
+        self.loss_floor = NO_FLOOR
+        """Net PnL of this symbol, money, at and below which it halts."""
         self.next_look = 0
         """Before this, a market update does not look at the quotes again."""
         self.dirty = False
@@ -132,6 +137,11 @@ class Core:
         self.evidence = evidence
         self.halts = halts
         self.balances = Balances()
+        self.losses: SymbolLosses
+        self.correlations = Correlations(tuple(desks))
+        self.weights: dict[str, float] | None = None
+        """What the capital is split by; None: equally."""
+        self.next_split = 0
         self.behaviour = BehaviourMonitor()
         self.risk = RiskState()
         self.skew = ClockSkew()

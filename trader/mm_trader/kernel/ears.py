@@ -61,6 +61,8 @@ class Ears:
             )
         if breached:
             self._halting.check_losses(core.now)
+        if position.net <= desk.loss_floor:
+            self._halting.check_symbol(desk, core.now)
         if desk.trades.crowded:
             core.reconciler.request(trade.symbol, "fills", core.now)
 

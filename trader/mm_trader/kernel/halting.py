@@ -6,6 +6,7 @@ from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import AlertRecord
 from mm_trader.core.commands import Alert, RaiseHalt
 from mm_trader.core.state import RiskLevel
+from mm_trader.core.units import from_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.risk.breaker import BreakerState, Endpoint
 from mm_trader.risk.levels import level_for_usage
@@ -45,6 +46,33 @@ class Halting:
             core.evidence.violation(reason)
         self.look_everywhere()
 
+    def halt_symbol(self, symbol: str, reason: str, message: str, ts: int) -> None:
+        """Stop one symbol until a person acknowledges it; the others trade on, within the limits of the account."""
+        core = self._core
+        latch = core.halts.raise_symbol(symbol, reason, message, core.wall.ms(ts))
+        if latch is None:
+            return
+        core.cancels_first = True
+        for order in core.table.live(symbol):
+            core.manager.cancel(order, ts)
+        core.desks[symbol].dirty = True
+        core.outbox.emit(RaiseHalt(latch=latch))
+        self.alert("Halt", reason, message, ts, severity="critical", halt_id=latch.id)
+        core.evidence.count("halts")
+        core.evidence.violation(reason)
+
+    def check_symbol(self, desk: Desk, ts: int) -> None:
+        """A symbol has lost as much as it may in a day: halt it, once what it holds has a price."""
+        core = self._core
+        limit = core.settings.symbol_loss_limit
+        if limit is None or not core.pnl.scope_begun or desk.symbol in core.halts.symbols:
+            return
+        loss = core.losses.loss(desk.symbol)
+        if loss >= limit:
+            lost, most = from_money(loss), from_money(limit)
+            message = f"{desk.symbol}: loss of the day is {lost:.8f}, the limit of a symbol {most:f}, in quote currency"
+            self.halt_symbol(desk.symbol, HaltReason.SYMBOL_LOSS_LIMIT, message, ts)
+
     def check_losses(self, ts: int) -> None:
         """A limit is breached: halt, unless a loss halt stands already."""
         core = self._core
@@ -58,7 +86,11 @@ class Halting:
     def lift(self, halt_id: str, ts: int) -> None:
         """A person acknowledged a halt: what it was raised for is accepted, and limits count from here."""
         core = self._core
+        before = core.halts.symbols
         reason = core.halts.lift(halt_id)
+        for symbol in before - core.halts.symbols:
+            if symbol in core.desks:
+                self.begin_symbol(core.desks[symbol])
         if reason in {loss.value.lower() for loss in LOSS_REASONS}:
             core.pnl.accept_loss()
         elif reason in {HaltReason.REJECT_STREAK.value.lower(), HaltReason.CREDENTIALS_REFUSED.value.lower()}:
@@ -71,6 +103,19 @@ class Halting:
         self.alert("HaltLifted", reason or halt_id, "", ts, halt_id=halt_id)
         self.judge(ts)
         self.look_everywhere()
+
+    def begin_symbol(self, desk: Desk) -> None:
+        """The symbol's loss counts from here."""
+        self._core.losses.begin(desk.symbol)
+        desk.loss_floor = self._core.losses.floor(desk.symbol)
+
+    def use_symbol_limits(self, ts: int) -> None:
+        """The limit changed: new floors, judged at once."""
+        core = self._core
+        core.losses.use_limit(core.settings.symbol_loss_limit)
+        for desk in core.desks.values():
+            desk.loss_floor = core.losses.floor(desk.symbol)
+            self.check_symbol(desk, ts)
 
     def judge(self, ts: int) -> None:
         """Bring the four-level state up to date with its causes."""
@@ -149,6 +194,7 @@ class Halting:
         limits.budget = settings.loss_budget
         limits.drawdown = drawdown
         core.pnl.refloor()
+        self.use_symbol_limits(ts)
         if core.pnl.settle():
             self.check_losses(ts)
         self.judge(ts)

@@ -22,6 +22,7 @@ from mm_trader.kernel.desk import Desk
 from mm_trader.kernel.market_side import MarketSide
 from mm_trader.kernel.quoting import Quoter
 from mm_trader.kernel.requests import Requests
+from mm_trader.kernel.split import review_split, sample_correlations
 from mm_trader.kernel.status import ledger_of, open_orders_of, status_of
 from mm_trader.kernel.venue_news import VenueNews
 from mm_trader.risk.reasons import HaltReason
@@ -219,6 +220,8 @@ class Kernel:
             self._halting.alert(
                 "Warning", "DayRolled", f"day {core.pnl.day} begins; {core.describe_loss()}", ts
             )
+            for desk in core.desks.values():
+                self._halting.begin_symbol(desk)
         core.manager.on_timer(ts)
         core.reconciler.on_timer(ts, periodic=core.allowed)
         trading = False
@@ -234,6 +237,9 @@ class Kernel:
             if ts >= desk.next_look or not (fresh or desk.blocked):
                 desk.dirty = True  # no patience with quotes on data that is too old
             trading = trading or not desk.blocked
+        sample_correlations(core, ts)
+        if review_split(core, ts):
+            self._halting.look_everywhere()
         core.evidence.on_time(ts, core.pnl.net, trading=trading)
         self._confirm_zero(ts)
         self._halting.judge(ts)

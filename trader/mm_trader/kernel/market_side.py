@@ -46,6 +46,8 @@ class MarketSide:
             self._lose_book(desk, ts)
         if top.mid2 != desk.position.mark2 and core.pnl.remark(desk.position, top.mid2):
             self._halting.check_losses(ts)
+        if desk.position.net <= desk.loss_floor:
+            self._halting.check_symbol(desk, ts)
         if ts >= desk.volatility.next_sample:
             desk.volatility.sample(ts, top.mid2)
             desk.guards.jump.sample(ts, top.mid2)

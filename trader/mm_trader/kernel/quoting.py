@@ -52,6 +52,10 @@ class Quoter:
             # causes that follow from state are judged before every quote, the first of an incarnation included
             self._halting.check_losses(ts)
             return
+        if desk.position.net <= desk.loss_floor:
+            self._halting.check_symbol(desk, ts)
+            if desk.symbol in core.halts.symbols:
+                return
         desired = self._desired(desk, ts)
         if desired.waiting:
             desk.blocked = desired.waiting
@@ -74,6 +78,8 @@ class Quoter:
             return "Stopping"
         if core.halts.level is RiskLevel.HALTED:
             return "Halted"
+        if desk.symbol in core.halts.symbols:
+            return "SymbolHalted"
         if not core.allowed:
             return core.allowed_reason
         for stream, up in core.streams.items():
@@ -175,7 +181,7 @@ class Quoter:
         live = core.table.on_side(desk.symbol, side)
         if not live:
             return list(levels)
-        if not levels or (room.over and room.adds(side)):
+        if not levels or room.must_shrink(side):
             for order in live:
                 if not order.leftover:  # one of those is asked about, and cancelled if it is there
                     core.manager.cancel(order, ts)

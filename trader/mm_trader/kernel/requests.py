@@ -5,10 +5,11 @@ from __future__ import annotations
 from mm_api.trader_config import TraderConfig
 from mm_trader.core import events as ev
 from mm_trader.core.state import RiskLevel
-from mm_trader.kernel.build import share_capital, use_settings, use_strategy
+from mm_trader.kernel.build import use_settings, use_strategy
 from mm_trader.kernel.desk import Core
 from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.settings import settings_from
+from mm_trader.kernel.split import share_capital
 from mm_trader.orders.states import OrderState
 from mm_trader.strategy.parameters import ParameterError
 from mm_trader.strategy.registry import StrategyTypes, validate_parameters
@@ -78,26 +79,31 @@ class Requests:
 
     def on_parameters(self, event: ev.ParametersChanged) -> None:
         """New parameters, or the old ones and a warning: half a change is never made."""
-        try:
-            values = validate_parameters(self._config.strategy.name, event.parameters, self._strategies)
-        except ParameterError as error:
-            self._halting.alert("Warning", "ParametersRefused", str(error), event.ts, severity="warning")
-            return
-        use_strategy(self._core, values, self._config, self._strategies)
-        self._halting.look_everywhere()
+        strategy = self._config.strategy.model_copy(update={"parameters": dict(event.parameters)})
+        config = self._config.model_copy(update={"strategy": strategy})
+        if self._use_strategy(config, event.ts):
+            self._config = config
+            self._halting.look_everywhere()
 
     def on_config(self, event: ev.ConfigChanged) -> None:
         """The hot fields of a reloaded config: all of them, or none and a warning. What a command has tightened stays tightened."""
         before, config = self._config, event.config
-        try:
-            values = validate_parameters(config.strategy.name, config.strategy.parameters, self._strategies)
-        except ParameterError as error:
-            self._halting.alert("Warning", "ParametersRefused", str(error), event.ts, severity="warning")
+        if config.strategy != before.strategy and not self._use_strategy(config, event.ts):
             return
         self._config = config
         self._core.settings.adopt(settings_from(config))
         use_settings(self._core)
-        if config.strategy != before.strategy:
-            use_strategy(self._core, values, config, self._strategies)
+        if config.portfolio != before.portfolio:
+            self._core.weights = None
         share_capital(self._core)
         self._halting.adopt_limits(event.ts)
+
+    def _use_strategy(self, config: TraderConfig, ts: int) -> bool:
+        """New parameters for every symbol; False: the old ones stay, and people are told why."""
+        try:
+            validate_parameters(config.strategy.name, config.strategy.parameters, self._strategies)
+            use_strategy(self._core, config, self._strategies)
+        except ParameterError as error:
+            self._halting.alert("Warning", "ParametersRefused", str(error), ts, severity="warning")
+            return False
+        return True

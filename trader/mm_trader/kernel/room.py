@@ -5,6 +5,7 @@ from __future__ import annotations
 from mm_trader.core.events import Side
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.orders.states import OrderState
+from mm_trader.portfolio.cross import correlated_room, directional, net_room
 from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.checks import Facts
 from mm_trader.risk.exposure import Exposure, exposure_of
@@ -24,14 +25,12 @@ class Room:
             if other is not desk:
                 self._elsewhere += _exposure(core, other).money
 
-    @property
-    def over(self) -> bool:
-        """More is at risk than the share of this symbol, or than all capital: a limit has become smaller, or the price has moved."""
-        return self._money > self._desk.capital or self._money + self._elsewhere > self._core.settings.capital
-
-    def adds(self, side: Side) -> bool:
-        """Whether an order of this side can make the position larger."""
-        return self.exposure.base * side.sign >= 0
+    def must_shrink(self, side: Side) -> bool:
+        """Orders of this side may not stay: they can make the position larger, and more is at risk than may be (a limit has shrunk, or a price moved)."""
+        if self.exposure.base * side.sign < 0:
+            return False
+        over = self._money > self._desk.capital or self._money + self._elsewhere > self._core.settings.capital
+        return over or any(room is not None and room < 0 for room in self._cross(side))
 
     @property
     def rate_spent(self) -> bool:
@@ -53,8 +52,9 @@ class Room:
             inventory = desk.max_inventory + exposure.shortest
             bringing_back = max(0, exposure.shortest)
             balance = available // position.lot
+        cross = [max(0, room) for room in self._cross(side) if room is not None]
         money = min(desk.capital, core.settings.capital - self._elsewhere) - self._money
-        capital = bringing_back + max(0, money) // money_price
+        capital = bringing_back + max(0, min([money, *cross])) // money_price
         return max(
             0,
             min(
@@ -78,6 +78,7 @@ class Room:
         own = core.table.on_side(desk.symbol, side)
         opposite = [order.price for order in core.table.on_side(desk.symbol, side.opposite)]
         top = desk.top
+        net, correlated = self._cross(side)
         return Facts(
             rules=desk.rules,
             tick=desk.position.tick,
@@ -103,7 +104,27 @@ class Room:
             clock_skew=core.skew.ns,
             max_clock_skew=settings.max_clock_skew,
             circuit_open=not core.breakers[Endpoint.ORDERS].allows(self._ts),
+            net_room=net,
+            correlated_room=correlated,
         )
+
+    def _cross(self, side: Side) -> tuple[int | None, int | None]:
+        """Money that the limits over all symbols leave in this direction: (net, correlated); None: no such limit."""
+        core, settings = self._core, self._core.settings
+        if settings.max_net_exposure is None and settings.max_correlated_exposure is None:
+            return None, None
+        sides = {
+            symbol: directional(self.exposure if other is self._desk else _exposure(core, other))
+            for symbol, other in core.desks.items()
+        }
+        net = correlated = None
+        if settings.max_net_exposure is not None:
+            net = net_room(settings.max_net_exposure, sides, side.sign)
+        if settings.max_correlated_exposure is not None:
+            correlated = correlated_room(
+                settings.max_correlated_exposure, sides, self._desk.symbol, side.sign, core.correlations.of
+            )
+        return net, correlated
 
     def _available(self, side: Side) -> int | None:
         """Of the asset that an order of this side locks, 10^-8; None: nobody knows."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from mm_api.kinds.common import PortfolioSpec
 from mm_api.trader_config import GuardConfig, TraderConfig
 from mm_trader.core.units import to_money
 from mm_trader.risk.guards import GuardLimits
@@ -27,6 +28,10 @@ class Settings(msgspec.Struct, kw_only=True):
     capital: int
     daily_loss_limit: int
     loss_budget: int | None
+    symbol_loss_limit: int | None
+    max_net_exposure: int | None
+    max_correlated_exposure: int | None
+    portfolio: PortfolioSpec
     max_drawdown: Decimal
     max_order_rate: int
     max_cancel_ratio: float
@@ -85,6 +90,10 @@ _HOT = (
     "capital",
     "daily_loss_limit",
     "loss_budget",
+    "symbol_loss_limit",
+    "max_net_exposure",
+    "max_correlated_exposure",
+    "portfolio",
     "max_drawdown",
     "max_order_rate",
     "max_cancel_ratio",
@@ -104,6 +113,9 @@ _LIMITS: dict[str, tuple[str, bool, type[Decimal] | type[int] | type[float]]] = 
     "capital": ("capital", True, int),
     "dailyLossLimit": ("daily_loss_limit", True, int),
     "lossBudget": ("loss_budget", True, int),
+    "symbolLossLimit": ("symbol_loss_limit", True, int),
+    "maxNetExposure": ("max_net_exposure", True, int),
+    "maxCorrelatedExposure": ("max_correlated_exposure", True, int),
     "maxDrawdown": ("max_drawdown", False, Decimal),
     "maxOrderRate": ("max_order_rate", False, int),
     "maxCancelRatio": ("max_cancel_ratio", False, float),
@@ -137,6 +149,10 @@ def _guards(config: GuardConfig) -> GuardLimits:
     )
 
 
+def _money(amount: Decimal | None) -> int | None:
+    return None if amount is None else to_money(amount)
+
+
 def settings_from(config: TraderConfig) -> Settings:
     """Derive the kernel's settings."""
     risk, engine = config.risk, config.engine
@@ -148,7 +164,11 @@ def settings_from(config: TraderConfig) -> Settings:
         revision=config.revision,
         capital=capital,
         daily_loss_limit=to_money(risk.daily_loss_limit),
-        loss_budget=None if risk.loss_budget is None else to_money(risk.loss_budget),
+        loss_budget=_money(risk.loss_budget),
+        symbol_loss_limit=_money(risk.symbol_loss_limit),
+        max_net_exposure=_money(risk.max_net_exposure),
+        max_correlated_exposure=_money(risk.max_correlated_exposure),
+        portfolio=config.portfolio or PortfolioSpec(),
         max_drawdown=risk.max_drawdown,
         max_order_rate=risk.max_order_rate,
         max_cancel_ratio=float(risk.max_cancel_ratio),

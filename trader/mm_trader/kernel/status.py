@@ -90,6 +90,7 @@ def ledger_of(core: Core) -> LedgerRecord:
         scope=pnl.scope if pnl.scope_begun else "",
         scope_start_pnl=from_money(pnl.scope_start),
         budget_start_pnl=from_money(pnl.budget_start),
+        symbol_day_start=core.losses.record(),
         updated_ms=core.wall.ms(core.now),
     )
 

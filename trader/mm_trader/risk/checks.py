@@ -69,6 +69,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     max_clock_skew: int
     circuit_open: bool
     """The breaker of the order calls lets none through now."""
+    net_room: int | None = None
+    """Money that all symbols together may still add in this order's direction; None: no such limit."""
+    correlated_room: int | None = None
+    """The same, counted by correlation."""
 
 
 Check = Callable[[Intent, Facts], Refusal | None]
@@ -189,6 +193,16 @@ def stage_capital(order: Intent, facts: Facts) -> Refusal | None:
     return Refusal.STAGE_CAPITAL if grows and after + facts.other_exposure > facts.capital else None
 
 
+def net_exposure(order: Intent, facts: Facts) -> Refusal | None:
+    """All symbols together within the limit of their direction."""
+    return Refusal.NET_EXPOSURE if _beyond(facts.net_room, order, facts) else None
+
+
+def correlated_exposure(order: Intent, facts: Facts) -> Refusal | None:
+    """The same, with the others counted by their correlation."""
+    return Refusal.CORRELATED_EXPOSURE if _beyond(facts.correlated_room, order, facts) else None
+
+
 def balance(order: Intent, facts: Facts) -> Refusal | None:
     """The account can lock what the order needs."""
     amount = order.size * facts.lot
@@ -228,6 +242,8 @@ CHECKS: tuple[tuple[Check, tuple[Refusal, ...]], ...] = (
     (inventory, (Refusal.INVENTORY,)),
     (symbol_capital, (Refusal.SYMBOL_CAPITAL,)),
     (stage_capital, (Refusal.STAGE_CAPITAL,)),
+    (net_exposure, (Refusal.NET_EXPOSURE,)),
+    (correlated_exposure, (Refusal.CORRELATED_EXPOSURE,)),
     (balance, (Refusal.BALANCE,)),
     (order_rate, (Refusal.ORDER_RATE,)),
     (open_order_count, (Refusal.OPEN_ORDERS,)),
@@ -253,3 +269,13 @@ def _money(order: Intent, facts: Facts) -> int:
 
 def _exposure_after(order: Intent, facts: Facts) -> int:
     return facts.exposure.plus(order.side, order.size * facts.lot, order.price * facts.tick).money
+
+
+def _beyond(room: int | None, order: Intent, facts: Facts) -> bool:
+    """Whether what this order adds in its direction is more than there is room for; what only brings the position back adds nothing."""
+    if room is None:
+        return False
+    exposure, amount = facts.exposure, order.size * facts.lot
+    reached = exposure.longest if order.side is Side.BUY else -exposure.shortest
+    adds = max(0, reached + amount) - max(0, reached)
+    return adds > 0 and adds * order.price * facts.tick > room

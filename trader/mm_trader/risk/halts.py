@@ -31,6 +31,8 @@ class HaltBoard:
         self._pending: set[str] = set()
         self._lifted: OrderedDict[str, None] = OrderedDict()
         self.level = RiskLevel.NORMAL
+        self.symbols: frozenset[str] = frozenset()
+        """Symbols that are halted by themselves, whatever the level says."""
         self.replace(latches)
 
     def replace(self, latches: Iterable[Latch]) -> None:
@@ -54,6 +56,26 @@ class HaltBoard:
         latch = Latch(
             id=f"risk-{name}-{base36(wall_ms)}",
             level=level,
+            source=LatchSource.RISK,
+            reason=reason,
+            message=message,
+            at_ms=wall_ms,
+            revision=self._revision,
+            scope=self._scope,
+        )
+        self._sticky[latch.id] = latch
+        self._pending.add(latch.id)
+        self._judge()
+        return latch
+
+    def raise_symbol(self, symbol: str, reason: str, message: str, wall_ms: int) -> Latch | None:
+        """A new halt of one symbol; None if it is halted already. Its level is None: it stops nothing else."""
+        if symbol in self.symbols:
+            return None
+        name = re.sub(r"[^a-z0-9]", "", reason.lower()) or "unnamed"
+        latch = Latch(
+            id=f"risk-{name}-{symbol.lower()}-{base36(wall_ms)}",
+            level=HaltLevel.NONE,
             source=LatchSource.RISK,
             reason=reason,
             message=message,
@@ -99,6 +121,7 @@ class HaltBoard:
         return len(self._pending)
 
     def _judge(self) -> None:
+        self.symbols = frozenset(latch.symbol for latch in self.latches if latch.symbol is not None)
         deepest = max((latch.level.depth for latch in self.latches), default=0)
         if deepest >= HaltLevel.HALTED.depth:
             self.level = RiskLevel.HALTED

@@ -119,6 +119,8 @@ def _violations(order: Intent, facts: Facts) -> Iterator[tuple[Refusal, Intent, 
     yield Refusal.INVENTORY, order, replace(facts, max_inventory=10**7)
     yield Refusal.SYMBOL_CAPITAL, order, replace(facts, symbol_capital=98 * _UNIT)
     yield Refusal.STAGE_CAPITAL, order, replace(facts, other_exposure=902 * _UNIT)
+    yield Refusal.NET_EXPOSURE, order, replace(facts, net_room=98 * _UNIT)
+    yield Refusal.CORRELATED_EXPOSURE, order, replace(facts, correlated_room=98 * _UNIT)
     yield Refusal.BALANCE, order, replace(facts, available=98 * 10**8)
     yield Refusal.ORDER_RATE, order, replace(facts, orders_this_second=20)
     yield Refusal.CLOCK_SKEW, order, replace(facts, clock_skew=-(10**9) - 1)

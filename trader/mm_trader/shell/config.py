@@ -48,6 +48,8 @@ def parse_config(data: Mapping[str, Any], source: str) -> TraderConfig:
         config = TraderConfig.model_validate(data)
         strategies = strategies_for(config.strategy.name)
         validate_parameters(config.strategy.name, config.strategy.parameters, strategies)
+        for symbol in config.strategy.symbol_parameters or {}:
+            validate_parameters(config.strategy.name, config.strategy.parameters_of(symbol), strategies)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_explain(error)}") from error
     except PluginError as error:
