@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import statistics
 import time
 from collections import Counter, deque
 from decimal import Decimal
@@ -125,7 +127,33 @@ class Venue:
         )
 
 
-def make_kernel(rules: SymbolRules) -> Kernel:
+STRATEGIES: dict[str, dict[str, str]] = {
+    "BasicMarketMaking": {},
+    "AvellanedaStoikov": {"calibrate": "1"},
+    "GLFT": {"calibrate": "1"},
+    "GLFT2017": {},
+    "MultiLayerGrid": {"levels": "5", "totalSize": "0.05", "maxInventory": "0.1"},
+    "SignalSkew": {"microWeight": "1", "flowWeight": "1", "depthWeight": "1"},
+}
+"""Every built-in strategy, with the signals it can ask for."""
+RUNS = 5
+LEVELS = range(30, 61)
+"""Levels of a depth frame for which a figure is promised."""
+Times = dict[str, list[int]]
+
+
+def kind_of(event: object) -> str | None:
+    """Under which name a frame's time is counted."""
+    if isinstance(event, ev.BookTicker):
+        return "bookTicker"
+    if isinstance(event, ev.PublicTrade):
+        return "trade"
+    if isinstance(event, ev.DepthUpdate):
+        return "depth, 30–60 levels" if len(event.bids) + len(event.asks) in LEVELS else "depth, other sizes"
+    return None
+
+
+def make_kernel(rules: SymbolRules, strategy: str) -> Kernel:
     """Limits wide enough that the run is not cut short by a halt."""
     config = TraderConfig(
         identity="bench",
@@ -133,7 +161,10 @@ def make_kernel(rules: SymbolRules) -> Kernel:
         venue=VenueConfig(
             environment=Environment.SIMULATOR, rest_url="http://x", ws_api_url="ws://x", stream_url="ws://x"
         ),
-        strategy=StrategyConfig(),
+        strategy=StrategyConfig(
+            name=strategy,
+            parameters={name: Decimal(value) for name, value in STRATEGIES[strategy].items()},
+        ),
         risk=RiskConfig(
             capital=Decimal(1_000_000),
             daily_loss_limit=Decimal(10**6),
@@ -146,8 +177,13 @@ def make_kernel(rules: SymbolRules) -> Kernel:
     return Kernel(config, {rules.symbol: rules}, ids, Restored(), ts=0, wall_ns=_WALL)
 
 
-def replay(recording: Recording) -> tuple[float, Counter[str], Kernel]:
-    """Seconds for the whole recording, what happened in it, and the kernel as it ended."""
+def replay(
+    recording: Recording, strategy: str = "BasicMarketMaking", times: Times | None = None
+) -> tuple[float, Counter[str], Kernel]:
+    """Seconds for the whole recording, what happened in it, and the kernel as it ended.
+
+    `times`: where given, the processor time from each frame as bytes to its commands is added there, ns by kind; answers of the venue are outside of it.
+    """
     symbol = recording.symbol
     rules = SymbolRules(
         symbol=symbol,
@@ -158,18 +194,22 @@ def replay(recording: Recording) -> tuple[float, Counter[str], Kernel]:
         min_notional=Decimal(5),
     )
     numbers = SymbolNumbers(rules)
-    decoder, kernel, venue = MarketDecoder({symbol: numbers}), make_kernel(rules), Venue(symbol, numbers)
+    decoder, kernel = MarketDecoder({symbol: numbers}), make_kernel(rules, strategy)
+    venue = Venue(symbol, numbers)
     queue: deque[ev.Event] = deque()
 
-    def feed(event: ev.Event) -> None:
-        commands = kernel.on_event(event)
+    def settle(commands: list[Command], ts: int) -> None:
         while True:
             for command in commands:
-                queue.extend(venue.answer(command, event.ts))
+                queue.extend(venue.answer(command, ts))
             if not queue:
                 return
             commands = kernel.on_event(queue.popleft())
 
+    def feed(event: ev.Event) -> None:
+        settle(kernel.on_event(event), event.ts)
+
+    clock = time.thread_time_ns
     started = time.process_time()
     for stream in ev.StreamName:
         feed(ev.StreamStatus(ts=1, stream=stream, up=True))
@@ -184,26 +224,93 @@ def replay(recording: Recording) -> tuple[float, Counter[str], Kernel]:
             venue.snapshot = depth_snapshot(read_body(frame, DepthBody), numbers, ts)
             feed(venue.snapshot)
             continue
+        if times is None:
+            event = decoder.decode(frame, ts)
+            if isinstance(event, ev.PublicTrade):
+                for fill in venue.trade(event):
+                    feed(fill)
+            if isinstance(event, ev.Event):
+                feed(event)
+            continue
+        before = clock()
         event = decoder.decode(frame, ts)
+        commands = kernel.on_event(event) if isinstance(event, ev.Event) else []
+        after = clock()
+        kind = kind_of(event)
+        if kind is not None:
+            times.setdefault(kind, []).append(after - before)
+        settle(commands, ts)
         if isinstance(event, ev.PublicTrade):
             for fill in venue.trade(event):
                 feed(fill)
-        if isinstance(event, ev.Event):
-            feed(event)
     return time.process_time() - started, venue.counts, kernel
 
 
+def clock_cost() -> int:
+    """Ns that reading the clock twice costs."""
+    clock = time.thread_time_ns
+    costs = []
+    for _ in range(10_000):
+        before = clock()
+        costs.append(clock() - before)
+    return int(statistics.median(costs))
+
+
+def latencies(recording: Recording, strategy: str) -> dict[str, tuple[float, float, float, int]]:
+    """Kind of frame → (p50, p99, p99.9) in µs and frames: the median over the runs of each."""
+    cost = clock_cost()
+    found: dict[str, list[tuple[float, float, float, int]]] = {}
+    for _ in range(RUNS):
+        times: Times = {}
+        gc.collect()
+        gc.freeze()  # as the trader does once it is warm
+        replay(recording, strategy, times)
+        gc.unfreeze()
+        for kind, values in times.items():
+            values.sort()
+            points = [(values[int(len(values) * share)] - cost) / 1000 for share in (0.5, 0.99, 0.999)]
+            found.setdefault(kind, []).append((points[0], points[1], points[2], len(values)))
+    return {
+        kind: (
+            statistics.median(run[0] for run in runs),
+            statistics.median(run[1] for run in runs),
+            statistics.median(run[2] for run in runs),
+            runs[0][3],
+        )
+        for kind, runs in found.items()
+    }
+
+
+_TARGETS = {
+    ("bookTicker", "p50"): "≤ 10",
+    ("bookTicker", "p99"): "≤ 80",
+    ("bookTicker", "p99.9"): "≤ 250",
+    ("depth, 30–60 levels", "p99"): "≤ 250",
+}
+
+
+def latency_figures(recording: Recording) -> list[Figure]:
+    """Frame in → commands out, per kind of frame and strategy. The targets are promised for BasicMarketMaking."""
+    figures = []
+    for strategy in STRATEGIES:
+        for kind, (p50, p99, p999, count) in sorted(latencies(recording, strategy).items()):
+            for name, value in (("p50", p50), ("p99", p99), ("p99.9", p999)):
+                target = _TARGETS.get((kind, name), "") if strategy == "BasicMarketMaking" else ""
+                note = f"processor time of the thread, median of {RUNS} runs over {count:,} frames"
+                figures.append(Figure(f"{strategy}: {kind} → commands, {name}", value, "µs", target, note))
+    return figures
+
+
 def run(data_dir: Path | None) -> list[Figure]:
-    """The best of three replays by processor time: one thread, no waiting, so on an idle machine it is the time on the wall."""
+    """Throughput by processor time (one thread, no waiting, so on an idle machine it is the time on the wall): the median of five; then latencies."""
     recording = recording_of(data_dir, "ETHUSDT")
-    runs = [replay(recording) for _ in range(3)]
-    elapsed, counts, kernel = min(runs, key=lambda one: one[0])
+    runs = sorted((replay(recording) for _ in range(RUNS)), key=lambda one: one[0])
+    elapsed, counts, kernel = runs[len(runs) // 2]
     note = (
-        f"processor time; {len(recording.frames):,} frames of {recording.name}; {counts['Place']} places, "
+        f"processor time, median of {RUNS} runs; {len(recording.frames):,} frames of {recording.name}; {counts['Place']} places, "
         f"{counts['Cancel']} cancels, {counts['fills']} fills; phase at the end {kernel.status().phase}"
     )
-    return [
-        Figure(
-            "decode + kernel, whole recording", len(recording.frames) / elapsed, "frames/s", "≥ 50000", note
-        )
-    ]
+    throughput = Figure(
+        "decode + kernel, whole recording", len(recording.frames) / elapsed, "frames/s", "≥ 50000", note
+    )
+    return [throughput, *latency_figures(recording)]

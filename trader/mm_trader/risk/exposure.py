@@ -69,22 +69,29 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def exposure_of(position: Position, orders: Iterable[Order]) -> Exposure:
     """Worst case of a position and its orders."""
     tick, lot = position.tick, position.lot
-    amounts = {Side.BUY: 0, Side.SELL: 0}
-    money = {Side.BUY: 0, Side.SELL: 0}
-    high = {Side.BUY: 0, Side.SELL: 0}
-    for order in orders:
+    buys = buy_money = buy_high = sells = sell_money = sell_high = 0
+    for order in (
+        orders
+    ):  # plain integers: this runs at every look, and a dictionary keyed by side would hash an Enum in Python
         amount = max(order.unbooked, 0) * lot
         price = order.price * tick
-        amounts[order.side] += amount
-        money[order.side] += amount * price
-        high[order.side] = max(high[order.side], price)
+        if order.side is Side.BUY:
+            buys += amount
+            buy_money += amount * price
+            if price > buy_high:
+                buy_high = price
+        else:
+            sells += amount
+            sell_money += amount * price
+            if price > sell_high:
+                sell_high = price
     return Exposure(
         base=position.base,
         mark=(position.mark2 * tick + 1) // 2,
-        buys=amounts[Side.BUY],
-        buy_money=money[Side.BUY],
-        buy_high=high[Side.BUY],
-        sells=amounts[Side.SELL],
-        sell_money=money[Side.SELL],
-        sell_high=high[Side.SELL],
+        buys=buys,
+        buy_money=buy_money,
+        buy_high=buy_high,
+        sells=sells,
+        sell_money=sell_money,
+        sell_high=sell_high,
     )
