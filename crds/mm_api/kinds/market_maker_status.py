@@ -32,6 +32,8 @@ class TradingState(StrEnum):
     FROZEN = "Frozen"
     HANDING_OVER = "HandingOver"
     LIVE = "Live"
+    SYMBOL_HALTED = "SymbolHalted"
+    """One symbol is halted; the others trade."""
     REDUCE_ONLY = "ReduceOnly"
     HALTED = "Halted"
     HIBERNATED = "Hibernated"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from mm_api.kinds import GateVerdict, TradingState
+from mm_api.kinds.common import HaltLevel
 from mm_api.kinds.market_maker_status import HaltStatus, RunStatus
 from mm_api.redis_contract import Evidence, LatchSource
 from mm_api.scalars import format_duration
@@ -130,7 +131,8 @@ _UNPLANNED = (LatchSource.RISK.value, LatchSource.ALERT.value)
 def halted_state(halts: list[HaltStatus]) -> TradingState:
     """The STATE column for the deepest halt."""
     deepest = max(halts, key=lambda halt: halt.level.depth).level
-    return TradingState(deepest.value)
+    # a halt of one symbol has level None: it stops nothing else
+    return TradingState.SYMBOL_HALTED if deepest is HaltLevel.NONE else TradingState(deepest.value)
 
 
 def _past(deadline: datetime | None, now: datetime) -> bool:

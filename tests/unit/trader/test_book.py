@@ -287,3 +287,22 @@ def test_a_lost_market_stream_pulls_the_quotes_and_forgets_the_market():
     driver.feed(ev.StreamStatus(ts=driver.ts, stream=ev.StreamName.MARKET, up=False))
     assert len(of(Cancel, driver.last)) == 2
     assert driver.kernel.status().mids["ETHUSDC"] is None
+
+
+def test_a_futures_difference_that_begins_in_a_hole_behind_the_snapshot_continues_it():
+    """Ids of futures have holes: pu 107, U 120 follows a snapshot of 107, or of any id up to 119, whatever U says."""
+    for last in (107, 113):
+        book = L2Book()
+        book.on_update(update(100, 107, previous=99))
+        book.on_update(update(120, 130, bids=[(100, 9)], previous=107))
+        assert not book.on_snapshot(snapshot(last))
+        assert book.bids.best() == (100, 9)
+        assert not book.on_update(update(140, 150, previous=130)) and book.usable
+        assert book.on_update(update(161, 170, previous=160)), "pu must now be the last u"
+
+
+def test_a_futures_snapshot_from_before_the_first_difference_is_asked_for_again():
+    book = L2Book()
+    book.on_update(update(120, 130, previous=107))
+    assert book.on_snapshot(snapshot(106))
+    assert not book.usable

@@ -76,5 +76,7 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Venue minus local, now."""
     volatility: dict[str, float]
     """Symbol → EWMA volatility per square-root second, as a fraction of the price."""
+    capital: dict[str, Decimal]
+    """Symbol → share of the capital it may use now."""
     volatility_noise: dict[str, float]
     """Symbol → share of the realised variance that is bounce between bid and ask, where known."""

@@ -58,6 +58,7 @@ def status_of(core: Core) -> KernelStatus:
         quotes={desk.symbol: _quotes(core, desk) for desk in core.desks.values()},
         mids={desk.symbol: _mid(core, desk) for desk in core.desks.values()},
         volatility={desk.symbol: desk.volatility.sigma for desk in core.desks.values()},
+        capital={desk.symbol: from_money(desk.capital) for desk in core.desks.values()},
         volatility_noise={
             desk.symbol: share
             for desk in core.desks.values()

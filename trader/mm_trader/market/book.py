@@ -2,7 +2,8 @@
 
 Spot: a difference continues the book when `first_id <= last_id_of_book + 1` (checked on recorded traffic: after dropping what the snapshot already
 holds, the next first_id is exactly that). Futures: `previous_id` must equal the last id, the first one after the snapshot apart, which must
-reach over it. Anything else is a gap: the book is thrown away and nothing is quoted until it has been fetched again.
+reach over it: its `previous_id` is at or below the snapshot's id and its last id above, so that nothing between the two is missing (ids of futures have
+holes, which is why the first id says less). Anything else is a gap: the book is thrown away and nothing is quoted until it has been fetched again.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class L2Book:
         if self.state is BookState.SYNCED:
             return False
         pending = [event for event in self._buffer if event.last_id > snapshot.last_id]
-        if pending and pending[0].first_id > snapshot.last_id + 1:
+        if pending and not _reaches_over(pending[0], snapshot.last_id):
             return True
         self.bids.replace(snapshot.bids)
         self.asks.replace(snapshot.asks)
@@ -178,7 +179,7 @@ class L2Book:
             return False
         if event.previous_id is not None and not self._fresh_snapshot:
             return event.previous_id == self.last_id
-        return event.first_id <= self.last_id + 1
+        return _reaches_over(event, self.last_id)
 
     def _apply(self, event: DepthUpdate) -> None:
         self.bids.apply(event.bids)
@@ -192,3 +193,10 @@ class L2Book:
         self.last_id = -1
         self._buffer.clear()
         self.state = state
+
+
+def _reaches_over(event: DepthUpdate, last_id: int) -> bool:
+    """Whether a difference follows a book of this id without a hole: spot by its first id, futures also by the id of the difference before it."""
+    if event.first_id <= last_id + 1:
+        return True
+    return event.previous_id is not None and event.previous_id <= last_id

@@ -69,8 +69,8 @@ class ArrivalIntensity:
             for index in range(bucket + 1):
                 self._counts[index] += 1
             self._reach, self._side = bucket, sell
-        self._seconds += (ts - self._last_ts) / 1e9
-        self._last_ts = ts
+        self._seconds += max(0.0, (ts - self._last_ts) / 1e9)
+        self._last_ts = max(ts, self._last_ts)
 
     def refit_if_due(self, ts: int) -> None:
         """Fit again every few seconds, and let old counts fade. For the timer."""

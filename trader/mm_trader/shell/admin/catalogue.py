@@ -125,6 +125,14 @@ METRICS: tuple[Metric, ...] = (
         "Best own quote that rests; absent when none does.",
     ),
     Metric("mm_volatility", _G, "fraction per square-root second", ("symbol",), "EWMA volatility."),
+    Metric("mm_volatility_annual", _G, "fraction per square-root year", ("symbol",), "The same, annualised."),
+    Metric(
+        "mm_symbol_capital",
+        _G,
+        "quote currency",
+        ("symbol",),
+        "Share of the capital this symbol may use now.",
+    ),
     Metric(
         "mm_volatility_noise",
         _G,

@@ -15,6 +15,7 @@ from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import Evidence, TraderPhase
 from mm_trader.core.state import KernelStatus
 from mm_trader.core.units import NS_PER_S
+from mm_trader.market.volatility import annualised
 from mm_trader.shell.admin.catalogue import BY_NAME, MetricType
 from mm_trader.shell.gate import Blocker
 from mm_trader.shell.reload import Outcome
@@ -151,6 +152,10 @@ class TraderCollector(Collector):
         ]
         yield self._family("mm_quote_price", quotes)
         yield self._family("mm_volatility", [((s,), v) for s, v in status.volatility.items()])
+        yield self._family(
+            "mm_volatility_annual", [((s,), annualised(v)) for s, v in status.volatility.items()]
+        )
+        yield self._family("mm_symbol_capital", [((s,), float(v)) for s, v in status.capital.items()])
         yield self._family("mm_volatility_noise", [((s,), v) for s, v in status.volatility_noise.items()])
         yield self._one("mm_net_pnl_day", float(status.net_pnl_day))
         yield self._one("mm_net_pnl_scope", float(status.net_pnl_scope))
