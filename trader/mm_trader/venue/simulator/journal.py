@@ -6,7 +6,7 @@ Tests and the demo read it to measure what a client really did: alert → no ope
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from .engine.checks import from_e8
 from .engine.events import ExecutionEvent
@@ -24,55 +24,29 @@ KINDS = {
 
 
 class Journal:
-    """Entries are dicts ready for JSON; `seq` grows by one and never repeats."""
+    """`since` gives entries as dicts ready for JSON; `seq` grows by one and never repeats.
+
+    What most entries are made of stays in the form in which it came until somebody reads it: far more is written than
+    is ever read.
+    """
 
     def __init__(self, size: int) -> None:
-        self._entries: deque[dict[str, Any]] = deque(maxlen=size)
+        self._entries: deque[tuple[int, int, str, str, str, dict[str, Any] | _Execution]] = deque(maxlen=size)
         self.seq = 0
         self.source = ""
         """Who is acting right now (connection and API key), set by the server around each request."""
 
     def add(self, kind: str, time_ns: int, account: str, **fields: Any) -> None:
+        self._add(kind, time_ns, account, fields)
+
+    def _add(self, kind: str, time_ns: int, account: str, what: dict[str, Any] | _Execution) -> None:
         self.seq += 1
-        self._entries.append(
-            {
-                "seq": self.seq,
-                "timeNs": time_ns,
-                "kind": kind,
-                "account": account,
-                **fields,
-                "source": self.source,
-            }
-        )
+        self._entries.append((self.seq, time_ns, kind, account, self.source, what))
 
     def execution(self, event: ExecutionEvent, spec: SymbolSpec) -> None:
-        order = event.order
-        fields: dict[str, Any] = {}
-        fill = event.fill
-        if fill is not None:
-            fields = {
-                "tradeId": fill.id,
-                "lastPrice": from_e8(fill.price * spec.tick_e8),
-                "lastQty": from_e8(fill.qty * spec.lot_e8),
-                "maker": fill.is_maker,
-                "commission": from_e8(fill.commission),
-                "commissionAsset": fill.commission_asset,
-            }
-        self.add(
-            KINDS[event.exec_type],
-            event.time_ns,
-            order.account.name,
-            symbol=order.symbol,
-            orderId=order.id,
-            clientOrderId=order.client_id,
-            side=order.side.value,
-            type=order.type.value,
-            price=from_e8(order.price * spec.tick_e8),
-            qty=from_e8(event.qty * spec.lot_e8),
-            executed=from_e8(event.executed * spec.lot_e8),
-            status=event.status.value,
-            openOrders=len(order.account.open),
-            **fields,
+        account = event.order.account
+        self._add(
+            KINDS[event.exec_type], event.time_ns, account.name, _Execution(event, spec, len(account.open))
         )
 
     def refusal(self, account: str, new: NewOrder, code: int, msg: str, time_ns: int) -> None:
@@ -97,4 +71,46 @@ class Journal:
             return []
         have = len(self._entries)
         start = max(0, have - missed)
-        return [self._entries[i] for i in range(start, min(have, start + limit))]
+        return [_shape(*self._entries[i]) for i in range(start, min(have, start + limit))]
+
+
+class _Execution(NamedTuple):
+    """An execution event and how many orders the account had open after it."""
+
+    event: ExecutionEvent
+    spec: SymbolSpec
+    open_orders: int
+
+    def fields(self) -> dict[str, Any]:
+        event, spec = self.event, self.spec
+        order, fill = event.order, event.fill
+        cancelled = event.exec_type is ExecType.CANCELED and event.orig_client_id
+        fields = {
+            "symbol": order.symbol,
+            "orderId": order.id,
+            "clientOrderId": event.orig_client_id if cancelled else event.client_id,
+            "side": order.side.value,
+            "type": order.type.value,
+            "price": from_e8(order.price * spec.tick_e8),
+            "qty": from_e8(event.qty * spec.lot_e8),
+            "executed": from_e8(event.executed * spec.lot_e8),
+            "status": event.status.value,
+            "openOrders": self.open_orders,
+        }
+        if fill is not None:
+            fields |= {
+                "tradeId": fill.id,
+                "lastPrice": from_e8(fill.price * spec.tick_e8),
+                "lastQty": from_e8(fill.qty * spec.lot_e8),
+                "maker": fill.is_maker,
+                "commission": from_e8(fill.commission),
+                "commissionAsset": fill.commission_asset,
+            }
+        return fields
+
+
+def _shape(
+    seq: int, time_ns: int, kind: str, account: str, source: str, what: dict[str, Any] | _Execution
+) -> dict[str, Any]:
+    fields = what.fields() if isinstance(what, _Execution) else what
+    return {"seq": seq, "timeNs": time_ns, "kind": kind, "account": account, **fields, "source": source}

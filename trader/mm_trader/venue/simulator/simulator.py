@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from .admin import Admin
-from .config import AccountConfig, ConfigError, MarketKind, SimulatorConfig
+from .config import AccountConfig, ConfigError, MarketKind, Product, SimulatorConfig
 from .engine.account import CommissionRates
 from .engine.types import E8
 from .faults import FaultBoard
@@ -78,6 +78,8 @@ class Simulator:
         )
         self.rest = Rest(self.desk, self.faults, self.scheduler, profile.calls, profile.prefix)
         self.extras = profile.extras(self)
+        if config.product is Product.SPOT:  # elsewhere the profile knows who listens
+            self.publisher.listened_to = self.wsapi.listened_to
         self.admin = Admin(self)
         self.page = Page(self)
         self._runner: web.AppRunner | None = None

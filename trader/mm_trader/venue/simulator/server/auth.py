@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,7 +142,7 @@ class Authenticator:
 def verify(key: KeyConfig, data: bytes, signature: str) -> bool:
     """Whether `signature` (hex for HMAC, base64 for Ed25519) belongs to `data`."""
     if key.secret is not None:
-        expected = hmac.new(key.secret.encode(), data, hashlib.sha256).hexdigest()
+        expected = hmac.digest(key.secret.encode(), data, "sha256").hex()
         return hmac.compare_digest(expected.encode(), signature.lower().encode("utf-8", "replace"))
     assert key.public_key is not None, "a key has a secret or a public key"
     try:

@@ -11,6 +11,7 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiohttp import web
 
 from ..time import NS_PER_S, Scheduler
@@ -31,9 +32,8 @@ class Channel(StrEnum):
     ORDERS = "orders"
 
 
-def text_frame(text: str) -> bytes:
-    """An unmasked, uncompressed WebSocket text frame."""
-    data = text.encode()
+def frame(data: bytes) -> bytes:
+    """An unmasked, uncompressed WebSocket text frame around UTF-8 `data`."""
     size = len(data)
     if size < 126:
         return bytes((0x81, size)) + data
@@ -42,8 +42,23 @@ def text_frame(text: str) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + data
 
 
+def text_frame(text: str) -> bytes:
+    return frame(text.encode())
+
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON."""
+    try:
+        return _ENCODE(value)
+    except UnicodeEncodeError:  # half a surrogate pair that a client sent: JSON can only carry it escaped
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 def dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return encode(value).decode()
 
 
 class Connection:
@@ -84,26 +99,26 @@ class Connection:
         return self._transport is not None and not self._transport.is_closing() and not self.socket.closed
 
     def send(self, value: Any, channel: Channel) -> None:
-        self.send_frame(text_frame(dumps(value)), channel)
+        self.send_frame(frame(encode(value)), channel)
 
-    def send_frame(self, frame: bytes, channel: Channel) -> None:
+    def send_frame(self, ready: bytes, channel: Channel) -> None:
         """Queue a ready frame; order is kept even when the delay shrinks."""
-        if self.muted or not self.open:
+        if self.muted:
             return
         delay = self._faults.delay_ns(channel)
-        held_until = self._not_before.get(channel, 0)
-        if delay or held_until:
+        if delay or self._not_before:
+            held_until = self._not_before.get(channel, 0)
             now = self._scheduler.clock.now()
             due = max(now + delay, held_until)
             if due > now:
                 self._not_before[channel] = due
-                self._scheduler.call_at(due, lambda: self._write(frame))
+                self._scheduler.call_at(due, lambda: self._write(ready))
                 return
-            del self._not_before[channel]
-        self._write(frame)
+            self._not_before.pop(channel, None)
+        self._write(ready)
 
-    def _write(self, frame: bytes) -> None:
-        self._buffer.append(frame)
+    def _write(self, ready: bytes) -> None:
+        self._buffer.append(ready)
         if not self._flush_asked:
             self._flush_asked = True
             self._loop.call_soon(self._flush)

@@ -6,7 +6,8 @@ An address that goes on after 429 is banned (418), the longer the more often: 2 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -27,22 +28,32 @@ class LimitType(StrEnum):
     RAW = "RAW_REQUESTS"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One limit: `limit` per `number` `interval`s."""
+    """One limit: `limit` per `number` `interval`s. Compared by identity: rules are keys of every count."""
 
     type: LimitType
     interval: str
     number: int
     limit: int
+    seconds: int = field(init=False)
+    window_ns: int = field(init=False)
+    header: str = field(init=False)
+    json_head: str = field(init=False)
+    """All of `shape` up to the count, as JSON: this is in every WebSocket API reply."""
 
-    @property
-    def seconds(self) -> int:
-        return self.number * {"SECOND": 1, "MINUTE": 60, "DAY": 86_400}[self.interval]
-
-    @property
-    def header(self) -> str:
-        return f"{self.number}{self.interval[0]}"
+    def __post_init__(self) -> None:
+        seconds = self.number * {"SECOND": 1, "MINUTE": 60, "DAY": 86_400}[self.interval]
+        derived = {
+            "seconds": seconds,
+            "window_ns": seconds * NS_PER_S,
+            "header": f"{self.number}{self.interval[0]}",
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(
+            self, "json_head", json.dumps(self.shape(), separators=(",", ":"))[:-1] + ',"count":'
+        )
 
     def shape(self, count: int | None = None) -> dict[str, Any]:
         shape: dict[str, Any] = {
@@ -85,12 +96,12 @@ class RateLimits:
         """By address: [window, new connections in it]."""
 
     def count(self, owner: str, rule: Rule) -> int:
-        window = self._clock.now() // (rule.seconds * NS_PER_S)
+        window = self._clock.now() // rule.window_ns
         entry = self._counts.get((owner, rule))
         return entry[1] if entry is not None and entry[0] == window else 0
 
     def _add(self, owner: str, rule: Rule, amount: int) -> None:
-        window = self._clock.now() // (rule.seconds * NS_PER_S)
+        window = self._clock.now() // rule.window_ns
         entry = self._counts.get((owner, rule))
         if entry is None or entry[0] != window:
             self._counts[owner, rule] = [window, max(0, amount)]
@@ -99,7 +110,7 @@ class RateLimits:
 
     def retry_after_s(self, rule: Rule) -> int:
         """Whole seconds until the rule's window ends, at least 1."""
-        left = rule.seconds * NS_PER_S - self._clock.now() % (rule.seconds * NS_PER_S)
+        left = rule.window_ns - self._clock.now() % rule.window_ns
         return max(1, -(-left // NS_PER_S))
 
     def charge(self, ip: str, weight: int) -> None:
@@ -216,12 +227,16 @@ class RateLimits:
                 headers[f"X-MBX-ORDER-COUNT-{rule.header}"] = str(self.count(account, rule))
         return headers
 
-    def shapes(self, ip: str, account: str | None) -> list[dict[str, Any]]:
-        """`rateLimits` of a WebSocket API reply."""
-        shapes = [r.shape(self.count(ip, r)) for r in self._ip_rules if r.type is LimitType.WEIGHT]
+    def encoded(self, ip: str, account: str | None) -> str:
+        """`rateLimits` of a WebSocket API reply, as JSON."""
+        parts = [
+            f"{rule.json_head}{self.count(ip, rule)}}}"
+            for rule in self._ip_rules
+            if rule.type is LimitType.WEIGHT
+        ]
         if account is not None:
-            shapes += [r.shape(self.count(account, r)) for r in self._order_rules]
-        return shapes
+            parts += [f"{rule.json_head}{self.count(account, rule)}}}" for rule in self._order_rules]
+        return f"[{','.join(parts)}]"
 
     def order_shapes(self, account: str) -> list[dict[str, Any]]:
         return [r.shape(self.count(account, r)) for r in self._order_rules]

@@ -72,6 +72,8 @@ class Publisher:
         user_sink: UserSink,
         faults: FaultBoard,
     ) -> None:
+        self.listened_to: Callable[[str], bool] = lambda _account: True
+        """Whether anybody would get an account's user events; for the others none are made."""
         self.exchange = exchange
         self.hub = hub
         self.limits = limits
@@ -122,10 +124,13 @@ class Publisher:
         fill = event.fill
         if fill is not None and event.executed == fill.qty:
             self.limits.add_orders(event.order.account.name, -MAKER_COUNT_BACK if fill.is_maker else -1)
-        self.user_sink(event.order.account.name, dumps(execution_report(event, spec, now_ms)))
+        name = event.order.account.name
+        if self.listened_to(name):
+            self.user_sink(name, dumps(execution_report(event, spec, now_ms)))
 
     def _balance(self, event: BalanceEvent, now_ms: int) -> None:
-        self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
+        if self.listened_to(event.account.name):
+            self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
 
     # --- market side ----------------------------------------------------------------------------------------
     def _book(self, update: BookUpdate) -> None:

@@ -1,6 +1,7 @@
 """JSON shapes of orders, trades, balances and user events, with Binance's field names.
 
-Pure functions from engine values; decimals are strings with eight digits, times integer milliseconds.
+Pure functions from engine values; decimals are strings with eight digits, times integer milliseconds, enumerations are
+themselves (the encoder writes their values).
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def _state(order: Order, spec: SymbolSpec) -> dict[str, Any]:
         "executedQty": qty_text(spec, order.executed),
         "origQuoteOrderQty": from_e8(order.quote_qty),
         "cummulativeQuoteQty": from_e8(order.executed_quote),
-        "status": order.status.value,
-        "timeInForce": order.tif.value,
-        "type": order.type.value,
-        "side": order.side.value,
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.type,
+        "side": order.side,
     }
     if order.prevented:
         shape["preventedQuantity"] = qty_text(spec, order.prevented)
@@ -76,7 +77,7 @@ def result(order: Order, spec: SymbolSpec) -> dict[str, Any]:
         **_state(order, spec),
         "workingTime": ms(order.working_ns),
         **_extras(order),
-        "selfTradePreventionMode": order.stp.value,
+        "selfTradePreventionMode": order.stp,
     }
 
 
@@ -107,7 +108,7 @@ def cancelled(order: Order, spec: SymbolSpec, cancel_id: str) -> dict[str, Any]:
         "transactTime": ms(order.updated_ns),
         **_state(order, spec),
         **_extras(order),
-        "selfTradePreventionMode": order.stp.value,
+        "selfTradePreventionMode": order.stp,
     }
 
 
@@ -129,7 +130,7 @@ def queried(order: Order, spec: SymbolSpec) -> dict[str, Any]:
         "workingTime": ms(order.working_ns),
         "origQuoteOrderQty": quote_qty,
         **_extras(order),
-        "selfTradePreventionMode": order.stp.value,
+        "selfTradePreventionMode": order.stp,
     }
 
 
@@ -150,12 +151,12 @@ def amended(order: Order, spec: SymbolSpec, previous_id: str, execution_id: int)
             "preventedQty": qty_text(spec, order.prevented),
             "quoteOrderQty": from_e8(order.quote_qty),
             "cumulativeQuoteQty": from_e8(order.executed_quote),
-            "status": order.status.value,
-            "timeInForce": order.tif.value,
-            "type": order.type.value,
-            "side": order.side.value,
+            "status": order.status,
+            "timeInForce": order.tif,
+            "type": order.type,
+            "side": order.side,
             "workingTime": ms(order.working_ns),
-            "selfTradePreventionMode": order.stp.value,
+            "selfTradePreventionMode": order.stp,
         },
     }
 
@@ -218,17 +219,17 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "E": now_ms,
         "s": order.symbol,
         "c": event.client_id,
-        "S": order.side.value,
-        "o": order.type.value,
-        "f": order.tif.value,
+        "S": order.side,
+        "o": order.type,
+        "f": order.tif,
         "q": qty_text(spec, event.qty),
         "p": price_text(spec, order.price),
         "P": ZERO,
         "F": ZERO,
         "g": -1,
         "C": event.orig_client_id,
-        "x": event.exec_type.value,
-        "X": event.status.value,
+        "x": event.exec_type,
+        "X": event.status,
         "r": "NONE",
         "i": order.id,
         "l": qty_text(spec, fill.qty) if fill is not None else ZERO,
@@ -247,7 +248,7 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "Y": from_e8(fill.quote) if fill is not None else ZERO,
         "Q": from_e8(order.quote_qty),
         "W": ms(order.working_ns),
-        "V": order.stp.value,
+        "V": order.stp,
     }
     match = event.prevention
     if match is not None:

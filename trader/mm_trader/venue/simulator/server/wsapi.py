@@ -5,11 +5,12 @@ User events go out as `{subscriptionId, event}` on the connection that subscribe
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from ..engine.errors import RefusalError
@@ -30,20 +31,20 @@ UserListeners = Callable[[str, str], Iterable[tuple[Connection, bytes]]]
 """(account name, JSON text of an event) → the connections that get it, each with its frame."""
 
 
-class _Number(str):
-    """A JSON number kept as the text that was sent: signatures are made over that text."""
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
+_NUMBER = re.compile(rb"-?[0-9]+", re.ASCII)
 
-    __slots__ = ()
 
-
-def param_text(value: Any) -> str | None:
-    """A parameter's value as it is signed; None for what cannot be one."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return dumps(value)
+def param_text(raw: bytes) -> str | None:
+    """A parameter's value as it is signed: numbers as the text that was sent; None for what cannot be one."""
+    first = raw[:1]
+    if first == b'"':
+        return _STRING.decode(raw)
+    if first in b"-0123456789" or raw in (b"true", b"false"):
+        return raw.decode()
+    if first == b"[":
+        return dumps(msgspec.json.decode(raw))
     return None
 
 
@@ -123,6 +124,10 @@ class WsApi:
         )
 
     # --- user events ----------------------------------------------------------------------------------------
+    def listened_to(self, account: str) -> bool:
+        """Whether an event of `account` would go out, or a fault may count it."""
+        return bool(self.faults.armed) or any(account in s.subscriptions for s in self.sessions)
+
     def deliver(self, account: str, text: str) -> None:
         """Send a user event to every connection subscribed to `account`, unless a fault eats it."""
         fault = self.faults.take(USER_KINDS, account) if self.faults.armed else None
@@ -213,41 +218,27 @@ class WsApi:
 
     @staticmethod
     def _parse(text: str) -> tuple[Any, str, dict[str, str]]:
+        """(id, method, parameters as signed text) of a request."""
         try:
-            message = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
-        except (ValueError, RecursionError) as error:
+            message = _OBJECT.decode(text)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             raise _BadRequestError(None, "Invalid JSON Request") from error
-        if not isinstance(message, dict):
-            raise _BadRequestError(None, "Invalid JSON Request")
-        number = message.get("id")
-        if isinstance(number, _Number):
-            if not number.lstrip("-").isdigit() or len(number) > 20:
-                raise _BadRequestError(
-                    None, "Invalid JSON Request\nJSON sent for parameter 'id' is not valid"
-                )
-            number = int(number)
-        elif number is not None and (not isinstance(number, str) or len(number) > 36):
-            raise _BadRequestError(None, "Invalid JSON Request\nJSON sent for parameter 'id' is not valid")
-        method = message.get("method")
-        if not isinstance(method, str) or isinstance(method, _Number):
-            raise _BadRequestError(
-                number, "Invalid JSON Request\nJSON sent for parameter 'method' is not valid"
-            )
-        params = message.get("params")
-        params = {} if params is None else params
-        if not isinstance(params, dict):
-            raise _BadRequestError(
-                number, "Invalid JSON Request\nJSON sent for parameter 'params' is not valid"
-            )
+        number = _request_id(bytes(message.get("id", b"null")))
+        method = bytes(message.get("method", b"null"))
+        if not method.startswith(b'"'):
+            raise _unusable(number, "method")
+        try:
+            params = bytes(message.get("params", b"null"))
+            sent = {} if params == b"null" else _OBJECT.decode(params)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise _unusable(number, "params") from error
         values: dict[str, str] = {}
-        for name, value in params.items():
-            sent = param_text(value)
-            if sent is None:
-                raise _BadRequestError(
-                    number, f"Invalid JSON Request\nJSON sent for parameter '{name}' is not valid"
-                )
-            values[name] = str(sent)
-        return number, method, values
+        for name, raw in sent.items():
+            value = param_text(bytes(raw))
+            if value is None:
+                raise _unusable(number, name)
+            values[name] = value
+        return number, _STRING.decode(method), values
 
     def _prepare(
         self, session: Session, method: str, values: dict[str, str]
@@ -303,7 +294,9 @@ class WsApi:
         else:
             reply["result"] = outcome.result
         if limits:
-            reply["rateLimits"] = self.desk.limits.shapes(session.connection.ip, session.last_account)
+            reply["rateLimits"] = msgspec.Raw(
+                self.desk.limits.encoded(session.connection.ip, session.last_account).encode()
+            )
         return reply
 
     # --- sessions -------------------------------------------------------------------------------------------
@@ -367,3 +360,20 @@ class _BadRequestError(RefusalError):
     def __init__(self, number: Any, msg: str) -> None:
         super().__init__(-1135, msg)
         self.number = number
+
+
+def _request_id(raw: bytes) -> Any:
+    """A request's id for its reply: a string of up to 36 characters, a whole number, or null."""
+    if raw == b"null":
+        return None
+    if _NUMBER.fullmatch(raw) and len(raw) <= 20:
+        return int(raw)
+    if raw.startswith(b'"'):
+        text = _STRING.decode(raw)
+        if len(text) <= 36:
+            return text
+    raise _unusable(None, "id")
+
+
+def _unusable(number: Any, name: str) -> _BadRequestError:
+    return _BadRequestError(number, f"Invalid JSON Request\nJSON sent for parameter '{name}' is not valid")
