@@ -27,7 +27,7 @@ def time(desk: Desk, request: Request) -> Any:
     return {"serverTime": desk.now_ms()}
 
 
-def _symbols(desk: Desk, params: Params) -> list[Market] | None:
+def named_markets(desk: Desk, params: Params) -> list[Market] | None:
     """Markets named by `symbol` or `symbols` (a JSON list), None if neither was sent."""
     one, several = params.text("symbol"), params.text("symbols")
     if one is not None and several is not None:
@@ -58,9 +58,9 @@ def _bad_symbols() -> str:
 
 def exchange_information(desk: Desk, request: Request) -> Any:
     params = request.params
-    markets = _symbols(desk, params)
+    markets = named_markets(desk, params)
     status = params.text("symbolStatus")
-    params.text("permissions")
+    params.text("permissions")  # every symbol here is for SPOT, whatever was asked for
     params.flag("showPermissionSets", True)
     params.finish()
     if markets is None:
@@ -105,7 +105,7 @@ def _book_ticker(market: Market) -> dict[str, str]:
 
 def book_ticker(desk: Desk, request: Request) -> Any:
     single = request.params.has("symbol")
-    markets = _symbols(desk, request.params)
+    markets = named_markets(desk, request.params)
     request.params.text("symbolStatus")
     request.params.finish()
     shapes = [_book_ticker(m) for m in (markets if markets is not None else desk.exchange.markets.values())]
@@ -114,7 +114,7 @@ def book_ticker(desk: Desk, request: Request) -> Any:
 
 def price_ticker(desk: Desk, request: Request) -> Any:
     single = request.params.has("symbol")
-    markets = _symbols(desk, request.params)
+    markets = named_markets(desk, request.params)
     request.params.text("symbolStatus")
     request.params.finish()
     shapes = [

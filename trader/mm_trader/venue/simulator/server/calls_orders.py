@@ -199,8 +199,26 @@ def amend(desk: Desk, request: Request) -> Any:
     params.finish()
     if order.is_final:
         raise RefusalError(-2013, NO_SUCH_ORDER)
+    before = order.qty
     previous = desk.exchange.amend(order, quantity, new_id)
+    desk.amendments.append(
+        shapes.amendment(order, desk.spec(order.symbol), previous, before, desk.exchange.last_execution_id)
+    )
     return shapes.amended(order, desk.spec(order.symbol), previous, desk.exchange.last_execution_id)
+
+
+def amendments(desk: Desk, request: Request) -> Any:
+    """How an order was amended, oldest first."""
+    params = request.params
+    symbol, order_id = params.symbol(), params.integer("orderId")
+    first, limit = params.integer("fromExecutionId") or 0, params.integer("limit", 1, 1000) or 500
+    params.finish()
+    if order_id is None:
+        raise missing("orderId")
+    order = request.account.orders.get(order_id)
+    if order is None or order.symbol != symbol:
+        raise RefusalError(-2013, NO_SUCH_ORDER)
+    return [a for a in desk.amendments if a["orderId"] == order_id and a["executionId"] >= first][:limit]
 
 
 def _test_weight(params: Params) -> int:
@@ -213,5 +231,6 @@ CALLS = (
     Call(("POST", "order/test"), "order.test", place_test, _test_weight, _SIGNED),
     Call(("DELETE", "order"), "order.cancel", cancel, 1, _SIGNED, True, "cancel"),
     Call(("DELETE", "openOrders"), "openOrders.cancelAll", cancel_all, 1, _SIGNED, True, "cancel"),
+    Call(("GET", "order/amendments"), "order.amendments", amendments, 4, _SIGNED),
     Call(("PUT", "order/amend/keepPriority"), "order.amend.keepPriority", amend, 4, _SIGNED, True, "amend"),
 )

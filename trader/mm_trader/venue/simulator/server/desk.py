@@ -5,6 +5,7 @@ Calls register in the `CALLS` tables of `calls_*`; `rest` and `wsapi` look them 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,9 @@ from .auth import Authenticator, Identity
 from .limits import RateLimits
 from .params import Params
 from .publisher import Publisher
+
+AMENDMENTS = 20_000
+"""As many amendments are remembered as an account remembers orders."""
 
 
 class Security(StrEnum):
@@ -87,6 +91,7 @@ class Desk:
         self.journal = journal
         self.publisher = publisher
         self.clock = clock
+        self.amendments: deque[dict[str, Any]] = deque(maxlen=AMENDMENTS)
         self._generated = 0
 
     def now_ms(self) -> int:

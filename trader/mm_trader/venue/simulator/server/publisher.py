@@ -18,6 +18,8 @@ from ..engine.market import Market
 from ..faults import DEPTH_KINDS, TICKER_KINDS, FaultBoard, FaultKind
 from ..journal import Journal
 from ..time import NS_PER_MS, Scheduler
+from . import tickers
+from .candles import Candles
 from .connection import dumps
 from .info import book_levels
 from .limits import RateLimits
@@ -86,6 +88,7 @@ class Publisher:
         self._aggregate_ids = dict.fromkeys(exchange.markets, 0)
         self.counts = {"trades": 0, "bookUpdates": 0, "executions": 0}
         self.last_trades: dict[str, list[TradeEvent]] = {s: [] for s in exchange.markets}
+        self.candles = {s: Candles() for s in exchange.markets}
         self.last_aggregates: dict[str, list[dict[str, Any]]] = {s: [] for s in exchange.markets}
         """As REST shows them."""
 
@@ -182,6 +185,7 @@ class Publisher:
     def _remember(self, event: TradeEvent) -> None:
         """For REST."""
         _keep(self.last_trades[event.symbol], event)
+        self.candles[event.symbol].add(event)
 
     def _aggregate(self, run: list[TradeEvent], now_ms: int) -> None:
         first, last = run[0], run[-1]
@@ -216,6 +220,8 @@ class Publisher:
             self._flush(symbol, market, self._fast[symbol], "@100ms", now)
             if mark % SLOW_EVERY == 0:
                 self._flush(symbol, market, self._slow[symbol], "", now)
+        if mark % SLOW_EVERY == 0:
+            tickers.publish(self, now // NS_PER_MS)
         self.scheduler.call_at((mark + 1) * FAST_NS, self._mark)
 
     def _flush(self, symbol: str, market: Market, batch: _DepthBatch, suffix: str, now: int) -> None:

@@ -12,7 +12,15 @@ from aiohttp import web
 from ..engine.errors import RefusalError
 from ..faults import FaultBoard
 from ..time import NS_PER_MS, Scheduler
-from . import calls_account, calls_history, calls_market, calls_orders, calls_replace
+from . import (
+    calls_account,
+    calls_candles,
+    calls_history,
+    calls_market,
+    calls_orders,
+    calls_replace,
+    calls_wallet,
+)
 from .auth import Identity
 from .connection import Channel, dumps
 from .desk import Call, Desk, Request, Security
@@ -20,7 +28,13 @@ from .outcome import Outcome, run, wait_ms
 from .params import Params
 
 ALL_CALLS = (
-    calls_market.CALLS + calls_history.CALLS + calls_account.CALLS + calls_orders.CALLS + calls_replace.CALLS
+    *calls_market.CALLS,
+    *calls_history.CALLS,
+    *calls_candles.CALLS,
+    *calls_account.CALLS,
+    *calls_orders.CALLS,
+    *calls_replace.CALLS,
+    *calls_wallet.CALLS,
 )
 MAX_BODY = 64 * 1024
 API = "/api/v3/"
@@ -61,9 +75,8 @@ class Rest:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request in, one response out; a dropped one loses its connection instead."""
         raw_path, _, raw_query = request.raw_path.partition("?")
-        # what is not below the prefix (such as /sapi/…) is no path of the API: refused in its words, not with a page of HTML
-        prefix = self._prefix
-        path = raw_path.removeprefix(prefix).rstrip("/") if raw_path.startswith(prefix) else ""
+        # what is below another prefix (/sapi/…) is known by its whole path, or refused in the API's words
+        path = raw_path.removeprefix(self._prefix).rstrip("/")
         ip = request.remote or ""
         identity: Identity | None = None
         try:

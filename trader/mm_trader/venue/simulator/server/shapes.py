@@ -161,6 +161,22 @@ def amended(order: Order, spec: SymbolSpec, previous_id: str, execution_id: int)
     }
 
 
+def amendment(
+    order: Order, spec: SymbolSpec, previous_id: str, previous_qty: int, execution_id: int
+) -> dict[str, Any]:
+    """An amend as order/amendments lists it."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "executionId": execution_id,
+        "origClientOrderId": previous_id,
+        "newClientOrderId": order.client_id,
+        "origQty": qty_text(spec, previous_qty),
+        "newQty": qty_text(spec, order.qty),
+        "time": ms(order.updated_ns),
+    }
+
+
 def my_trade(trade: AccountTrade, spec: SymbolSpec) -> dict[str, Any]:
     return {
         "symbol": trade.symbol,

@@ -39,6 +39,10 @@ class StreamHub:
     def wanted(self, stream: str) -> bool:
         return stream in self._listeners
 
+    def names(self) -> list[str]:
+        """Streams that somebody listens to."""
+        return list(self._listeners)
+
     def publish(self, stream: str, payload: Callable[[], str]) -> None:
         """Send the text of `payload` to everybody who listens to `stream`."""
         listeners = self._listeners.get(stream)

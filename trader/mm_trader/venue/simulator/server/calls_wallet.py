@@ -1,0 +1,141 @@
+"""What clients ask outside of `/api/v3` when they start: system status, coins, fees, key rights; and lists that are empty here.
+
+Only what the simulator can answer truly: order lists and smart order routing do not exist, so nobody has any.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.checks import from_e8
+from .desk import Call, Desk, Request, Security
+from .params import SYMBOL
+
+_SIGNED = Security.SIGNED
+
+
+def system_status(_desk: Desk, request: Request) -> Any:
+    """Up."""
+    request.params.finish()
+    return {"status": 0, "msg": "normal"}
+
+
+def coins(_desk: Desk, request: Request) -> Any:
+    """The account's assets; none can be deposited or withdrawn."""
+    request.params.finish()
+    return [
+        {
+            "coin": asset,
+            "name": asset,
+            "free": from_e8(balance.free),
+            "locked": from_e8(balance.locked),
+            "freeze": "0",
+            "ipoable": "0",
+            "ipoing": "0",
+            "storage": "0",
+            "withdrawing": "0",
+            "isLegalMoney": False,
+            "trading": True,
+            "depositAllEnable": False,
+            "withdrawAllEnable": False,
+            "networkList": [],
+        }
+        for asset, balance in sorted(request.account.balances.items())
+    ]
+
+
+def user_assets(_desk: Desk, request: Request) -> Any:
+    """Balances that are not zero."""
+    asset = request.params.matched("asset", SYMBOL)
+    request.params.text("needBtcValuation")
+    request.params.finish()
+    return [
+        {
+            "asset": name,
+            "free": from_e8(b.free),
+            "locked": from_e8(b.locked),
+            "freeze": "0",
+            "withdrawing": "0",
+            "ipoable": "0",
+            "btcValuation": "0",
+        }
+        for name, b in sorted(request.account.balances.items())
+        if (b.free or b.locked) and asset in (None, name)
+    ]
+
+
+def trade_fees(desk: Desk, request: Request) -> Any:
+    """Maker and taker commission by symbol."""
+    wanted = request.params.matched("symbol", SYMBOL)
+    request.params.finish()
+    names = list(desk.exchange.markets) if wanted is None else [desk.spec(wanted).name]
+    rates = {name: request.account.rates_for(name) for name in names}
+    return [
+        {
+            "symbol": name,
+            "makerCommission": from_e8(rate.maker_e8),
+            "takerCommission": from_e8(rate.taker_e8),
+        }
+        for name, rate in rates.items()
+    ]
+
+
+def key_rights(_desk: Desk, request: Request) -> Any:
+    """What the key may do."""
+    request.params.finish()
+    assert request.identity is not None, "a signed call has an identity"
+    return {
+        "ipRestrict": False,
+        "createTime": 0,
+        "enableReading": True,
+        "enableSpotAndMarginTrading": request.identity.key.may_trade,
+        "enableWithdrawals": False,
+        "enableInternalTransfer": False,
+        "permitsUniversalTransfer": False,
+        "enableMargin": False,
+        "enableFutures": False,
+        "enableVanillaOptions": False,
+        "enablePortfolioMarginTrading": False,
+    }
+
+
+def account_status(_desk: Desk, request: Request) -> Any:
+    """No account is under review here."""
+    request.params.finish()
+    return {"data": "Normal"}
+
+
+def trading_status(_desk: Desk, request: Request) -> Any:
+    """No account is locked here."""
+    request.params.finish()
+    return {
+        "data": {
+            "isLocked": False,
+            "plannedRecoverTime": 0,
+            "triggerCondition": {"GCR": 150, "IFER": 150, "UFR": 300},
+            "updateTime": 0,
+        }
+    }
+
+
+def none_of_them(_desk: Desk, request: Request) -> Any:
+    """An empty list, for things that do not exist here."""
+    params = request.params
+    for name in ("symbol", "startTime", "endTime", "fromId", "fromAllocationId", "orderId", "limit"):
+        params.text(name)
+    params.finish()
+    return []
+
+
+CALLS = (
+    Call(("GET", "/sapi/v1/system/status"), None, system_status),
+    Call(("GET", "/sapi/v1/capital/config/getall"), None, coins, 10, _SIGNED),
+    Call(("POST", "/sapi/v3/asset/getUserAsset"), None, user_assets, 5, _SIGNED),
+    Call(("GET", "/sapi/v1/asset/tradeFee"), None, trade_fees, 1, _SIGNED),
+    Call(("GET", "/sapi/v1/account/apiRestrictions"), None, key_rights, 1, _SIGNED),
+    Call(("GET", "/sapi/v1/account/status"), None, account_status, 1, _SIGNED),
+    Call(("GET", "/sapi/v1/account/apiTradingStatus"), None, trading_status, 1, _SIGNED),
+    Call(("GET", "openOrderList"), "openOrderLists.status", none_of_them, 6, _SIGNED),
+    Call(("GET", "allOrderList"), "allOrderLists", none_of_them, 20, _SIGNED),
+    Call(("GET", "myAllocations"), "myAllocations", none_of_them, 20, _SIGNED),
+)
