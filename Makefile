@@ -18,7 +18,7 @@ SCENARIOS ?= 3
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit test-e2e demo trader simulate bench cluster cluster-down image clean
+.PHONY: help setup lock lint generate test test-unit test-e2e demo trader simulate mutation bench cluster cluster-down image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,11 +62,17 @@ SEEDS ?= 1000
 simulate: setup ## the deterministic simulation, SEEDS of it; a failing one prints its story and how to run it again
 	@$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(WORKERS)
 
+mutation: setup | $(UV) ## mutation testing of orders/ and risk/ (about an hour on two cores; goes on where it was interrupted)
+	@$(BIN)/python tests/mutation/run.py --uv $(UV) --children $(WORKERS)
+
 test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
 	@tests/cluster/test-all
 
 test-unit: setup ## tests that need no cluster
-	$(PYTEST) -n $(WORKERS) tests/unit tests/integration tests/conformance tests/simulation
+	@mkdir -p build/coverage
+	$(PYTEST) -n $(WORKERS) tests/simulation
+	$(PYTEST) -n $(WORKERS) --cov --cov-report= tests/unit tests/integration tests/conformance
+	@$(BIN)/coverage json --quiet && $(BIN)/python tests/coverage/check.py build/coverage/report.json
 
 test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
 	@tests/cluster/with $(PYTEST) -n $(SCENARIOS) -m "not alone" tests/e2e

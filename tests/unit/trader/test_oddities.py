@@ -19,8 +19,8 @@ from mm_trader.core.commands import (
     RequestReconcile,
 )
 from mm_trader.core.events import ErrorClass, Side
+from mm_trader.orders.retry import Backoff
 from mm_trader.orders.table import OrderTable
-from mm_trader.orders.timing import pause
 
 
 def test_a_halt_in_the_middle_of_an_event_takes_back_the_places_decided_before_it():
@@ -277,4 +277,4 @@ def test_an_acknowledged_reject_streak_begins_anew():
 
 
 def test_pauses_double_up_to_ten_seconds():
-    assert [pause(n) // 10**8 for n in (0, 1, 2, 3, 7, 8, 30)] == [1, 1, 2, 4, 64, 100, 100]
+    assert [Backoff().pause("x", n) // 10**8 for n in (0, 1, 2, 3, 7, 8, 30)] == [1, 1, 2, 4, 64, 100, 100]

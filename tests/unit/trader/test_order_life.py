@@ -19,7 +19,7 @@ from mm_trader.core.commands import (
     RequestReconcile,
 )
 from mm_trader.core.events import ErrorClass, Side
-from mm_trader.orders.timing import MAX_CANCEL_REFUSALS
+from mm_trader.orders.retry import MAX_CANCEL_REFUSALS
 
 
 def started() -> tuple[Driver, Place, Place]:

@@ -74,6 +74,8 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     reject_streak: int = 0
     clock_skew_ms: float = 0.0
     """Venue minus local, now."""
+    reconcile: dict[str, int] = msgspec.field(default_factory=dict)
+    """Comparisons with the venue: runs, failures, differences by kind, and how long the last and the longest took (ms)."""
     volatility: dict[str, float]
     """Symbol → EWMA volatility per square-root second, as a fraction of the price."""
     capital: dict[str, Decimal]

@@ -24,6 +24,7 @@ from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.manager import OrderManager
 from mm_trader.orders.order import Order
 from mm_trader.orders.reconciler import Reconciler
+from mm_trader.orders.retry import Backoff, Jitter, no_jitter
 from mm_trader.orders.states import OrderState, is_final
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import Timings
@@ -48,6 +49,7 @@ def build(
     *,
     ts: int,
     wall_ns: int,
+    jitter: Jitter = no_jitter,
 ) -> tuple[Core, Halting]:
     """See the module's docstring. Raises ConfigurationError or ParameterError."""
     settings = settings_from(config)
@@ -99,7 +101,8 @@ def build(
     halting = Halting(core)
     ears = Ears(core, halting)
     lifecycle = Lifecycle(dict(rules), trades, core.table, core.outbox, ears)
-    core.manager = OrderManager(_timings(settings), ids, core.table, lifecycle, core.outbox, ears)
+    backoff = Backoff(jitter)
+    core.manager = OrderManager(_timings(settings), ids, core.table, lifecycle, core.outbox, ears, backoff)
     core.reconciler = Reconciler(
         trades,
         core.table,
@@ -109,6 +112,7 @@ def build(
         ears,
         interval=settings.reconcile_interval,
         answer_timeout=_ANSWER_TIMEOUTS * settings.order_timeout,
+        backoff=backoff,
     )
     starts = restored.ledger.symbol_day_start if restored.ledger and restored.ledger.day == pnl.day else {}
     core.losses = SymbolLosses(positions, settings.symbol_loss_limit, starts)

@@ -25,6 +25,7 @@ from mm_trader.kernel.requests import Requests
 from mm_trader.kernel.split import review_split, sample_correlations
 from mm_trader.kernel.status import ledger_of, open_orders_of, status_of
 from mm_trader.kernel.venue_news import VenueNews
+from mm_trader.orders.retry import Jitter, no_jitter
 from mm_trader.risk.reasons import HaltReason
 from mm_trader.risk.self_test import run_self_test
 from mm_trader.strategy.registry import BUILT_IN, StrategyTypes
@@ -46,10 +47,14 @@ class Kernel:
         ts: int,
         wall_ns: int,
         strategies: StrategyTypes = BUILT_IN,
+        jitter: Jitter = no_jitter,
     ) -> None:
-        """`rules`: of every configured symbol. `strategies`: built-in ones, and plug-ins the shell has found. Raises ConfigurationError or ParameterError."""
+        """`rules`: of every configured symbol. `strategies`: built-in ones, and plug-ins the shell has found. `jitter`: of the pauses between attempts.
+        Raises ConfigurationError or ParameterError."""
         self._prefix = ids.prefix
-        self._core, self._halting = build(config, rules, ids, restored, strategies, ts=ts, wall_ns=wall_ns)
+        self._core, self._halting = build(
+            config, rules, ids, restored, strategies, ts=ts, wall_ns=wall_ns, jitter=jitter
+        )
         self._quoter = Quoter(self._core, self._halting)
         self._clock_honest = True
         self._breakers = Breakers(self._core, self._halting)

@@ -74,6 +74,7 @@ def status_of(core: Core) -> KernelStatus:
         reject_streak=core.behaviour.reject_streak,
         clock_skew_ms=core.skew.ns / 1e6,
         zero_orders_confirmed_ms=core.reconciler.zero_confirmed_ms(),
+        reconcile=core.reconciler.statistics.as_numbers(),
     )
 
 

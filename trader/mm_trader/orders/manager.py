@@ -27,16 +27,18 @@ from mm_trader.core.ids import ClientIds
 from mm_trader.orders.journal import OrderListener, Outbox
 from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.order import Order
-from mm_trader.orders.states import VENUE_STATES, OrderState
-from mm_trader.orders.table import OrderTable
-from mm_trader.orders.timing import (
-    ENGINE_TIMEOUT_NS,
+from mm_trader.orders.retry import (
     FIRST_PAUSE_NS,
     LONGEST_PAUSE_NS,
     MAX_CANCEL_REFUSALS,
-    Timings,
-    pause,
+    POLICIES,
+    Asked,
+    Backoff,
+    Step,
 )
+from mm_trader.orders.states import VENUE_STATES, OrderState
+from mm_trader.orders.table import OrderTable
+from mm_trader.orders.timing import ENGINE_TIMEOUT_NS, Timings
 
 
 class OrderManager:
@@ -50,8 +52,10 @@ class OrderManager:
         lifecycle: Lifecycle,
         outbox: Outbox,
         listener: OrderListener,
+        backoff: Backoff | None = None,
     ) -> None:
         self._timings = timings
+        self._backoff = backoff or Backoff()
         self.ids = ids
         self._table = table
         self._life = lifecycle
@@ -101,7 +105,7 @@ class OrderManager:
             self._query(order, ts)
             return
         order.cancel_attempts += 1
-        order.next_cancel = ts + pause(order.cancel_attempts)
+        order.next_cancel = ts + self._backoff.pause(order.client_id, order.cancel_attempts)
         order.cancel_in_flight = True
         order.deadline = ts + self._timings.order_timeout
         self._outbox.emit(Cancel(symbol=order.symbol, client_id=order.client_id, venue_id=order.venue_id))
@@ -142,15 +146,14 @@ class OrderManager:
             return
         if event.command == "cancel":
             self._cancel_refused(order, event)
-        elif event.error is ErrorClass.AMBIGUOUS or order.acked_ts is not None:
+        elif order.acked_ts is not None:
             # a refusal of an order that the venue has shown us is no evidence of anything
             self._listener.on_anomaly(
                 event.symbol, f"{event.client_id}: refused ({event.error}) after it was seen"
             )
             self.doubt(order, "refused after seen", event.ts)
-        elif event.error is ErrorClass.DUPLICATE:
-            # an order with this id is open: ours, sent before; only the venue can say what it is
-            self.doubt(order, "duplicate", event.ts)
+        elif POLICIES[Asked.PLACE, event.error].step is Step.ASK:
+            self.doubt(order, event.error.value, event.ts)
         else:
             self._life.move(order, OrderState.REJECTED, event.error.value, event.ts)
             self._listener.on_refused(order, event.error, event.message)
@@ -288,10 +291,8 @@ class OrderManager:
         if event.error is not ErrorClass.CLOSED:
             order.cancel_refusals += 1
         self._listener.on_cancel_refused(order)
-        if (
-            event.error in (ErrorClass.THROTTLED, ErrorClass.CLOCK, ErrorClass.CLOSED)
-            and order.acked_ts is not None
-        ):
+        repeat = POLICIES[Asked.CANCEL, event.error].step is Step.REPEAT
+        if repeat and order.acked_ts is not None:
             # nothing was executed: open as before; the timer tries again after the pause
             opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
             self._life.move(order, opened, f"cancel refused: {event.error}", event.ts)
@@ -305,4 +306,4 @@ class OrderManager:
         self._outbox.emit(QueryOrder(symbol=order.symbol, client_id=order.client_id))
 
     def _ask_later(self, order: Order, ts: int) -> None:
-        order.query_due = ts + pause(order.queries)
+        order.query_due = ts + self._backoff.pause(order.client_id, order.queries)

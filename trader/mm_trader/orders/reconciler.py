@@ -11,13 +11,13 @@ import msgspec
 
 from mm_trader.core.commands import RequestReconcile
 from mm_trader.core.events import ReconcileFailed, ReconcileSnapshot
-from mm_trader.core.units import NS_PER_S
+from mm_trader.core.units import NS_PER_MS, NS_PER_S
 from mm_trader.orders.journal import OrderListener, Outbox
 from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.manager import OrderManager
+from mm_trader.orders.retry import Backoff
 from mm_trader.orders.states import OrderState
 from mm_trader.orders.table import OrderTable
-from mm_trader.orders.timing import pause
 from mm_trader.orders.trades import TradeLog
 
 _SETTLE_PAUSE_NS = NS_PER_S // 2
@@ -39,6 +39,54 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     def repairs(self) -> int:
         """Differences in all."""
         return self.missed_fills + self.adopted + self.vanished + self.corrected
+
+
+class Statistics:
+    """What all comparisons of this process found, by kind, and how long one took."""
+
+    __slots__ = (
+        "adopted",
+        "causes",
+        "corrected",
+        "failures",
+        "last_ns",
+        "longest_ns",
+        "missed_fills",
+        "runs",
+        "vanished",
+    )
+
+    def __init__(self) -> None:
+        self.runs = self.failures = 0
+        self.missed_fills = self.adopted = self.vanished = self.corrected = 0
+        self.last_ns = self.longest_ns = 0
+        """From the question to the repaired state."""
+        self.causes: dict[str, int] = {}
+        """Cause → runs."""
+
+    def add(self, findings: Findings, cause: str, took: int) -> None:
+        """One comparison."""
+        self.runs += 1
+        self.causes[cause] = self.causes.get(cause, 0) + 1
+        self.missed_fills += findings.missed_fills
+        self.adopted += findings.adopted
+        self.vanished += findings.vanished
+        self.corrected += findings.corrected
+        self.last_ns = took
+        self.longest_ns = max(self.longest_ns, took)
+
+    def as_numbers(self) -> dict[str, int]:
+        """For status: counts, and durations in ms."""
+        return {
+            "runs": self.runs,
+            "failures": self.failures,
+            "missedFills": self.missed_fills,
+            "adopted": self.adopted,
+            "vanished": self.vanished,
+            "corrected": self.corrected,
+            "lastMs": self.last_ns // NS_PER_MS,
+            "longestMs": self.longest_ns // NS_PER_MS,
+        }
 
 
 class SymbolSync:
@@ -72,8 +120,11 @@ class Reconciler:
         *,
         interval: int,
         answer_timeout: int,
+        backoff: Backoff | None = None,
     ) -> None:
         """`interval` and `answer_timeout` in ns."""
+        self._backoff = backoff or Backoff()
+        self.statistics = Statistics()
         self.sync = {symbol: SymbolSync() for symbol in trades}
         self.runs = 0
         self.repairs = 0
@@ -128,7 +179,8 @@ class Reconciler:
             return
         sync.asked_ts = None
         sync.failures += 1
-        sync.retry_due = event.ts + pause(sync.failures + 3)
+        self.statistics.failures += 1
+        sync.retry_due = event.ts + self._backoff.pause(event.symbol, sync.failures + 3)
 
     def on_snapshot(self, event: ReconcileSnapshot) -> Findings:
         """Repair from the venue's evidence."""
@@ -140,6 +192,7 @@ class Reconciler:
         findings = Findings(missed_fills=missed, adopted=adopted, vanished=vanished, corrected=corrected)
         self.runs += 1
         self.repairs += findings.repairs
+        self.statistics.add(findings, event.cause, event.ts - event.asked_ts)
         if full and (sync.asked_ts is None or event.asked_ts >= sync.asked_ts):
             sync.asked_ts = sync.retry_due = None
             sync.failures = 0

@@ -20,6 +20,7 @@ from mm_trader.core.events import ConfigChanged, ReconcileRequested, StreamName,
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
 from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.orders.retry import keyed_jitter
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel
 from mm_trader.shell.alerts.build import AlertsPart, build_outlets
@@ -292,6 +293,7 @@ class App:
             restored,
             ts=self.clock.monotonic_ns(),
             wall_ns=self.clock.wall_ns(),
+            jitter=keyed_jitter(self.config.identity),
             strategies=strategies_for(self.config.strategy.name),
         )
 
