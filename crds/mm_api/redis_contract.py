@@ -214,6 +214,13 @@ class PositionRecord(ContractModel):
     booked_trade_ids: list[int] = Field(
         default_factory=list, description="Trades beyond last_trade_id that are booked too."
     )
+    funding: ExactDecimal = Field(
+        default=Decimal(0),
+        description="Perpetuals: funding received less funding paid, in quote currency; it is in cash.",
+    )
+    last_funding_ms: int = Field(
+        default=0, description="Perpetuals: venue time up to which funding is booked."
+    )
 
     def has_booked(self, trade_id: int) -> bool:
         """Whether the own trade `trade_id` of this symbol is in these amounts."""

@@ -23,8 +23,23 @@ _WELL_KNOWN: dict[tuple[Venue, Environment], tuple[str, str, str]] = {
         "wss://ws-api.binance.com:443/ws-api/v3",
         "wss://stream.binance.com:9443",
     ),
+    (Venue.BINANCE_USDM, Environment.TESTNET): (
+        "https://demo-fapi.binance.com",
+        "wss://testnet.binancefuture.com/ws-fapi/v1",
+        "wss://fstream.binancefuture.com",
+    ),
+    (Venue.BINANCE_USDM, Environment.DEMO): (
+        "https://demo-fapi.binance.com",
+        "wss://testnet.binancefuture.com/ws-fapi/v1",
+        "wss://demo-fstream.binance.com",
+    ),
+    (Venue.BINANCE_USDM, Environment.MAINNET): (
+        "https://fapi.binance.com",
+        "wss://ws-fapi.binance.com/ws-fapi/v1",
+        "wss://fstream.binance.com",
+    ),
 }
-"""REST base, WebSocket API, market streams."""
+"""REST base, WebSocket API, streams. The futures testnet has become the demo: both have the same REST and WebSocket API."""
 
 
 class NoAddressError(ValueError):

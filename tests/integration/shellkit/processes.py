@@ -84,12 +84,17 @@ class Venue(Program):
     """`mm-trader simulate` on a free port."""
 
     def __init__(
-        self, directory: Path, market: str = "seeded:7:calm", symbols: str = "ETHUSDC,BTCUSDC"
+        self,
+        directory: Path,
+        market: str = "seeded:7:calm",
+        symbols: str = "ETHUSDC,BTCUSDC",
+        product: str = "spot",
+        balances: str = BALANCES,
     ) -> None:
         words = [
             *(sys.executable, "-m", "mm_trader.venue.simulator", "--port", "0"),
-            *("--account", f"{ACCOUNT}:{API_KEY}:{SECRET}:{BALANCES}"),
-            *("--symbols", symbols, "--market", *market.split()),
+            *("--account", f"{ACCOUNT}:{API_KEY}:{SECRET}:{balances}"),
+            *("--product", product, "--symbols", symbols, "--market", *market.split()),
         ]
         super().__init__(words, directory / "simulator.log")
         self.url = ""

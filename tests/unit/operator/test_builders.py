@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from mm_api.kinds import MarketMakerSpec, VenueAccountSpec
+from mm_api.kinds import Environment, MarketMakerSpec, Venue, VenueAccountSpec
 from mm_api.trader_config import TraderConfig
 from mm_operator import names
 from mm_operator.resources import trader
-from mm_operator.resources.venues import NoAddressError, addresses
+from mm_operator.resources.venues import NoAddressError, addresses, venue_config
 
 
 def account(environment: str = "testnet", **more: Any) -> VenueAccountSpec:
@@ -171,9 +171,17 @@ def test_each_environment_has_its_own_address(environment: str, rest: str) -> No
     assert addresses(account(environment))[0] == rest
 
 
-def test_a_venue_without_a_known_address_is_refused_by_name() -> None:
-    with pytest.raises(NoAddressError, match="binance-usdm"):
-        addresses(account(venue="binance-usdm"))
+@pytest.mark.parametrize("environment", ["testnet", "demo", "mainnet"])
+def test_futures_have_addresses_of_their_own(environment: str) -> None:
+    rest, ws_api, stream = addresses(account(environment, venue="binance-usdm"))
+    assert "fapi" in rest and ws_api.endswith("/ws-fapi/v1") and "fstream" in stream
+    own = account(environment, venue="binance-usdm", allowRealMoney=True)
+    assert venue_config(own).kind is Venue.BINANCE_USDM
+
+
+def test_an_environment_without_a_known_address_is_refused_by_name() -> None:
+    with pytest.raises(NoAddressError, match="binance-usdm simulator"):
+        addresses(account(venue="binance-usdm").model_copy(update={"environment": Environment.SIMULATOR}))
 
 
 def test_mainnet_never_takes_another_address() -> None:

@@ -98,6 +98,8 @@ class FakeGateway:
         self.submitted: list[Command] = []
         self.blocked: list[bool] = []
         self.sweeps = 0
+        self.switched: list[tuple[tuple[str, ...], float]] = []
+        self.switch_works = True
         self.zero_after = 1
         """The sweep that is the first to be confirmed."""
         self.sink: EventSink | None = None
@@ -125,6 +127,10 @@ class FakeGateway:
         if self.on_sweep is not None:
             await self.on_sweep()
         return self.sweeps >= self.zero_after
+
+    async def keep_switch(self, symbols: Sequence[str], timeout_s: float) -> bool:
+        self.switched.append((tuple(symbols), timeout_s))
+        return self.switch_works
 
     def health(self) -> GatewayHealth:
         return GatewayHealth(

@@ -247,7 +247,8 @@ def test_the_simulator_may_be_without_tls_but_not_without_a_scheme() -> None:
         check_address(config(environment=Environment.SIMULATOR, **(plain | {"rest_url": "sim:8080"})))
 
 
-def test_a_product_without_a_gateway_is_refused() -> None:
+def test_a_gateway_refuses_the_other_product() -> None:
     with pytest.raises(VenueError) as caught:
         check_address(config(kind=Venue.BINANCE_USDM))
     assert caught.value.reason == "VenueNotSupported"
+    check_address(config(kind=Venue.BINANCE_USDM), Venue.BINANCE_USDM)

@@ -49,6 +49,11 @@ CASES: list[tuple[int, int | None, str, ErrorClass, Step]] = [
     (400, -2038, "Order amend (quantity increase) is not supported.", ErrorClass.REFUSED, Step.NONE),
     (400, -2011, "Unknown order sent.", ErrorClass.NOT_FOUND, Step.NONE),
     (400, -2011, "Order was not canceled due to cancel restrictions.", ErrorClass.REFUSED, Step.NONE),
+    (400, -2022, "ReduceOnly Order is rejected.", ErrorClass.REFUSED, Step.NONE),
+    (400, -5022, "Due to the order could not be executed as maker", ErrorClass.POST_ONLY, Step.NONE),
+    (400, -4116, "ClientOrderId is duplicated.", ErrorClass.DUPLICATE, Step.NONE),
+    (400, -2019, "Margin is insufficient.", ErrorClass.BALANCE, Step.NONE),
+    (400, -2018, "Balance is insufficient.", ErrorClass.BALANCE, Step.NONE),
     (400, -2013, "Order does not exist.", ErrorClass.NOT_FOUND, Step.NONE),
     (
         400,

@@ -4,6 +4,8 @@ The shell executes them in order; `Journal` entries that come before a `Place` a
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from mm_api.redis_contract import AlertRecord, FillRecord, Latch, OrderRecord
@@ -25,6 +27,8 @@ class Place(Command, frozen=True, kw_only=True, gc=False):
     size: int
     """Lots."""
     post_only: bool = True
+    reduce_only: bool = False
+    """It may never make the position larger. Only where `Capabilities.reduce_only` is True."""
 
 
 class Cancel(Command, frozen=True, kw_only=True, gc=False):
@@ -47,6 +51,23 @@ class Amend(Command, frozen=True, kw_only=True, gc=False):
     venue_id: int | None
     size: int
     """Lots in all, what is filled included: more than filled, less than now."""
+
+
+class Modify(Command, frozen=True, kw_only=True, gc=False):
+    """Give an open order another price and size; it loses its place in the queue and keeps its ids.
+
+    Answered by OrderAmended (the order as it is now; CANCELED where the venue cancelled it instead, as it does with a post-only order that would take),
+    CommandRefused, CommandUnknown or CommandDropped with `command="amend"`. Only where `Capabilities.modify_price` is True.
+    """
+
+    symbol: str
+    client_id: str
+    venue_id: int | None
+    side: Side
+    price: int
+    """Ticks."""
+    size: int
+    """Lots in all, what is filled included."""
 
 
 class CancelReplace(Command, frozen=True, kw_only=True, gc=False):
@@ -89,6 +110,8 @@ class RequestReconcile(Command, frozen=True, kw_only=True, gc=False):
     symbol: str
     from_trade_id: int
     cause: str
+    funding_since_ms: int = 0
+    """Funding payments from this venue time on; only where positions are funded."""
 
 
 class RequestDepth(Command, frozen=True, kw_only=True, gc=False):
@@ -115,6 +138,15 @@ class FillBooked(Command, frozen=True, kw_only=True):
     """A fill was booked, exactly once: journal it, and write it together with the ledger in one script call."""
 
     record: FillRecord
+
+
+class FundingBooked(Command, frozen=True, kw_only=True):
+    """A funding payment is in the ledger: write the ledger, which remembers up to when it is booked."""
+
+    symbol: str
+    amount: Decimal
+    """Quote currency; below zero: paid."""
+    venue_ms: int
 
 
 class Alert(Command, frozen=True, kw_only=True):

@@ -241,6 +241,14 @@ class QueryFailed(Event, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class FundingView(msgspec.Struct, frozen=True, kw_only=True):
+    """One funding payment on a position, as the venue lists it."""
+
+    amount: Decimal
+    """Quote currency; below zero: paid."""
+    venue_ms: int
+
+
 class ReconcileSnapshot(Event, frozen=True, kw_only=True):
     """The venue's own account of one symbol, read together: its open orders (own prefix only), own trades from a trade id on, balances.
 
@@ -257,7 +265,9 @@ class ReconcileSnapshot(Event, frozen=True, kw_only=True):
     balances: dict[str, tuple[Decimal, Decimal]]
     """Asset → (free, locked)."""
     cause: str
-    """start, reconnect, timer, command, symbol, unknown."""
+    """start, reconnect, timer, command, symbol, unknown, funding."""
+    funding: list[FundingView] = []
+    """Payments from the asked time on, ascending; always empty where positions are not funded."""
 
 
 class ReconcileFailed(Event, frozen=True, kw_only=True, gc=False):
@@ -266,6 +276,12 @@ class ReconcileFailed(Event, frozen=True, kw_only=True, gc=False):
     symbol: str
     reason: str
     cause: str
+
+
+class FundingSettled(Event, frozen=True, kw_only=True, gc=False):
+    """Funding of a symbol was settled. How much is read from the venue's own list, which has no doubles and no gaps."""
+
+    symbol: str
 
 
 class AccountUpdate(Event, frozen=True, kw_only=True):

@@ -62,6 +62,12 @@ class PriceBands(msgspec.Struct, frozen=True, kw_only=True):
     """The reference is the mean price of this many minutes, weighted by size; 0: the last price."""
 
 
+def margin_of(money: int, rate: Decimal) -> int:
+    """What backs so much notional, in the same units, rounded up."""
+    numerator, denominator = rate.as_integer_ratio()
+    return -(-money * numerator // denominator)
+
+
 class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue says of one symbol, as the kernel needs it."""
 
@@ -100,6 +106,9 @@ class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
     """False: the venue lists it but does not trade it now, or takes no post-only orders."""
     status: str = "TRADING"
     """The venue's word: TRADING, HALT, BREAK, END_OF_DAY, CANCEL_ONLY."""
+    initial_margin: Decimal | None = None
+    """Part of the notional that the account must back an order with, in the quote asset; nothing is owned, so a short needs no inventory. None: an order
+    locks what it pays with."""
     amendable: bool = False
     """The venue takes Amend for this symbol."""
     replaceable: bool = False

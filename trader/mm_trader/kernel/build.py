@@ -99,7 +99,7 @@ def build(
     )
     core.now = ts
     halting = Halting(core)
-    ears = Ears(core, halting)
+    core.ears = ears = Ears(core, halting)
     lifecycle = Lifecycle(dict(rules), trades, core.table, core.outbox, ears)
     backoff = Backoff(jitter)
     core.manager = OrderManager(_timings(settings), ids, core.table, lifecycle, core.outbox, ears, backoff)
@@ -118,6 +118,7 @@ def build(
     core.losses = SymbolLosses(positions, settings.symbol_loss_limit, starts)
     for symbol, desk in desks.items():
         desk.loss_floor = core.losses.floor(symbol)
+    _follow_funding(core, wall.ms(ts))
     validate_parameters(config.strategy.name, config.strategy.parameters, strategies)
     use_strategy(core, config, strategies)
     share_capital(core)
@@ -133,6 +134,14 @@ def _both(
         second(horizon_ms, bp)
 
     return record
+
+
+def _follow_funding(core: Core, now_ms: int) -> None:
+    """Funding is booked from the ledger's last payment on; from now on where it never was."""
+    for desk in core.desks.values():
+        if desk.rules.initial_margin is not None:
+            desk.position.funded_ms = desk.position.funded_ms or now_ms
+    core.reconciler.funding_since = lambda symbol: core.desks[symbol].position.funded_ms + 1
 
 
 def use_settings(core: Core) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
 from mm_trader.core.events import Side, StreamName
-from mm_trader.core.units import NS_PER_MS, SymbolRules, from_money
+from mm_trader.core.units import NS_PER_MS, SymbolRules, from_money, margin_of
 from mm_trader.kernel.evidence import EvidenceKeeper
 from mm_trader.kernel.markouts import MarkOuts
 from mm_trader.kernel.settings import Settings
@@ -29,6 +32,9 @@ from mm_trader.risk.levels import RiskState
 from mm_trader.risk.pnl import PnlMonitor
 from mm_trader.risk.skew import ClockSkew
 from mm_trader.strategy.base import Signal, Strategy
+
+if TYPE_CHECKING:
+    from mm_trader.kernel.ears import Ears
 
 
 class WallClock:
@@ -153,6 +159,7 @@ class Core:
         }
         self.manager: OrderManager
         self.reconciler: Reconciler
+        self.ears: Ears
         self.streams = dict.fromkeys(StreamName, False)
         self.allowed = False
         self.allowed_reason = "WaitingForLease"
@@ -166,6 +173,10 @@ class Core:
         """By asset, 10^-8: what own orders lock, or may lock, at the venue."""
         locked: dict[str, int] = {}
         for desk in self.desks.values():
+            margin, asset = desk.rules.initial_margin, desk.rules.quote_asset
+            if margin is not None:
+                locked[asset] = locked.get(asset, 0) + -(-self._backing(desk, margin) // 10**8)
+                continue
             for order in self.table.live(desk.symbol):
                 amount = max(order.size - order.filled, 0) * desk.position.lot
                 if order.side is Side.BUY:
@@ -175,6 +186,15 @@ class Core:
                     asset = desk.rules.base_asset
                 locked[asset] = locked.get(asset, 0) + amount
         return locked
+
+    def _backing(self, desk: Desk, margin: Decimal) -> int:
+        """Money that position and orders of a symbol on margin need: of every order its whole notional, which is never less than the venue asks for,
+        and what the position has lost since, which the wallet does not show yet."""
+        position = desk.position
+        notional = abs(position.base) * position.tick * position.mark2 >> 1
+        for order in self.table.live(desk.symbol):
+            notional += max(order.size - order.filled, 0) * position.lot * order.price * position.tick
+        return margin_of(notional, margin) + max(0, -position.unrealised)
 
     def scope_net(self) -> int:
         """Net PnL since the scope began, money."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mm_api.redis_contract import FillRecord
-from mm_trader.core.commands import FillBooked
-from mm_trader.core.events import ErrorClass, Side, TradeView
+from mm_trader.core.commands import FillBooked, FundingBooked
+from mm_trader.core.events import ErrorClass, FundingView, Side, TradeView
 from mm_trader.core.units import NS_PER_S
 from mm_trader.kernel.desk import Core
 from mm_trader.kernel.halting import Halting
@@ -41,7 +41,7 @@ class Ears:
         breached = core.pnl.recount()
         if utc_day(trade.venue_ms) < core.pnl.day:
             core.pnl.forgive_before_today(core.pnl.net - net)
-        self._spend(trade)
+        self._spend(trade, position.realised - realised)
         core.behaviour.filled(core.now)
         evidence = core.evidence
         evidence.count("fills")
@@ -65,6 +65,24 @@ class Ears:
             self._halting.check_symbol(desk, core.now)
         if desk.trades.crowded:
             core.reconciler.request(trade.symbol, "fills", core.now)
+
+    def on_funding(self, symbol: str, payments: list[FundingView]) -> None:
+        """Book the payments that are newer than the last one booked, each once."""
+        core = self._core
+        position = core.desks[symbol].position
+        booked_ms = position.funded_ms
+        for payment in payments:
+            if payment.venue_ms <= booked_ms:
+                continue
+            net = core.pnl.net
+            position.fund(payment.amount, payment.venue_ms)
+            breached = core.pnl.recount()
+            if utc_day(payment.venue_ms) < core.pnl.day:
+                core.pnl.forgive_before_today(core.pnl.net - net)
+            core.evidence.realised += core.pnl.net - net
+            core.outbox.emit(FundingBooked(symbol=symbol, amount=payment.amount, venue_ms=payment.venue_ms))
+            if breached:
+                self._halting.check_losses(core.now)
 
     def on_placed(self, order: Order) -> None:
         """See OrderListener."""
@@ -162,9 +180,13 @@ class Ears:
                 "OrderAnomaly", "OrderAnomaly", f"{symbol}: {what}", core.now, severity="warning"
             )
 
-    def _spend(self, trade: TradeView) -> None:
+    def _spend(self, trade: TradeView, realised: int) -> None:
         core = self._core
         desk = core.desks[trade.symbol]
+        if desk.rules.initial_margin is not None:
+            # nothing is paid with: only a realised loss leaves the wallet, margin is counted from the position itself
+            core.balances.spent(desk.rules.quote_asset, max(0, -realised) // 10**8)
+            return
         amount = trade.size * desk.position.lot
         if trade.side is Side.BUY:
             core.balances.spent(desk.rules.quote_asset, amount * trade.price * desk.position.tick // 10**8)

@@ -80,6 +80,7 @@ class Kernel:
             ev.ReconcileSnapshot: self._on_reconciled,
             ev.ReconcileFailed: self._core.reconciler.on_failed,
             ev.AccountUpdate: self._on_account,
+            ev.FundingSettled: self._on_funding,
             ev.TradingAllowed: requests.on_allowed,
             ev.StopRequested: requests.on_stop,
             ev.HaltsChanged: requests.on_halts,
@@ -178,6 +179,7 @@ class Kernel:
         if desk is None:
             return
         findings = core.reconciler.on_snapshot(event)
+        core.ears.on_funding(event.symbol, event.funding)
         core.balances.update(event.balances, core.own_locked())
         if findings.repairs:
             self._halting.alert(
@@ -193,6 +195,8 @@ class Kernel:
 
     def _compare_balance(self, desk: Desk, event: ev.ReconcileSnapshot) -> None:
         """Tell people when the account moved otherwise than by our own fills."""
+        if desk.rules.initial_margin is not None:
+            return  # a position on margin is no balance
         stated = event.balances.get(desk.rules.base_asset)
         if stated is None or self._core.table.unsettled(desk.symbol):
             return
@@ -205,6 +209,10 @@ class Kernel:
                 self._core.now,
                 severity="warning",
             )
+
+    def _on_funding(self, event: ev.FundingSettled) -> None:
+        if event.symbol in self._core.desks:
+            self._core.reconciler.request(event.symbol, "funding", self._core.now)
 
     def _on_account(self, event: ev.AccountUpdate) -> None:
         self._core.balances.update(event.balances, self._core.own_locked())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mm_trader.core.events import Side
+from mm_trader.core.units import margin_of
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.orders.states import OrderState
 from mm_trader.portfolio.cross import correlated_room, directional, net_room
@@ -52,6 +53,10 @@ class Room:
             inventory = desk.max_inventory + exposure.shortest
             bringing_back = max(0, exposure.shortest)
             balance = available // position.lot
+        margin = desk.rules.initial_margin
+        if margin is not None:
+            reducing = max(0, -exposure.base * side.sign) // position.lot
+            balance = reducing + available * 10**8 // max(1, margin_of(per_lot, margin))
         cross = [max(0, room) for room in self._cross(side) if room is not None]
         money = min(desk.capital, core.settings.capital - self._elsewhere) - self._money
         capital = bringing_back + max(0, min([money, *cross])) // money_price
@@ -129,7 +134,8 @@ class Room:
     def _available(self, side: Side) -> int | None:
         """Of the asset that an order of this side locks, 10^-8; None: nobody knows."""
         rules = self._desk.rules
-        asset = rules.quote_asset if side is Side.BUY else rules.base_asset
+        on_margin = rules.initial_margin is not None
+        asset = rules.quote_asset if side is Side.BUY or on_margin else rules.base_asset
         return self._core.balances.available(asset, self._core.own_locked())
 
 

@@ -7,6 +7,8 @@ prove depends on when it was asked for: an order that changed after that may be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from mm_trader.core.commands import RequestReconcile
@@ -136,6 +138,8 @@ class Reconciler:
         self._listener = listener
         self._interval = interval
         self._answer_timeout = answer_timeout
+        self.funding_since: Callable[[str], int] = lambda _symbol: 0
+        """Venue ms from which on a symbol's funding is not booked yet."""
 
     def use_pace(self, *, interval: int, answer_timeout: int) -> None:
         """Other lengths from now on, in ns."""
@@ -219,7 +223,12 @@ class Reconciler:
         sync.cause = cause
         sync.retry_due = None
         self._outbox.emit(
-            RequestReconcile(symbol=symbol, from_trade_id=self._trades[symbol].watermark + 1, cause=cause)
+            RequestReconcile(
+                symbol=symbol,
+                from_trade_id=self._trades[symbol].watermark + 1,
+                cause=cause,
+                funding_since_ms=self.funding_since(symbol),
+            )
         )
 
     def _book_trades(self, event: ReconcileSnapshot, *, full: bool) -> int:

@@ -13,7 +13,7 @@ import msgspec
 
 from mm_trader.core.events import Side
 from mm_trader.core.state import RiskLevel
-from mm_trader.core.units import SymbolRules, to_money
+from mm_trader.core.units import SymbolRules, margin_of, to_money
 from mm_trader.risk.exposure import Exposure
 from mm_trader.risk.reasons import Refusal
 
@@ -206,6 +206,15 @@ def correlated_exposure(order: Intent, facts: Facts) -> Refusal | None:
 def balance(order: Intent, facts: Facts) -> Refusal | None:
     """The account can lock what the order needs."""
     amount = order.size * facts.lot
+    rate = facts.rules.initial_margin
+    if rate is not None:
+        # on margin only what could make the position larger has to be backed
+        adding = max(0, amount - max(0, -facts.exposure.base * order.side.sign))
+        short = (
+            facts.available is None
+            or margin_of(adding * order.price * facts.tick, rate) > facts.available * 10**8
+        )
+        return Refusal.BALANCE if adding and short else None
     # quote is counted in 10^-8 too: compare in money, where nothing is rounded
     needed, unit = (amount * order.price * facts.tick, 10**8) if order.side is Side.BUY else (amount, 1)
     if facts.available is None or needed > facts.available * unit:

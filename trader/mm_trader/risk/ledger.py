@@ -32,7 +32,20 @@ _AVERAGE_PRICE_DIGITS = Decimal("1e-10")
 class Position:
     """One symbol's position. Amounts in 10^-8 (`base`), money in 10^-16."""
 
-    __slots__ = ("base", "cash", "cost", "fees", "lot", "mark2", "net", "other_fees", "rules", "tick")
+    __slots__ = (
+        "base",
+        "cash",
+        "cost",
+        "fees",
+        "funded_ms",
+        "funding",
+        "lot",
+        "mark2",
+        "net",
+        "other_fees",
+        "rules",
+        "tick",
+    )
 
     def __init__(self, rules: SymbolRules, record: PositionRecord | None = None) -> None:
         """`record`: where it stood. Raises UnitError when tick or lot are finer than 10^-8, or the record has more digits than can be kept."""
@@ -46,6 +59,10 @@ class Position:
         self.mark2 = 0
         """Twice the mark, in ticks; 0: none yet."""
         self.net = 0
+        self.funding = 0
+        """Funding received less funding paid, money; it is in `cash`."""
+        self.funded_ms = 0
+        """Venue time up to which funding is booked; 0: never looked."""
         self.other_fees: dict[str, Decimal] = {}
         if record is not None:
             self._restore(record)
@@ -56,6 +73,8 @@ class Position:
         self.cost = to_money(record.realised) - self.cash
         self.fees = to_money(record.fees)
         self.other_fees = dict(record.other_fees)
+        self.funding = to_money(record.funding)
+        self.funded_ms = record.last_funding_ms
         self.set_mark(int(record.mark * 2 / self.rules.tick))
 
     def set_mark(self, mid2: int) -> int:
@@ -95,6 +114,14 @@ class Position:
         """What was held is no more (a testnet started over): closed at the last mark, so that net PnL stays what it was."""
         self.cash = self.net
         self.base = self.cost = 0
+
+    def fund(self, amount: Decimal, venue_ms: int) -> None:
+        """Book one funding payment. Raises UnitError on an amount finer than the venue's."""
+        money = to_money(amount)
+        self.funding += money
+        self.cash += money
+        self.net += money
+        self.funded_ms = max(self.funded_ms, venue_ms)
 
     def _move(self, change: int, price: int) -> None:
         """Carry `change` of base at `price` into position and cost."""
@@ -137,6 +164,8 @@ class Position:
             other_fees=dict(self.other_fees),
             last_trade_id=watermark,
             booked_trade_ids=above,
+            funding=from_money(self.funding),
+            last_funding_ms=self.funded_ms,
             mark=self.rules.tick * self.mark2 / 2,
         )
 

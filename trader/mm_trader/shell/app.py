@@ -47,7 +47,8 @@ from mm_trader.shell.store.port import Store
 from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.venue_start import VenueStart
 from mm_trader.shell.writer import Writer
-from mm_trader.venue.port import Capabilities, GatewayHealth, VenueGateway
+from mm_trader.venue.port import GatewayHealth, VenueGateway
+from mm_trader.venue.products import CAPABILITIES
 
 STOP_TIMEOUT_S = 12.0
 """For seeing every order cancelled; the pod's grace period is 20 s by default."""
@@ -89,7 +90,7 @@ class App:
         make = gateway_factory or binance_gateway
         self.gateway = GatewayHandle(
             lambda: make(config, self.clock, self._before_send),
-            Capabilities(dead_man=False, modify_price=False, short_without_inventory=False),
+            CAPABILITIES[config.venue.kind],
         )
         tasks = [Tasks(self._task_failed) for _ in range(4)]
         self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
@@ -166,6 +167,7 @@ class App:
         self.session_part = SessionPart(
             session=self.session,
             keeper=self.keeper,
+            gate=self.gate,
             gateway=self.gateway,
             dispatcher=self.dispatcher,
             reporter=self.reporter,
@@ -321,6 +323,6 @@ def make_store(config: TraderConfig, clock: Clock) -> Store:
 
 def binance_gateway(config: TraderConfig, clock: Clock, before_send: Callable[[Place], None]) -> VenueGateway:
     """The gateway on real sockets. Raises VenueError if there are no keys."""
-    from mm_trader.venue.binance import BinanceGateway
+    from mm_trader.venue.binance import gateway_for
 
-    return BinanceGateway(config.venue, clock, before_send=before_send)
+    return gateway_for(config.venue.kind)(config.venue, clock, before_send=before_send)

@@ -19,6 +19,7 @@ from mm_trader.core.commands import (
     CancelReplace,
     Command,
     FillBooked,
+    FundingBooked,
     OrderChanged,
     Place,
     RaiseHalt,
@@ -94,6 +95,7 @@ class Dispatcher:
             CancelReplace: effects.replace,
             OrderChanged: effects.order_changed,
             FillBooked: self._fill,
+            FundingBooked: self._funding,
             RaiseHalt: effects.raise_halt,
             Alert: effects.alert,
         }
@@ -164,6 +166,11 @@ class Dispatcher:
         self.recent_fills.append(command.record)
         last = command is self._last_fill
         self._effects.fill_booked(command.record, self._kernel.ledger() if last else None)
+
+    def _funding(self, command: FundingBooked) -> None:
+        assert self._kernel is not None
+        log.info("funding", symbol=command.symbol, amount=str(command.amount), venue_ms=command.venue_ms)
+        self._effects.ledger_changed(self._kernel.ledger())
 
     def _crash(self, error: BaseException, where: str) -> None:
         self.crashed = True

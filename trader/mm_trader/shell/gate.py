@@ -22,6 +22,8 @@ class Blocker(StrEnum):
     """A latch of level Halted or deeper."""
     INTERNAL_ERROR = "internal_error"
     """The kernel raised: what it says next cannot be trusted."""
+    VENUE_SWITCH = "venue_switch"
+    """The venue's own dead-man switch could not be armed."""
     STOPPING = "stopping"
     """The process is on its way out."""
 

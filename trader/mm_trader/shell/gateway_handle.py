@@ -69,6 +69,10 @@ class GatewayHandle:
         """See the port."""
         return await self._current().cancel_all_own(symbols, timeout_s)
 
+    async def keep_switch(self, symbols: Sequence[str], timeout_s: float) -> bool:
+        """See the port."""
+        return await self._current().keep_switch(symbols, timeout_s)
+
     def health(self) -> GatewayHealth:
         """See the port."""
         return self._gateway.health() if self._gateway is not None and self._started else NOT_CONNECTED

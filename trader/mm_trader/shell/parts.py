@@ -17,6 +17,7 @@ from mm_trader.deadman.heartbeat import Heartbeat
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.dispatcher import Dispatcher
 from mm_trader.shell.errors import JournalInUseError, StoreRefusedError, StoreUnavailableError
+from mm_trader.shell.gate import PlaceGate
 from mm_trader.shell.gateway_handle import GatewayHandle
 from mm_trader.shell.halts import Halts
 from mm_trader.shell.journal import Journal, JournalReport
@@ -26,6 +27,7 @@ from mm_trader.shell.reporter import Progress, Reporter
 from mm_trader.shell.session import Session
 from mm_trader.shell.store.port import Store
 from mm_trader.shell.tasks import Tasks
+from mm_trader.shell.venue_switch import VenueSwitch
 from mm_trader.shell.writer import Writer
 
 TICK_S = 0.05
@@ -209,6 +211,7 @@ class SessionPart:
         *,
         session: Session,
         keeper: LeaseKeeper,
+        gate: PlaceGate,
         gateway: GatewayHandle,
         dispatcher: Dispatcher,
         reporter: Reporter,
@@ -242,6 +245,9 @@ class SessionPart:
         self._look_at_clock_ns = 0
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_failed = False
+        self._switch: VenueSwitch | None = None
+        if gateway.capabilities.dead_man and config.dead_man is None:
+            self._switch = VenueSwitch(gateway, config.symbols, gate, lambda: session.connected, sleep)
 
     async def start(self) -> None:
         """Ask for the lease; the rest follows from it."""
@@ -251,6 +257,8 @@ class SessionPart:
             self._progress.ids = (self._config.epoch, self._journal.counter)
         self._tasks.spawn(self._keeper.run(), "lease")
         self._tasks.spawn(self._tick(), "tick")
+        if self._switch is not None:
+            self._tasks.spawn(self._switch.run(), "venue-switch")
 
     async def stop(self) -> None:
         """Cancel everything, see it confirmed, say so, disconnect."""
@@ -258,6 +266,8 @@ class SessionPart:
         self._reporter.report(self._reporter.kernel_status())
         self._journal.leave_clean = self.left_zero and self._session.started_trading
         await self._tasks.cancel()
+        if self._switch is not None and self.left_zero:
+            await self._switch.disarm()
         if self._heartbeat is not None:
             if self.left_zero:  # otherwise the silence that follows has the orders cancelled
                 self._beat(gone=True)

@@ -26,6 +26,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     short_without_inventory: bool
     amend_keeps_priority: bool = False
     """Amend: an order shrinks and keeps its place in the queue."""
+    reduce_only: bool = False
+    """Place.reduce_only is kept by the venue itself."""
     cancel_replace: bool = False
     """CancelReplace: cancel and new order in one request."""
 
@@ -72,6 +74,11 @@ class VenueGateway(Protocol):
 
     def block_places(self, blocked: bool) -> None:
         """The stop latch: read in the last function before the socket. True: every Place that is not yet written becomes CommandDropped."""
+        ...
+
+    async def keep_switch(self, symbols: Sequence[str], timeout_s: float) -> bool:
+        """Have the venue cancel everything in these symbols `timeout_s` from now unless asked again before; 0: no more. Cancels orders of others, too.
+        False: not confirmed. Only where `Capabilities.dead_man` is True."""
         ...
 
     async def cancel_all_own(self, symbols: Sequence[str], timeout_s: float) -> bool:

@@ -8,14 +8,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mm_trader.venue.binance.choice import gateway_for
     from mm_trader.venue.binance.credentials import Credentials, load_credentials
     from mm_trader.venue.binance.gateway import BinanceGateway
     from mm_trader.venue.binance.settings import GatewaySettings
+    from mm_trader.venue.binance.usdm.gateway import UsdmGateway
 
 _HOMES = {
     "BinanceGateway": "gateway",
     "Credentials": "credentials",
     "GatewaySettings": "settings",
+    "UsdmGateway": "usdm.gateway",
+    "gateway_for": "choice",
     "load_credentials": "credentials",
 }
 
@@ -27,4 +31,11 @@ def __getattr__(name: str) -> object:
     return getattr(import_module(f"{__name__}.{home}"), name)
 
 
-__all__ = ["BinanceGateway", "Credentials", "GatewaySettings", "load_credentials"]
+__all__ = [
+    "BinanceGateway",
+    "Credentials",
+    "GatewaySettings",
+    "UsdmGateway",
+    "gateway_for",
+    "load_credentials",
+]

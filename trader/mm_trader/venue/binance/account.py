@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from mm_trader.core.clock import Clock
-from mm_trader.core.events import DepthSnapshot, ErrorClass, OrderView, TradeView
+from mm_trader.core.events import DepthSnapshot, ErrorClass, FundingView, OrderView, TradeView
 from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import CallError, RestClient
@@ -167,6 +167,10 @@ class AccountReader:
         """Asset → (free, locked), all that are not zero."""
         body = await self._rest.call("GET", "account", {"omitZeroBalances": True}, weight=20, signed=True)
         return {row.asset: (row.free, row.locked) for row in read_body(body, AccountBody).balances}
+
+    async def funding(self, _symbol: str, _since_ms: int) -> list[FundingView]:
+        """Funding payments from a venue time on, ascending. Spot has none."""
+        return []
 
     async def depth(self, symbol: str) -> DepthSnapshot:
         """A snapshot of the book."""

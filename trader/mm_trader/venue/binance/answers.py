@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mm_trader.core.clock import Clock
-from mm_trader.core.commands import Amend, Cancel, Place
+from mm_trader.core.commands import Amend, Cancel, Modify, Place
 from mm_trader.core.events import (
     CommandDropped,
     CommandRefused,
@@ -44,7 +44,7 @@ class Answers:
         """The amend was carried out, and this is the order now."""
         self._sink(OrderAmended(ts=self._clock.monotonic_ns(), order=order))
 
-    def failed(self, command: Place | Cancel | Amend, failure: Failure) -> None:
+    def failed(self, command: Place | Cancel | Amend | Modify, failure: Failure) -> None:
         """Refused, or unknown where the failure says nothing about execution."""
         if failure.error is ErrorClass.AMBIGUOUS:
             self.unknown(command, f"{failure.message} (code {failure.code})")
@@ -61,7 +61,7 @@ class Answers:
             )
         )
 
-    def unknown(self, command: Place | Cancel | Amend, reason: str) -> None:
+    def unknown(self, command: Place | Cancel | Amend | Modify, reason: str) -> None:
         """It may have been executed."""
         self._sink(
             CommandUnknown(
@@ -73,7 +73,7 @@ class Answers:
             )
         )
 
-    def dropped(self, command: Place | Cancel | Amend, reason: str) -> None:
+    def dropped(self, command: Place | Cancel | Amend | Modify, reason: str) -> None:
         """It never left."""
         self._sink(
             CommandDropped(
@@ -86,7 +86,7 @@ class Answers:
         )
 
 
-def word(command: Place | Cancel | Amend) -> str:
+def word(command: Place | Cancel | Amend | Modify) -> str:
     """`place`, `cancel` or `amend`."""
     if isinstance(command, Place):
         return "place"

@@ -32,11 +32,13 @@ _REASONS: dict[ErrorClass, tuple[str, bool]] = {
 }
 
 
-def check_address(config: VenueConfig) -> None:
+def check_address(config: VenueConfig, venue: Venue = Venue.BINANCE) -> None:
     """Refuse what must not be tried: another product, or a real venue without TLS. Raises VenueError."""
-    if config.kind is not Venue.BINANCE:
+    if config.kind is not venue:
         raise VenueError(
-            "VenueNotSupported", f"venue kind {config.kind.value} has no gateway yet", permanent=True
+            "VenueNotSupported",
+            f"venue.kind is {config.kind.value}, and this is the gateway of {venue.value}",
+            permanent=True,
         )
     addresses = {
         "restUrl": (config.rest_url, "https://"),

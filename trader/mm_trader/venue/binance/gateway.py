@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, cast
 
 import structlog
 
+from mm_api.kinds.common import Venue
 from mm_api.trader_config import VenueConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import (
@@ -21,7 +23,7 @@ from mm_trader.core.commands import (
     RequestDepth,
     RequestReconcile,
 )
-from mm_trader.core.events import StreamName, Trouble, VenueTrouble
+from mm_trader.core.events import PublicTrade, StreamName, Trouble, VenueTrouble
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.answers import Answers
@@ -30,7 +32,8 @@ from mm_trader.venue.binance.directory import check_address, read_rules
 from mm_trader.venue.binance.filters import FILTER_FAILURE, ReferencePrice, first_failure
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.market_feed import MarketFeed
-from mm_trader.venue.binance.order_channel import OrderChannel
+from mm_trader.venue.binance.order_channel import ChannelOptions, OrderChannel
+from mm_trader.venue.binance.order_requests import OrderCommand
 from mm_trader.venue.binance.queries import Queries
 from mm_trader.venue.binance.reflexes import Reflexes
 from mm_trader.venue.binance.settings import GatewaySettings
@@ -42,11 +45,19 @@ from mm_trader.venue.binance.user_feed import UserFeed
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.watch import ResetWatch, RulesWatch
 from mm_trader.venue.binance.wire.market import FrameError
-from mm_trader.venue.binance.wire.numbers import numbers_by_symbol
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers, numbers_by_symbol
 from mm_trader.venue.binance.wire.orders import RequestEncoder
-from mm_trader.venue.port import Capabilities, EventSink, GatewayHealth, VenueError
+from mm_trader.venue.port import EventSink, GatewayHealth, VenueError
+from mm_trader.venue.products import SPOT
 
 log = structlog.get_logger(__name__)
+
+
+class UserHandler(LinkHandler, Protocol):
+    """The user data link, and what start-up must know of it."""
+
+    key_refused: asyncio.Event
+    refusal: str
 
 
 class BinanceGateway:
@@ -55,13 +66,10 @@ class BinanceGateway:
     `before_send` is called with each Place right before it is written; if it raises OSError the place is dropped. `rng` is for jitter alone.
     """
 
-    capabilities = Capabilities(
-        dead_man=False,
-        modify_price=False,
-        short_without_inventory=False,
-        amend_keeps_priority=True,
-        cancel_replace=True,
-    )
+    venue = Venue.BINANCE
+    capabilities = SPOT
+    rest_prefix = "/api/v3"
+    order_commands: tuple[type[Command], ...] = (Place, Cancel, Amend, CancelReplace)
 
     def __init__(
         self,
@@ -74,7 +82,7 @@ class BinanceGateway:
         rng: random.Random | None = None,
     ) -> None:
         """Reads the credentials where none are given. Raises VenueError."""
-        check_address(config)
+        check_address(config, self.venue)
         self._config = config
         self._clock = clock
         self._before_send = before_send
@@ -100,6 +108,7 @@ class BinanceGateway:
             self._governor,
             self._reflexes,
             self._settings,
+            self.rest_prefix,
         )
         self._reader = VenueReader(self._rest)
         self._chores = Background(limit=4)
@@ -112,8 +121,10 @@ class BinanceGateway:
         self._watch: RulesWatch | None = None
         self._references: dict[str, ReferencePrice] = {}
         self._links: dict[StreamName, Link] = {}
+        self._more_links: list[Link] = []
+        """Connections whose loss is nobody's business."""
         self._orders: OrderChannel | None = None
-        self._users: UserFeed | None = None
+        self._users: UserHandler | None = None
         self._queries: Queries | None = None
         self._sweeper: Sweeper | None = None
         self._blocked = False
@@ -131,7 +142,7 @@ class BinanceGateway:
         self._build(rules, client_id_prefix, sink)
         assert self._orders is not None
         self._orders.start()
-        for link in self._links.values():
+        for link in self._all_links():
             link.start()
         self._chores.start(self._keep_clock(), "venue-clock")
         assert self._watch is not None
@@ -145,14 +156,14 @@ class BinanceGateway:
     def _build(self, rules: dict[str, SymbolRules], prefix: str, sink: EventSink) -> None:
         settings, clock = self._settings, self._clock
         numbers = numbers_by_symbol(rules)
-        account = AccountReader(self._rest, numbers, prefix, clock, settings)
+        account = self._make_account(numbers, prefix)
         answers = Answers(clock, sink)
 
         def may_land_until(symbol: str) -> int:
             return orders.may_land_until(symbol)
 
         self._sink = sink
-        self._watch = RulesWatch(self._reader, self._governor, settings, clock, rules, sink)
+        self._watch = self._make_watch(rules, sink)
         resets = ResetWatch(
             account,
             settings,
@@ -182,9 +193,38 @@ class BinanceGateway:
             self._queries.cancel,
             lambda: self._renew(StreamName.ORDERS),
             account.note_order,
+            **self._channel_options(numbers),
         )
         orders.block(self._blocked)
-        self._users = UserFeed(
+        self._users = self._make_users(numbers, prefix, sink, resets)
+        market = self._make_market(numbers, sink)
+        handlers: dict[StreamName, LinkHandler] = {
+            StreamName.USER: self._users,
+            StreamName.ORDERS: orders,
+            StreamName.MARKET: market,
+        }
+        for stream, handler in handlers.items():
+            self._links[stream] = Link(stream.value, handler, clock, self._governor, settings, self._rng)
+
+    # --- what products differ in --------------------------------------------------------------------------------------------------------------
+
+    async def _time_ms(self) -> int:
+        return await self._reader.time_ms()
+
+    def _make_account(self, numbers: Mapping[str, SymbolNumbers], prefix: str) -> AccountReader:
+        self._account = AccountReader(self._rest, numbers, prefix, self._clock, self._settings)
+        return self._account
+
+    def _channel_options(self, _numbers: Mapping[str, SymbolNumbers]) -> ChannelOptions:
+        return {}
+
+    def _make_watch(self, rules: dict[str, SymbolRules], sink: EventSink) -> RulesWatch:
+        return RulesWatch(self._reader, self._governor, self._settings, self._clock, rules, sink)
+
+    def _make_users(
+        self, numbers: Mapping[str, SymbolNumbers], prefix: str, sink: EventSink, resets: ResetWatch
+    ) -> UserHandler:
+        return UserFeed(
             self._config.ws_api_url,
             numbers,
             self._encoder,
@@ -195,24 +235,32 @@ class BinanceGateway:
             sink,
             lambda: self._renew(StreamName.USER),
             resets.suspect_all,
-            lambda words: self._trouble(Trouble.KEYS, f"the venue refused the keys: {words}"),
-            account.note_order,
+            self._keys_refused,
+            self._account.note_order,
         )
-        market = MarketFeed(
+
+    def _keys_refused(self, words: str) -> None:
+        self._trouble(Trouble.KEYS, f"the venue refused the keys: {words}")
+
+    def _on_trade(self, trade: PublicTrade) -> None:
+        self._references[trade.symbol].on_trade(trade)
+
+    def _make_market(self, numbers: Mapping[str, SymbolNumbers], sink: EventSink) -> LinkHandler:
+        return MarketFeed(
             self._config.stream_url,
             numbers,
-            clock,
+            self._clock,
             sink,
             lambda: self._renew(StreamName.MARKET),
-            lambda trade: self._references[trade.symbol].on_trade(trade),
+            self._on_trade,
         )
-        handlers: dict[StreamName, LinkHandler] = {
-            StreamName.USER: self._users,
-            StreamName.ORDERS: orders,
-            StreamName.MARKET: market,
-        }
-        for stream, handler in handlers.items():
-            self._links[stream] = Link(stream.value, handler, clock, self._governor, settings, self._rng)
+
+    async def keep_switch(self, _symbols: Sequence[str], _timeout_s: float) -> bool:
+        """See the port. Spot has no such switch."""
+        return False
+
+    def _all_links(self) -> list[Link]:
+        return [*self._links.values(), *self._more_links]
 
     async def _until_connected(self) -> None:
         """Raises VenueError when the key is refused meanwhile."""
@@ -241,7 +289,7 @@ class BinanceGateway:
         """See the port."""
         if self._orders is not None:
             await self._orders.stop()
-        for link in self._links.values():
+        for link in self._all_links():
             await link.stop()
         if self._queries is not None:
             await self._queries.stop()
@@ -255,8 +303,8 @@ class BinanceGateway:
         """See the port. Raises RuntimeError before start() and TypeError for a command that is the shell's."""
         if self._orders is None or self._queries is None:
             raise RuntimeError("the gateway is not started")
-        if isinstance(command, Place | Cancel | Amend | CancelReplace):
-            self._orders.submit(command)
+        if isinstance(command, self.order_commands):
+            self._orders.submit(cast(OrderCommand, command))
         elif isinstance(command, QueryOrder | RequestReconcile | RequestDepth | CancelAllOwn):
             self._queries.submit(command)
         else:
@@ -336,7 +384,7 @@ class BinanceGateway:
     async def _measure_clock(self, cause: str) -> None:
         before = self._venue_clock.offset_ms
         try:
-            await self._venue_clock.measure(self._reader.time_ms, self._settings.clock_samples)
+            await self._venue_clock.measure(self._time_ms, self._settings.clock_samples)
         except (CallError, FrameError) as error:
             log.warning("clock_not_measured", cause=cause, reason=str(error))
         else:

@@ -29,15 +29,24 @@ class MarketFeed:
         sink: EventSink,
         renew: Callable[[], None],
         on_trade: Callable[[PublicTrade], None],
+        *,
+        path: str | None = None,
+        decoder: MarketDecoder | None = None,
+        vital: bool = True,
     ) -> None:
-        self._url = stream_url.rstrip("/") + stream_path(list(numbers))
-        self._decoder = MarketDecoder(numbers)
+        """`path` and `decoder`: spot's unless given. `vital`: its loss is the loss of the market; False: nobody is told."""
+        self._url = stream_url.rstrip("/") + (path or stream_path(list(numbers)))
+        self._decoder = decoder or MarketDecoder(numbers)
+        self._vital = vital
         self._clock = clock
         self._sink = sink
         self._renew = renew
         self._on_trade = on_trade
         self._last: dict[tuple[type[Event], str], int] = {}
         self._complained = False
+
+    async def prepare(self) -> None:
+        """The address is fixed."""
 
     def url(self) -> str:
         """The combined stream of all symbols."""
@@ -91,13 +100,16 @@ class MarketFeed:
         self._complained = False
         if replaces is None:
             self._last.clear()
-            self._sink(StreamStatus(ts=self._clock.monotonic_ns(), stream=StreamName.MARKET, up=True))
+            self._status(True, "")
 
     def on_ended(self, _session: Session, _reason: str) -> None:
         """Nothing is owed on this connection."""
 
     def on_down(self, reason: str) -> None:
         """No market data from here on."""
-        self._sink(
-            StreamStatus(ts=self._clock.monotonic_ns(), stream=StreamName.MARKET, up=False, reason=reason)
-        )
+        self._status(False, reason)
+
+    def _status(self, up: bool, reason: str) -> None:
+        if self._vital:
+            ts = self._clock.monotonic_ns()
+            self._sink(StreamStatus(ts=ts, stream=StreamName.MARKET, up=up, reason=reason))

@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 import structlog
 from websockets.exceptions import ConnectionClosed
 
-from mm_trader.core.commands import Amend, Cancel, CancelReplace, Place
+from mm_trader.core.commands import Amend, Cancel, CancelReplace, Modify, Place
 from mm_trader.core.events import StreamName, StreamStatus
 from mm_trader.core.units import NS_PER_MS
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.governor import Purpose, RateGovernor
 from mm_trader.venue.binance.order_replies import OrderReplies, cancel_half
-from mm_trader.venue.binance.order_requests import OrderCommand, cost_of, request_of
+from mm_trader.venue.binance.order_requests import OrderCommand, OrderRequest, cost_of, request_of
 from mm_trader.venue.binance.pending import Pending, PendingCommands
 from mm_trader.venue.binance.reflexes import Reflexes
 from mm_trader.venue.binance.settings import GatewaySettings
@@ -36,6 +37,17 @@ log = structlog.get_logger(__name__)
 _HELLO_ID = "hello"
 _LANDING_MARGIN_MS = 500
 """The venue judges recvWindow by its clock and ours is measured: an order may land this much later than the window says."""
+
+
+class ChannelOptions(TypedDict, total=False):
+    """What a product may have different."""
+
+    requests: Callable[[OrderCommand, SymbolNumbers], OrderRequest]
+    hello: Callable[[str], bytes]
+
+
+def _ping(request_id: str) -> bytes:
+    return plain_frame(request_id, "ping")
 
 
 class OrderChannel:
@@ -57,7 +69,13 @@ class OrderChannel:
         cancel_by_rest: Callable[[Cancel], bool],
         renew: Callable[[], None],
         note_order: Callable[[str, int, bool], None],
+        *,
+        requests: Callable[[OrderCommand, SymbolNumbers], OrderRequest] = request_of,
+        hello: Callable[[str], bytes] = _ping,
     ) -> None:
+        """`requests`: the product's wire for each command. `hello`: a request (by its id) that is always answered."""
+        self._request_of = requests
+        self._hello_frame = hello
         self._url = ws_api_url
         self._numbers = numbers
         self._encoder = encoder
@@ -76,7 +94,7 @@ class OrderChannel:
         self._hello: dict[Session, asyncio.Future[ApiReply]] = {}
         self._logged_on: set[Session] = set()
         self._places: deque[Place] = deque()
-        self._urgent: deque[Cancel | Amend | CancelReplace] = deque()
+        self._urgent: deque[Cancel | Amend | CancelReplace | Modify] = deque()
         """What takes a stale order away, or makes it smaller."""
         self._in_hand: OrderCommand | None = None
         self._wake = asyncio.Event()
@@ -148,6 +166,8 @@ class OrderChannel:
             await self._write_cancel(command)
         elif isinstance(command, Amend):
             await self._write_amend(command)
+        elif isinstance(command, Modify):
+            await self._write_modify(command)
         else:
             await self._write_replace(command)
 
@@ -182,6 +202,16 @@ class OrderChannel:
             self._answers.dropped(amend, refused or "")
             return
         await self._send(session, amend)
+
+    async def _write_modify(self, modify: Modify) -> None:
+        """It can make an order larger, or move it into the market: the stop latch holds it, too."""
+        session = self._usable()
+        refused = "order socket is down" if session is None else "stop latch" if self.blocked else None
+        refused = refused or self._governor.admit(*cost_of(modify))
+        if session is None or refused is not None:
+            self._answers.dropped(modify, refused or "")
+            return
+        await self._send(session, modify)
 
     async def _write_replace(self, replace: CancelReplace) -> None:
         """Whatever stands in the way of the new order does not stand in the way of the cancel."""
@@ -223,7 +253,7 @@ class OrderChannel:
     async def _send(self, session: Session, command: OrderCommand) -> None:
         window_ns = (self._encoder.recv_window_ms + _LANDING_MARGIN_MS) * NS_PER_MS
         request_id = self._pending.add(command, session, self._venue_clock.clock.monotonic_ns() + window_ns)
-        request = request_of(command, self._numbers[command.symbol])
+        request = self._request_of(command, self._numbers[command.symbol])
         now_ms = self._venue_clock.now_ms()
         encode = self._encoder.session_frame if session in self._logged_on else self._encoder.signed_frame
         frame = encode(request_id, request.method, request.params, now_ms)
@@ -267,6 +297,9 @@ class OrderChannel:
 
     # --- handler of the link -------------------------------------------------------------------------------------------------------------
 
+    async def prepare(self) -> None:
+        """The address is fixed."""
+
     def url(self) -> str:
         """The WebSocket API."""
         return self._url
@@ -281,7 +314,7 @@ class OrderChannel:
                 now_ms = self._venue_clock.now_ms()
                 await session.send(self._encoder.signed_frame(_HELLO_ID, "session.logon", {}, now_ms))
             else:
-                await session.send(plain_frame(_HELLO_ID, "ping"))
+                await session.send(self._hello_frame(_HELLO_ID))
             reply = await answer
         finally:
             del self._hello[session]
@@ -292,8 +325,8 @@ class OrderChannel:
             self._logged_on.add(session)
 
     def probe(self) -> bytes:
-        """`ping` of the WebSocket API."""
-        return plain_frame("probe", "ping")
+        """The greeting again."""
+        return self._hello_frame("probe")
 
     def on_frame(self, session: Session, frame: bytes) -> None:
         """A reply, or notice of a shutdown. Raises LinkError when it cannot be read: whose answer it was is not known."""
@@ -341,6 +374,6 @@ class OrderChannel:
         self._sink(StreamStatus(ts=ts, stream=StreamName.ORDERS, up=up, reason=reason))
 
 
-def _parts(command: OrderCommand) -> tuple[Place | Cancel | Amend, ...]:
+def _parts(command: OrderCommand) -> tuple[Place | Cancel | Amend | Modify, ...]:
     """What is answered: the command, or the two halves of a cancel-replace."""
     return (cancel_half(command), command.place) if isinstance(command, CancelReplace) else (command,)

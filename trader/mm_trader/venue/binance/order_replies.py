@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from mm_trader.core.commands import Amend, Cancel, CancelReplace, Place
+from mm_trader.core.commands import Amend, Cancel, CancelReplace, Modify, Place
 from mm_trader.core.events import ErrorClass
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.order_requests import OrderCommand, cost_of
@@ -59,16 +59,18 @@ class OrderReplies:
             return False
         return True
 
-    def _failed(self, command: Place | Cancel | Amend, failure: Failure) -> bool:
+    def _failed(self, command: Place | Cancel | Amend | Modify, failure: Failure) -> bool:
         self._answers.failed(command, failure)
         return failure.error is not ErrorClass.AMBIGUOUS
 
-    def _carried_out(self, command: Place | Cancel | Amend, result: msgspec.Raw) -> None:
+    def _carried_out(self, command: Place | Cancel | Amend | Modify, result: msgspec.Raw) -> None:
         numbers = self._numbers[command.symbol]
         if isinstance(command, Place):
             self._placed(command, result)
         elif isinstance(command, Cancel):
             self._answers.cancelled(order_view(read_body(result, OrderBody), numbers))
+        elif isinstance(command, Modify):
+            self._answers.amended(order_view(read_body(result, OrderBody), numbers))
         else:
             self._answers.amended(amended_view(read_body(result, AmendBody), numbers))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mm_trader.core.commands import Amend, Cancel, CancelReplace, Place
+from mm_trader.core.commands import Amend, Cancel, CancelReplace, Modify, Place
 from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.orders import amend_params, cancel_params, place_params, replace_params
 
-OrderCommand = Place | Cancel | Amend | CancelReplace
+OrderCommand = Place | Cancel | Amend | CancelReplace | Modify
 ORDER_WEIGHT = 1
 AMEND_WEIGHT = 4
 
@@ -32,6 +32,8 @@ def request_of(command: OrderCommand, numbers: SymbolNumbers) -> OrderRequest:
             return OrderRequest("order.amend.keepPriority", amend_params(command, numbers))
         case CancelReplace():
             return OrderRequest("order.cancelReplace", replace_params(command, numbers))
+        case Modify():
+            raise TypeError("spot has no way to change a price; ask the capabilities")
 
 
 def cost_of(command: OrderCommand) -> tuple[Purpose, int]:
@@ -41,7 +43,7 @@ def cost_of(command: OrderCommand) -> tuple[Purpose, int]:
             return Purpose.CANCEL, ORDER_WEIGHT
         case Amend():
             return Purpose.QUERY, AMEND_WEIGHT
-        case Place() | CancelReplace():
+        case Place() | CancelReplace() | Modify():
             return Purpose.PLACE, ORDER_WEIGHT
 
 

@@ -111,14 +111,17 @@ class Queries:
 
     async def _reconcile(self, command: RequestReconcile) -> None:
         async with self._slots:
-            await self._read_all(command.symbol, command.from_trade_id, command.cause)
+            await self._read_all(
+                command.symbol, command.from_trade_id, command.cause, command.funding_since_ms
+            )
 
-    async def _read_all(self, symbol: str, from_trade_id: int, cause: str) -> None:
+    async def _read_all(self, symbol: str, from_trade_id: int, cause: str, funding_since_ms: int = 0) -> None:
         """Open orders before trades: an order that ends in between is missing from the first, so its fills must be in the second."""
         asked = self._clock.monotonic_ns()
         try:
             orders = await self._account.open_orders(symbol)
             trades = await self._account.trades(symbol, from_trade_id)
+            funding = await self._account.funding(symbol, funding_since_ms) if funding_since_ms else []
             balances = await self._account.balances()
         except (CallError, FrameError) as error:
             self._reconcile_failed(symbol, str(error), cause)
@@ -134,6 +137,7 @@ class Queries:
                 trades=trades,
                 balances=balances,
                 cause=cause,
+                funding=funding,
             )
         )
 

@@ -56,6 +56,7 @@ TABLE: tuple[Row, ...] = (
         "internal error or time-out behind the front",
     ),
     Row(range(409, 410), None, "", _E.AMBIGUOUS, _S.NONE, "half done"),
+    Row(None, _codes(-2022), "reduceonly", _E.REFUSED, _S.NONE, "futures: nothing to reduce"),
     Row(
         None,
         _codes(-2021, -2022),
@@ -84,6 +85,9 @@ TABLE: tuple[Row, ...] = (
     Row(None, _codes(-2011), "unknown order", _E.NOT_FOUND, _S.NONE, "nothing to cancel"),
     Row(None, _codes(-2038), "", _E.REFUSED, _S.NONE, "amend refused, the order is as it was"),
     Row(None, _codes(-2013), "", _E.NOT_FOUND, _S.NONE, "no such order"),
+    Row(None, _codes(-5022), "", _E.POST_ONLY, _S.NONE, "futures: would have taken"),
+    Row(None, _codes(-4116), "", _E.DUPLICATE, _S.NONE, "futures: client id is open already"),
+    Row(None, _codes(-2018, -2019), "", _E.BALANCE, _S.NONE, "futures: not enough margin"),
     Row(range(400, 401), None, "", _E.REFUSED, _S.NONE, "any other 400 with a code: looked at and refused"),
     Row(None, None, "", _E.AMBIGUOUS, _S.NONE, "anything unheard of"),
 )

@@ -18,7 +18,7 @@ def symbol_rules(body: SymbolBody, commission: CommissionBody | None) -> SymbolR
     filters = {str(entry.get("filterType")): entry for entry in body.filters}
     try:
         price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
-        tick, step = _number(price, "tickSize"), _number(lot, "stepSize")
+        tick, step = number(price, "tickSize"), number(lot, "stepSize")
         if tick <= 0 or step <= 0:
             raise FrameError(f"{body.symbol}: tick or lot size is off, which is not supported")
         minimum, maximum = _notional(filters)
@@ -28,15 +28,15 @@ def symbol_rules(body: SymbolBody, commission: CommissionBody | None) -> SymbolR
             quote_asset=body.quote_asset,
             tick=tick,
             lot=step,
-            min_quantity=_ceil(_number(lot, "minQty"), step) or 1,
-            max_quantity=_floor(_number(lot, "maxQty"), step) or _FAR,
-            min_price=_ceil(_number(price, "minPrice"), tick) or 1,
-            max_price=_floor(_number(price, "maxPrice"), tick) or _FAR,
+            min_quantity=ceil_steps(number(lot, "minQty"), step) or 1,
+            max_quantity=floor_steps(number(lot, "maxQty"), step) or _FAR,
+            min_price=ceil_steps(number(price, "minPrice"), tick) or 1,
+            max_price=floor_steps(number(price, "maxPrice"), tick) or _FAR,
             min_notional=minimum,
             max_notional=maximum,
             **(_fees(commission) if commission is not None else {}),
             bands=_bands(filters),
-            max_position=_off(_number(filters["MAX_POSITION"], "maxPosition"))
+            max_position=_off(number(filters["MAX_POSITION"], "maxPosition"))
             if "MAX_POSITION" in filters
             else None,
             status=body.status,
@@ -57,10 +57,10 @@ def _posts(body: SymbolBody) -> bool:
 def _notional(filters: dict[str, dict[str, Any]]) -> tuple[Decimal, Decimal | None]:
     both = filters.get("NOTIONAL")
     if both is not None:
-        maximum = _number(both, "maxNotional")
-        return _number(both, "minNotional"), maximum if maximum > 0 else None
+        maximum = number(both, "maxNotional")
+        return number(both, "minNotional"), maximum if maximum > 0 else None
     older = filters.get("MIN_NOTIONAL")
-    return (_number(older, "minNotional"), None) if older is not None else (Decimal(0), None)
+    return (number(older, "minNotional"), None) if older is not None else (Decimal(0), None)
 
 
 def _fee(commission: CommissionBody, role: str) -> Decimal:
@@ -100,14 +100,14 @@ def _bands(filters: dict[str, dict[str, Any]]) -> PriceBands | None:
     both, older = filters.get("PERCENT_PRICE_BY_SIDE"), filters.get("PERCENT_PRICE")
     if both is not None:
         return PriceBands(
-            bid_up=_number(both, "bidMultiplierUp"),
-            bid_down=_number(both, "bidMultiplierDown"),
-            ask_up=_number(both, "askMultiplierUp"),
-            ask_down=_number(both, "askMultiplierDown"),
+            bid_up=number(both, "bidMultiplierUp"),
+            bid_down=number(both, "bidMultiplierDown"),
+            ask_up=number(both, "askMultiplierUp"),
+            ask_down=number(both, "askMultiplierDown"),
             minutes=int(both["avgPriceMins"]),
         )
     if older is not None:
-        up, down = _number(older, "multiplierUp"), _number(older, "multiplierDown")
+        up, down = number(older, "multiplierUp"), number(older, "multiplierDown")
         return PriceBands(
             bid_up=up, bid_down=down, ask_up=up, ask_down=down, minutes=int(older["avgPriceMins"])
         )
@@ -118,18 +118,21 @@ def _off(value: Decimal) -> Decimal | None:
     return value if value > 0 else None
 
 
-def _number(entry: dict[str, Any], name: str) -> Decimal:
+def number(entry: dict[str, Any], name: str) -> Decimal:
+    """A decimal of a filter, exact. Raises KeyError, ValueError or InvalidOperation."""
     value = entry[name]
     if not isinstance(value, str):
         raise ValueError(f"{name} is no string")
     return Decimal(value).normalize()
 
 
-def _floor(value: Decimal, step: Decimal) -> int:
+def floor_steps(value: Decimal, step: Decimal) -> int:
+    """Whole steps at or below."""
     return int(value / step)
 
 
-def _ceil(value: Decimal, step: Decimal) -> int:
+def ceil_steps(value: Decimal, step: Decimal) -> int:
+    """Whole steps at or above."""
     count = value / step
     whole = int(count)
     return whole if whole == count else whole + 1

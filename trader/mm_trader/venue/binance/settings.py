@@ -28,6 +28,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """300 connects per 5 minutes and address are allowed; three connections at this pace stay far below."""
     stable_after_s: float = 10.0
     """A connection that lived this long resets the back-off."""
+    listen_key_refresh_s: float = 1800.0
+    """Futures: a listen key lives an hour."""
     clock_samples: int = 5
     clock_interval_s: float = 600.0
     clock_resync_min_s: float = 1.0

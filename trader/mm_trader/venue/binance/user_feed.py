@@ -61,6 +61,9 @@ class UserFeed:
         self.refusal = ""
         """The venue's words, while it refuses the key."""
 
+    async def prepare(self) -> None:
+        """The address is fixed."""
+
     def url(self) -> str:
         """The WebSocket API."""
         return self._url

@@ -71,12 +71,7 @@ class RulesWatch:
     async def read(self) -> None:
         """One look. A look that fails changes nothing: a status is not guessed."""
         try:
-            info = await listed(self._reader, list(self.rules))
-            if self._fees_due():
-                self._fees = {symbol: await self._reader.commission(symbol) for symbol in self.rules}
-                self._fees_read_ns = self._clock.monotonic_ns()
-            self._governor.configure(info.rate_limits)
-            found = {body.symbol: symbol_rules(body, self._fees.get(body.symbol)) for body in info.symbols}
+            found = await self._fetch()
         except (CallError, FrameError) as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
@@ -86,13 +81,26 @@ class RulesWatch:
         for symbol, before in self.rules.items():
             now = found.get(symbol)
             if now is None:
-                now = _with(before, trading=False, status=NOT_LISTED)
-            elif symbol not in self._fees:
-                now = _with(now, **{name: getattr(before, name) for name in _FEES})
+                now = changed(before, trading=False, status=NOT_LISTED)
             if now != before:
                 self.rules[symbol] = now
                 log.info("rules_changed", symbol=symbol, status=now.status, trading=now.trading)
                 self._sink(RulesChanged(ts=self._clock.monotonic_ns(), rules=now))
+
+    async def _fetch(self) -> dict[str, SymbolRules]:
+        """The rules of the symbols that are listed; fees as they were until it is time to read them again. Raises CallError or FrameError."""
+        info = await listed(self._reader, list(self.rules))
+        if self._fees_due():
+            self._fees = {symbol: await self._reader.commission(symbol) for symbol in self.rules}
+            self._fees_read_ns = self._clock.monotonic_ns()
+        self._governor.configure(info.rate_limits)
+        found: dict[str, SymbolRules] = {}
+        for body in info.symbols:
+            now, before = symbol_rules(body, self._fees.get(body.symbol)), self.rules.get(body.symbol)
+            if body.symbol not in self._fees and before is not None:
+                now = changed(now, **{name: getattr(before, name) for name in _FEES})
+            found[body.symbol] = now
+        return found
 
     def _fees_due(self) -> bool:
         age_s = (self._clock.monotonic_ns() - self._fees_read_ns) / 1e9
@@ -109,7 +117,8 @@ _FEES = (
 )
 
 
-def _with(rules: SymbolRules, **changes: object) -> SymbolRules:
+def changed(rules: SymbolRules, **changes: object) -> SymbolRules:
+    """The rules with other values of some fields."""
     fields = {name: getattr(rules, name) for name in rules.__struct_fields__}
     return SymbolRules(**{**fields, **changes})
 

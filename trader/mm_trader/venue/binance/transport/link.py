@@ -28,6 +28,10 @@ log = structlog.get_logger(__name__)
 class LinkHandler(Protocol):
     """What a link does with its connections."""
 
+    async def prepare(self) -> None:
+        """What must be there before the address is known. Raises LinkError."""
+        ...
+
     def url(self) -> str:
         """Where to connect to."""
         ...
@@ -239,6 +243,7 @@ class Link:
             raise LinkError("banned by the venue")
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
+                await self._handler.prepare()
                 session = Session(await self._open(), self._clock)
                 self._sessions.add(session)
                 session.reader = asyncio.create_task(self._read(session), name=f"read-{self.name}")

@@ -27,7 +27,7 @@ class CallError(Exception):
 
 
 class RestClient:
-    """Calls under `/api/v3`."""
+    """Calls below the product's prefix."""
 
     def __init__(
         self,
@@ -38,8 +38,9 @@ class RestClient:
         governor: RateGovernor,
         reflexes: Reflexes,
         settings: GatewaySettings,
+        prefix: str = "/api/v3",
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self._base_url = base_url.rstrip("/") + prefix
         self._credentials = credentials
         self._encoder = encoder
         self._venue_clock = venue_clock
@@ -75,25 +76,29 @@ class RestClient:
         weight: int,
         signed: bool,
         purpose: Purpose = Purpose.QUERY,
+        keyed: bool = False,
     ) -> bytes:
-        """The body of a 2xx reply. Raises CallError."""
+        """The body of a 2xx reply. `keyed`: with the API key, but unsigned. Raises CallError."""
         refused = self._governor.admit(purpose, weight)
         if refused is not None:
             raise CallError(ErrorClass.THROTTLED, refused, sent=False)
         try:
-            return await self._send(method, path, params, signed, purpose)
+            return await self._send(method, path, params, signed, purpose, keyed)
         finally:
             self._governor.settled(purpose, weight)
 
-    async def _send(self, method: str, path: str, params: Params, signed: bool, purpose: Purpose) -> bytes:
+    async def _send(
+        self, method: str, path: str, params: Params, signed: bool, purpose: Purpose, keyed: bool
+    ) -> bytes:
         headers: dict[str, str] = {}
+        if signed or keyed:
+            headers["X-MBX-APIKEY"] = self._credentials.api_key
         if signed:
             params = {**params, **self._encoder.timing(self._venue_clock.now_ms())}
             text = signed_query(params, self._credentials.signer)
-            headers["X-MBX-APIKEY"] = self._credentials.api_key
         else:
             text = query(params)
-        url = URL(f"{self._base_url}/api/v3/{path}{'?' if text else ''}{text}", encoded=True)
+        url = URL(f"{self._base_url}/{path}{'?' if text else ''}{text}", encoded=True)
         try:
             async with self._open().request(method, url, headers=headers, allow_redirects=False) as response:
                 body = await response.read()

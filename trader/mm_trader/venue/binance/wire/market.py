@@ -78,7 +78,7 @@ class _AnyFrame(msgspec.Struct):
     data: _Named | None = None
 
 
-_Route = Callable[[Any, int], Event]
+Route = Callable[[Any, int], Event]
 _decode_any = msgspec.json.Decoder(_AnyFrame).decode
 
 
@@ -89,22 +89,28 @@ class MarketDecoder:
     """
 
     def __init__(self, numbers: Mapping[str, SymbolNumbers]) -> None:
-        self._routes: dict[type, _Route] = {}
+        self._routes: dict[type, Route] = {}
         self._streams: set[str] = set()
         for symbol, number in numbers.items():
-            name = symbol.lower()
-            self._add(f"{name}@bookTicker", Ticker, _ticker_route(symbol, number))
-            self._add(f"{name}@depth@100ms", Depth, _depth_route(symbol, number))
-            self._add(f"{name}@trade", Trade, _trade_route(symbol, number))
+            for channel, data, route in self.channels(symbol, number):
+                self._add(f"{symbol.lower()}@{channel}", data, route)
         self.parse: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tuple(self._routes)]).decode  # noqa: UP007 - made of a list
         """A frame as its type, `data` with the venue's names and exact texts. Raises msgspec.DecodeError for frames of no known stream."""
 
-    def _add(self, stream: str, data: type, route: _Route) -> None:
+    def _add(self, stream: str, data: type, route: Route) -> None:
         frame = msgspec.defstruct(
             f"Frame{len(self._routes)}", [("data", data)], tag_field="stream", tag=stream, gc=False
         )
         self._routes[frame] = route
         self._streams.add(stream)
+
+    def channels(self, symbol: str, number: SymbolNumbers) -> list[tuple[str, type, Route]]:
+        """(channel, type of its `data`, how that becomes an event) of one symbol."""
+        return [
+            ("bookTicker", Ticker, _ticker_route(symbol, number)),
+            ("depth@100ms", Depth, _depth_route(symbol, number)),
+            ("trade", Trade, _trade_route(symbol, number)),
+        ]
 
     def decode(self, frame: bytes, ts: int) -> Event | Notice:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
@@ -131,7 +137,7 @@ class MarketDecoder:
         return Notice.REPLY if envelope.id is not None else Notice.OTHER
 
 
-def _ticker_route(symbol: str, number: SymbolNumbers) -> _Route:
+def _ticker_route(symbol: str, number: SymbolNumbers) -> Route:
     ticks, read = number.ticks, number.public_lots.read
     # most often one of the two sizes changes and the other stays
     bid_text = ask_text = ""
@@ -160,7 +166,7 @@ def _ticker_route(symbol: str, number: SymbolNumbers) -> _Route:
     return route
 
 
-def _depth_route(symbol: str, number: SymbolNumbers) -> _Route:
+def _depth_route(symbol: str, number: SymbolNumbers) -> Route:
     price, sizes = number.ticks.__getitem__, number.public_lots.read_all
 
     def route(data: Depth, ts: int) -> Event:
@@ -180,7 +186,7 @@ def _depth_route(symbol: str, number: SymbolNumbers) -> _Route:
     return route
 
 
-def _trade_route(symbol: str, number: SymbolNumbers) -> _Route:
+def _trade_route(symbol: str, number: SymbolNumbers) -> Route:
     ticks, read = number.ticks, number.public_lots.read
 
     def route(data: Trade, ts: int) -> Event:

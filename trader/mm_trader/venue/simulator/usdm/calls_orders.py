@@ -276,7 +276,7 @@ CALLS = (
     Call(("GET", "v1/order"), "order.status", order_status, 1, _SIGNED),
     Call(("POST", "v1/order/test"), "order.test", place_test, 0, _SIGNED),
     Call(("DELETE", "v1/allOpenOrders"), None, cancel_all, 1, _SIGNED, True, "cancel", refunds=False),
-    Call(("POST", "v1/countdownCancelAll"), None, countdown, 10, _SIGNED, True, "countdown", refunds=False),
+    Call(("POST", "v1/countdownCancelAll"), None, countdown, 10, _SIGNED, True, "cancel", refunds=False),
     Call(("POST", "v1/batchOrders"), None, batch_orders, 5, _SIGNED, True, "place", refunds=False),
     Call(("DELETE", "v1/batchOrders"), None, batch_cancel, 1, _SIGNED, True, "cancel", refunds=False),
     Call(("GET", "v1/openOrder"), None, open_order, 1, _SIGNED),

@@ -1,0 +1,225 @@
+"""Reads of the futures API over REST, and the few writes that are no orders: listen keys and the venue's dead-man switch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, Decimal
+
+from mm_trader.core.clock import Clock
+from mm_trader.core.events import DepthSnapshot, FundingView, OrderView, TradeView
+from mm_trader.venue.binance.account import AccountReader, OpenOrders
+from mm_trader.venue.binance.governor import Purpose
+from mm_trader.venue.binance.settings import GatewaySettings
+from mm_trader.venue.binance.transport.rest import RestClient
+from mm_trader.venue.binance.usdm.wire import (
+    AccountBody,
+    CommissionBody,
+    IncomeBody,
+    InfoBody,
+    ListenKeyBody,
+    PositionModeBody,
+    SymbolConfigBody,
+    TradeBody,
+    funding_view,
+    trade_view,
+)
+from mm_trader.venue.binance.wire.market import FrameError
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.replies import (
+    DepthBody,
+    OrderBody,
+    TimeBody,
+    depth_snapshot,
+    order_view,
+    read_body,
+)
+from mm_trader.venue.binance.wire.sign import Params
+
+PREFIX = "/fapi"
+_DEPTH_WEIGHTS = ((50, 2), (100, 5), (500, 10), (1000, 20))
+_CENT8 = Decimal("1e-8")
+
+
+class FuturesReader:
+    """What is needed before there are rules."""
+
+    def __init__(self, rest: RestClient) -> None:
+        self._rest = rest
+
+    async def time_ms(self) -> int:
+        """The venue's time, epoch ms."""
+        return read_body(
+            await self._rest.call("GET", "v1/time", {}, weight=1, signed=False), TimeBody
+        ).server_time
+
+    async def exchange_info(self) -> InfoBody:
+        """All symbols: the venue takes no list."""
+        return read_body(
+            await self._rest.call("GET", "v1/exchangeInfo", {}, weight=1, signed=False), InfoBody
+        )
+
+    async def commission(self, symbol: str) -> CommissionBody:
+        """The account's rates for one symbol."""
+        body = await self._rest.call("GET", "v1/commissionRate", {"symbol": symbol}, weight=20, signed=True)
+        return read_body(body, CommissionBody)
+
+    async def leverage(self, symbol: str) -> int:
+        """The account's leverage for one symbol. Raises FrameError where it cannot be told."""
+        body = await self._rest.call("GET", "v1/symbolConfig", {"symbol": symbol}, weight=5, signed=True)
+        for row in read_body(body, list[SymbolConfigBody]):
+            if row.symbol == symbol:
+                return row.leverage
+        raise FrameError(f"symbolConfig does not tell the leverage of {symbol}")
+
+    async def hedge_mode(self) -> bool:
+        """Whether the account holds long and short positions of a symbol apart."""
+        body = await self._rest.call("GET", "v1/positionSide/dual", {}, weight=30, signed=True)
+        return read_body(body, PositionModeBody).dual_side_position
+
+
+class ListenKeys:
+    """The key that names the user stream."""
+
+    def __init__(self, rest: RestClient) -> None:
+        self._rest = rest
+
+    async def obtain(self) -> str:
+        """The present key with another hour, or a new one."""
+        body = await self._rest.call("POST", "v1/listenKey", {}, weight=1, signed=False, keyed=True)
+        return read_body(body, ListenKeyBody).listen_key
+
+    async def keep(self) -> None:
+        """Another hour. Raises CallError where there is no key any more."""
+        await self._rest.call("PUT", "v1/listenKey", {}, weight=1, signed=False, keyed=True)
+
+
+class FuturesAccountReader(AccountReader):
+    """Reads of one account whose symbols and prefix are known."""
+
+    def __init__(
+        self,
+        rest: RestClient,
+        numbers: Mapping[str, SymbolNumbers],
+        prefix: str,
+        clock: Clock,
+        settings: GatewaySettings,
+    ) -> None:
+        super().__init__(rest, numbers, prefix, clock, settings)
+        self._elsewhere: dict[str, Decimal] = {}
+        """Margin and open losses in other symbols, by asset, as last read."""
+
+    def wallet(self, asset: str, stated: Decimal) -> tuple[Decimal, Decimal]:
+        """(free, locked) of a cross wallet: what positions and orders of others are backed by is taken off. What ours need the kernel works out itself."""
+        free = stated - self._elsewhere.get(asset, Decimal(0))
+        return free.quantize(_CENT8, rounding=ROUND_DOWN), Decimal(0)
+
+    async def open_orders(self, symbol: str, purpose: Purpose = Purpose.QUERY) -> OpenOrders:
+        """See AccountReader."""
+        body = await self._rest.call(
+            "GET", "v1/openOrders", {"symbol": symbol}, weight=1, signed=True, purpose=purpose
+        )
+        own: list[OrderView] = []
+        foreign = 0
+        for row in read_body(body, list[OrderBody]):
+            is_own = row.client_order_id.startswith(self._prefix)
+            self.note_order(symbol, row.order_id, is_own)
+            if is_own:
+                own.append(order_view(row, self._numbers[symbol]))
+            else:
+                foreign += 1
+        return OpenOrders(own, foreign)
+
+    async def _order(self, symbol: str, which: Params) -> OrderBody:
+        body = await self._rest.call("GET", "v1/order", {"symbol": symbol, **which}, weight=1, signed=True)
+        return read_body(body, OrderBody)
+
+    async def trades(self, symbol: str, from_id: int) -> list[TradeView]:
+        """See AccountReader."""
+        rows: list[TradeBody] = []
+        for _ in range(self._settings.max_trade_pages):
+            params: Params = {
+                "symbol": symbol,
+                "fromId": rows[-1].id + 1 if rows else max(from_id, 0),
+                "limit": self._settings.trades_page,
+            }
+            body = await self._rest.call("GET", "v1/userTrades", params, weight=5, signed=True)
+            page = read_body(body, list[TradeBody])
+            rows.extend(page)
+            if len(page) < self._settings.trades_page:
+                break
+        else:
+            raise FrameError(f"more than {len(rows)} trades of {symbol} since {from_id}")
+        rows.sort(key=lambda row: row.id)
+        return [
+            trade_view(row, self._numbers[symbol]) for row in rows if await self._is_own(symbol, row.order_id)
+        ]
+
+    async def funding(self, symbol: str, since_ms: int) -> list[FundingView]:
+        """Every payment of the symbol from a venue time on."""
+        rows: list[IncomeBody] = []
+        limit = self._settings.trades_page
+        for page in range(1, self._settings.max_trade_pages + 1):
+            params: Params = {
+                "symbol": symbol,
+                "incomeType": "FUNDING_FEE",
+                "startTime": since_ms,
+                "page": page,
+                "limit": limit,
+            }
+            body = await self._rest.call("GET", "v1/income", params, weight=30, signed=True)
+            found = read_body(body, list[IncomeBody])
+            rows.extend(found)
+            if len(found) < limit:
+                break
+        else:
+            raise FrameError(f"more than {len(rows)} funding payments of {symbol} since {since_ms}")
+        quote = self._numbers[symbol].rules.quote_asset
+        other = {row.asset for row in rows} - {quote}
+        if other:
+            raise FrameError(f"funding of {symbol} was paid in {', '.join(sorted(other))}, not in {quote}")
+        return [funding_view(row) for row in sorted(rows, key=lambda row: row.time)]
+
+    async def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Asset → what may back our positions and orders."""
+        body = read_body(await self._rest.call("GET", "v3/account", {}, weight=5, signed=True), AccountBody)
+        margin: dict[str, Decimal] = {}
+        profit: dict[str, Decimal] = {}
+        for row in body.positions:
+            own = self._numbers.get(row.symbol)
+            if own is not None:
+                asset = own.rules.quote_asset
+                margin[asset] = margin.get(asset, Decimal(0)) + row.initial_margin
+                profit[asset] = profit.get(asset, Decimal(0)) + row.unrealized_profit
+        elsewhere: dict[str, Decimal] = {}
+        for one in body.assets:
+            backing = max(Decimal(0), one.initial_margin - margin.get(one.asset, Decimal(0)))
+            loss = max(Decimal(0), profit.get(one.asset, Decimal(0)) - one.unrealized_profit)
+            elsewhere[one.asset] = backing + loss
+        self._elsewhere = elsewhere
+        return {one.asset: self.wallet(one.asset, one.cross_wallet_balance) for one in body.assets}
+
+    async def depth(self, symbol: str) -> DepthSnapshot:
+        """See AccountReader."""
+        limit = min(self._settings.depth_limit, 1000)
+        weight = next(weight for most, weight in _DEPTH_WEIGHTS if limit <= most)
+        params: Params = {"symbol": symbol, "limit": limit}
+        body = await self._rest.call("GET", "v1/depth", params, weight=weight, signed=False)
+        return depth_snapshot(read_body(body, DepthBody), self._numbers[symbol], self._clock.monotonic_ns())
+
+    async def cancel(self, symbol: str, params: Params) -> OrderView:
+        """See AccountReader."""
+        body = await self._rest.call(
+            "DELETE", "v1/order", params, weight=1, signed=True, purpose=Purpose.CANCEL
+        )
+        return order_view(read_body(body, OrderBody), self._numbers[symbol])
+
+    async def count_down(self, symbol: str, ms: int) -> None:
+        """Arm the venue's switch (0: disarm). With the budget of cancels: nothing may hold it up."""
+        await self._rest.call(
+            "POST",
+            "v1/countdownCancelAll",
+            {"symbol": symbol, "countdownTime": ms},
+            weight=10,
+            signed=True,
+            purpose=Purpose.CANCEL,
+        )
