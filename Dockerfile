@@ -28,7 +28,7 @@ RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir 
       --quiet --target /opt/app /app-wheel/*.whl \
  && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/app
 
-# The simulator alone, for whoever wants a venue and nothing else: five dependencies, no operator. The venue keeps all in
+# The simulator alone, for whoever wants a venue and nothing else: six dependencies, no operator. The venue keeps all in
 # memory and writes nothing, so it runs as any user on a read-only root.
 FROM builder AS simulator-dependencies
 COPY build/image/wheels /wheels
