@@ -43,6 +43,7 @@ class Rule(NamedTuple):
 
 _EARNED = "a looser or another value earns its way as a new revision"
 _BREAKER = "a breaker that is open keeps the times it was opened with"
+_FLATTEN = "what happens in an emergency does not change in the middle of one"
 _GUARD = "what a guard has measured belongs to its thresholds"
 _IDENTITY = "says whose orders and evidence these are"
 _CONNECTED = "connections are made with it"
@@ -101,6 +102,14 @@ RULES: tuple[Rule, ...] = (
     Rule("portfolio.maxWeight", _H, _REVISION, _EARNED),
     Rule("portfolio.hysteresis", _H, _REVISION, _EARNED),
     Rule("portfolio.interval", _H, _REVISION, _EARNED),
+    Rule("risk.flatten.enabled", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.settleFor", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.limitFor", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.takerWait", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.takerAttempts", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.takerReach", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.unknownFor", _R, _REVISION, _FLATTEN),
+    Rule("risk.flatten.remindEvery", _R, _REVISION, _FLATTEN),
     Rule("risk.feeAssetRates", _H, _REVISION, "it values commissions: neither tighter nor looser"),
     Rule("engine.orderTimeout", _H, _REVISION, _EARNED),
     Rule("engine.reconcileInterval", _H, _REVISION, _EARNED),

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mm_api.kinds.common import AlertKind, Environment, PortfolioSpec, Venue
+from mm_api.risk_config import BreakerConfig, FlattenConfig, GuardConfig
 from mm_api.scalars import SYMBOL_PATTERN, ApiModel, Duration, ExactDecimal, PositiveDecimal
 
 IDENTITY_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,126}[a-z0-9])?$"
@@ -53,53 +54,6 @@ class StrategyConfig(ApiModel):
     def parameters_of(self, symbol: str) -> dict[str, Decimal]:
         """What this symbol is quoted with, defaults apart."""
         return self.parameters | (self.symbol_parameters or {}).get(symbol, {})
-
-
-class BreakerConfig(ApiModel):
-    """Circuit breaker of each class of calls to the venue: orders, queries, account, market. Cancels never ask one."""
-
-    failures: int = Field(default=6, ge=1, le=1000, description="In a row, that open it.")
-    open_for: Duration = Field(
-        default=timedelta(seconds=2),
-        ge=timedelta(milliseconds=100),
-        description="Then one probe decides; each that fails doubles the time.",
-    )
-    longest: Duration = Field(default=timedelta(seconds=30), ge=timedelta(milliseconds=100))
-
-    @model_validator(mode="after")
-    def _doubling_has_room(self) -> BreakerConfig:
-        if self.longest < self.open_for:
-            raise ValueError("risk.breaker: longest must not be shorter than openFor")
-        return self
-
-
-class GuardConfig(ApiModel):
-    """Market guards of a symbol (docs/risk.md). A threshold that is unset is off; none of them latches."""
-
-    hold: Duration = Field(
-        default=timedelta(seconds=30),
-        ge=timedelta(milliseconds=100),
-        description="How long a level stays after its cause was last seen.",
-    )
-    mark_out_horizon: Literal["100ms", "1s", "5s", "30s"] = Field(
-        default="1s", description="The mark-out that is judged."
-    )
-    mark_out_fills: int = Field(default=30, ge=5, le=10_000, description="Fills the mean is taken over.")
-    mark_out_cautious_bp: PositiveDecimal | None = Field(
-        default=Decimal(10), description="Mean mark-out at or below minus this: Cautious. Basis points."
-    )
-    mark_out_reduce_bp: PositiveDecimal | None = Field(
-        default=Decimal(25), description="The same for ReduceOnly."
-    )
-    vpin_buckets: int = Field(default=50, ge=5, le=1000, description="Buckets the mean is taken over.")
-    vpin_cautious: PositiveDecimal | None = Field(default=None, le=1, description="Between 0 and 1.")
-    vpin_reduce: PositiveDecimal | None = Field(default=None, le=1, description="Between 0 and 1.")
-    volatility_jump_cautious: PositiveDecimal | None = Field(
-        default=Decimal(5), ge=1, description="Volatility of 5 s over that of 5 min: Cautious."
-    )
-    volatility_jump_reduce: PositiveDecimal | None = Field(
-        default=None, ge=1, description="The same for ReduceOnly."
-    )
 
 
 class RiskConfig(ApiModel):
@@ -147,6 +101,7 @@ class RiskConfig(ApiModel):
     )
     breaker: BreakerConfig = Field(default_factory=BreakerConfig)
     guards: GuardConfig = Field(default_factory=GuardConfig)
+    flatten: FlattenConfig = Field(default_factory=FlattenConfig)
     fee_asset_rates: dict[str, PositiveDecimal] = Field(
         default_factory=dict,
         max_length=16,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from kernel_driver import Driver, of, trader_config
 
-from mm_api.trader_config import BreakerConfig
+from mm_api.risk_config import BreakerConfig
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Alert, Cancel, Place, QueryOrder, RequestDepth, RequestReconcile
 from mm_trader.core.events import ErrorClass

@@ -10,7 +10,7 @@ import pytest
 from kernel_driver import MS, SECOND, Driver, of, trader_config
 
 from mm_api.redis_contract import LedgerRecord
-from mm_api.trader_config import GuardConfig
+from mm_api.risk_config import GuardConfig
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Place
 from mm_trader.core.events import Side

@@ -29,6 +29,8 @@ class Place(Command, frozen=True, kw_only=True, gc=False):
     post_only: bool = True
     reduce_only: bool = False
     """It may never make the position larger. Only where `Capabilities.reduce_only` is True."""
+    closing: bool = False
+    """Brings a position back after an emergency stop (`risk.flatten`): the only place that passes while nothing but a halt holds the gate."""
 
 
 class Cancel(Command, frozen=True, kw_only=True, gc=False):

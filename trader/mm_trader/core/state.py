@@ -60,6 +60,8 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     mids: dict[str, Decimal | None]
     zero_orders_confirmed_ms: int | None = None
     """Wall ms: when the venue last confirmed that nothing under the prefix is open, since it last was otherwise."""
+    flatten: dict[str, str] = msgspec.field(default_factory=dict)
+    """Symbol → step of the flatten machine."""
     breakers: dict[str, str] = msgspec.field(default_factory=dict)
     """Class of calls → closed, open or half_open."""
     guards: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)

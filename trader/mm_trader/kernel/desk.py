@@ -163,6 +163,8 @@ class Core:
         self.streams = dict.fromkeys(StreamName, False)
         self.allowed = False
         self.allowed_reason = "WaitingForLease"
+        self.closing = False
+        """Positions are being closed after an emergency stop: closing orders stay."""
         self.stopping = ""
         """Why it leaves; empty while it does not."""
         self.now = 0

@@ -19,6 +19,7 @@ from mm_trader.core.units import SymbolRules, from_asset_units, to_asset_units
 from mm_trader.kernel.breakers import Breakers
 from mm_trader.kernel.build import build
 from mm_trader.kernel.desk import Desk
+from mm_trader.kernel.flattening import Flattening
 from mm_trader.kernel.market_side import MarketSide
 from mm_trader.kernel.quoting import Quoter
 from mm_trader.kernel.requests import Requests
@@ -57,6 +58,7 @@ class Kernel:
         )
         self._quoter = Quoter(self._core, self._halting)
         self._clock_honest = True
+        self._flattening = Flattening(self._core, self._halting)
         self._breakers = Breakers(self._core, self._halting)
         self._market = market = MarketSide(self._core, self._halting)
         news = VenueNews(self._core, self._halting)
@@ -155,7 +157,7 @@ class Kernel:
 
     def status(self) -> KernelStatus:
         """For people, metrics and the operator."""
-        return status_of(self._core)
+        return status_of(self._core, self._flattening.steps())
 
     def open_orders(self) -> list[OrderRecord]:
         """Orders that are, or may be, open."""
@@ -256,6 +258,7 @@ class Kernel:
         core.evidence.on_time(ts, core.pnl.net, trading=trading)
         self._confirm_zero(ts)
         self._halting.judge(ts)
+        self._flattening.on_tick(ts)
 
     def _confirm_zero(self, ts: int) -> None:
         """Stopped and nothing known to be open: have the venue say so, because a hand-over waits for that."""

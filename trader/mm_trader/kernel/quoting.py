@@ -66,7 +66,9 @@ class Quoter:
     def _withdraw(self, desk: Desk, ts: int) -> None:
         """Cancel whatever is, or may be, open."""
         for order in self._core.table.live(desk.symbol):
-            if not (order.leftover and order.state is OrderState.UNKNOWN):
+            if not (order.leftover and order.state is OrderState.UNKNOWN) and not (
+                order.closing and self._core.closing
+            ):
                 self._core.manager.cancel(order, ts)
 
     # --- may we -----------------------------------------------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from decimal import Decimal
 import msgspec
 
 from mm_api.kinds.common import PortfolioSpec
-from mm_api.trader_config import GuardConfig, TraderConfig
+from mm_api.risk_config import FlattenConfig, GuardConfig
+from mm_api.trader_config import TraderConfig
 from mm_trader.core.units import to_money
+from mm_trader.risk.flatten import FlattenLimits
 from mm_trader.risk.guards import GuardLimits
 
 _HORIZONS_MS = {"100ms": 100, "1s": 1_000, "5s": 5_000, "30s": 30_000}
@@ -44,6 +46,9 @@ class Settings(msgspec.Struct, kw_only=True):
     breaker_open: int
     breaker_longest: int
     guards: GuardLimits
+    flatten: FlattenLimits
+    flatten_reach: Decimal
+    """How far a taker may go through the touch, as a fraction of the price."""
     fee_rates: dict[str, Decimal]
     order_timeout: int
     recv_window: int
@@ -153,6 +158,18 @@ def _money(amount: Decimal | None) -> int | None:
     return None if amount is None else to_money(amount)
 
 
+def _flatten(config: FlattenConfig) -> FlattenLimits:
+    return FlattenLimits(
+        enabled=config.enabled,
+        settle_for=ns(config.settle_for),
+        limit_for=ns(config.limit_for),
+        taker_wait=ns(config.taker_wait),
+        taker_attempts=config.taker_attempts,
+        unknown_for=ns(config.unknown_for),
+        remind_every=ns(config.remind_every),
+    )
+
+
 def settings_from(config: TraderConfig) -> Settings:
     """Derive the kernel's settings."""
     risk, engine = config.risk, config.engine
@@ -181,6 +198,8 @@ def settings_from(config: TraderConfig) -> Settings:
         breaker_open=ns(risk.breaker.open_for),
         breaker_longest=ns(risk.breaker.longest),
         guards=_guards(risk.guards),
+        flatten=_flatten(risk.flatten),
+        flatten_reach=min(risk.flatten.taker_reach, risk.price_band),
         fee_rates=dict(risk.fee_asset_rates),
         order_timeout=ns(engine.order_timeout),
         recv_window=ns(config.venue.recv_window),

@@ -32,7 +32,7 @@ def phase_of(core: Core) -> tuple[TraderPhase, str]:
     return TraderPhase.QUOTING, next((reason for reason in reasons if reason), "")
 
 
-def status_of(core: Core) -> KernelStatus:
+def status_of(core: Core, flatten: dict[str, str]) -> KernelStatus:
     """A snapshot."""
     phase, reason = phase_of(core)
     open_orders, unknown = core.table.counts()
@@ -64,6 +64,7 @@ def status_of(core: Core) -> KernelStatus:
             for desk in core.desks.values()
             if (share := desk.volatility.noise_share()) is not None
         },
+        flatten=flatten,
         breakers={endpoint.value: breaker.state.value for endpoint, breaker in core.breakers.items()},
         guards={desk.symbol: desk.guards.reasons for desk in core.desks.values()},
         guard_levels={desk.symbol: desk.guards.level for desk in core.desks.values()},

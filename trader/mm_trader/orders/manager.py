@@ -70,8 +70,18 @@ class OrderManager:
 
     # --- what we want -----------------------------------------------------------------------------------------------------------------
 
-    def place(self, symbol: str, side: Side, price: int, size: int, ts: int) -> Order:
-        """Send a post-only order. The caller has passed every pre-trade check."""
+    def place(
+        self,
+        symbol: str,
+        side: Side,
+        price: int,
+        size: int,
+        ts: int,
+        *,
+        post_only: bool = True,
+        closing: bool = False,
+    ) -> Order:
+        """Send an order. The caller has passed every pre-trade check. `closing`: see `Place`."""
         order = Order(
             client_id=self.ids.next(),
             symbol=symbol,
@@ -86,8 +96,17 @@ class OrderManager:
         self._table.add(order)
         self._life.changed(order, "placed", ts)
         self._outbox.emit(
-            Place(symbol=symbol, client_id=order.client_id, side=side, price=price, size=size, post_only=True)
+            Place(
+                symbol=symbol,
+                client_id=order.client_id,
+                side=side,
+                price=price,
+                size=size,
+                post_only=post_only,
+                closing=closing,
+            )
         )
+        order.closing = closing
         self._listener.on_placed(order)
         return order
 

@@ -19,6 +19,7 @@ class Order:
         "cancel_refusals",
         "cancel_wanted",
         "client_id",
+        "closing",
         "created_ms",
         "created_ts",
         "deadline",
@@ -77,6 +78,8 @@ class Order:
         self.query_in_flight = False
         self.query_due: int | None = None
         self.queries = 0
+        self.closing = False
+        """It brings a position back after an emergency stop: a halt does not withdraw it."""
         self.leftover = False
         """Not placed by this incarnation: it is cancelled before anything is quoted."""
 

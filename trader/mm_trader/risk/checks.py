@@ -28,6 +28,7 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     side: Side
     price: int
     size: int
+    post_only: bool = True
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -152,7 +153,7 @@ def price_band(order: Intent, facts: Facts) -> Refusal | None:
 def post_only_rests(order: Intent, facts: Facts) -> Refusal | None:
     """A price that would take is refused by the venue anyway, and counts as a refusal there."""
     crosses = order.price >= facts.ask if order.side is Side.BUY else order.price <= facts.bid
-    return Refusal.POST_ONLY_CROSS if crosses else None
+    return Refusal.POST_ONLY_CROSS if crosses and order.post_only else None
 
 
 def self_cross(order: Intent, facts: Facts) -> Refusal | None:

@@ -51,6 +51,8 @@ class HaltReason(StrEnum):
     VENUE_RESET = "VenueReset"
     """The venue started over: acknowledging it writes positions off at their last mark and begins anew."""
     FEE_ASSET_UNKNOWN = "FeeAssetUnknown"
+    EMERGENCY_STOP = "EmergencyStop"
+    """A person or a program of theirs asked for it."""
     SELF_TEST_FAILED = "SelfTestFailed"
     INTERNAL_ERROR = "InternalError"
     """An event could not be digested, or a check raised: nothing may be trusted until a person has looked."""

@@ -272,6 +272,8 @@ class App:
 
     def _before_send(self, place: Place) -> None:
         """The last look before the socket: on disk, and the lease still runs."""
+        if place.closing and not self.gate.lets_closing_through:
+            raise LeaseRanOutError("places are blocked")
         self.effects.journal_intent(place)
         if not self._lease_valid():
             raise LeaseRanOutError("the lease has run out")

@@ -78,8 +78,9 @@ class ShellEffects:
     def _may_leave(self, place: Place) -> bool:
         """Journal it; False: the kernel has been told that it was dropped."""
         self.journal_intent(place)
-        if self._gate.closed or not self._lease_valid():
-            self._drop(place, "places are blocked" if self._gate.closed else "the lease has run out")
+        closed = self._gate.closed and not (place.closing and self._gate.lets_closing_through)
+        if closed or not self._lease_valid():
+            self._drop(place, "places are blocked" if closed else "the lease has run out")
             return False
         self._flattener.placed()
         return True

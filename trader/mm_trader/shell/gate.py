@@ -58,6 +58,11 @@ class PlaceGate:
         return bool(self._blockers)
 
     @property
+    def lets_closing_through(self) -> bool:
+        """True: nothing but a halt holds it, and a halt does not stop what brings a position back."""
+        return self._blockers <= {Blocker.HALT}
+
+    @property
     def blockers(self) -> tuple[Blocker, ...]:
         """Who holds it closed, for status."""
         return tuple(sorted(self._blockers))

@@ -239,7 +239,7 @@ class OrderChannel:
         """The last function before the socket: from this look at the latch to the write nothing else can run. None: go; else why not."""
         if session is None:
             return "order socket is down"
-        if self.blocked:
+        if self.blocked and not place.closing:  # those are judged by `before_send`
             return "stop latch"
         refused = self._refuses(place) or self._governor.admit(*cost_of(place))
         if refused is None and self._before_send is not None:
