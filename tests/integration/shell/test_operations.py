@@ -89,6 +89,7 @@ async def test_the_hour_and_the_day_are_reported_when_they_end_and_their_beginni
         d.app.operations.look()
         d.take(order, order.remaining)
         await until(lambda: d.position() != 0, "a fill is booked")
+        await d.quoted()  # an order of this period was accepted
         kept = d.app.operations.hour
         assert kept.base is not None
         kept.number -= 1  # the hour ends

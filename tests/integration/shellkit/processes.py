@@ -204,7 +204,7 @@ class Trader(Program):
         port = self.admin_port()
         return await read_json(f"http://127.0.0.1:{port}/status") if port else None
 
-    async def quoting(self, timeout_s: float = 20.0) -> dict[str, Any]:
+    async def quoting(self, timeout_s: float = 60.0) -> dict[str, Any]:
         """The status of a trader that quotes, with orders at the venue."""
 
         async def look() -> dict[str, Any] | None:
