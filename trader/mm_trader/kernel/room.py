@@ -21,6 +21,8 @@ class Room:
         self._ts = ts
         self.exposure = _exposure(core, desk)
         self._money = self.exposure.money
+        self._locked: dict[str, int] | None = None
+        """What own orders lock, once asked for; a place makes it old."""
         self._elsewhere = 0
         for other in core.desks.values():
             if other is not desk:
@@ -76,6 +78,7 @@ class Room:
         position = self._desk.position
         self.exposure = self.exposure.plus(side, lots * position.lot, price * position.tick)
         self._money = self.exposure.money
+        self._locked = None
 
     def facts(self, side: Side, wanted: int) -> Facts:
         """Everything the pre-trade checks look at. `wanted`: levels that this side should have."""
@@ -136,7 +139,9 @@ class Room:
         rules = self._desk.rules
         on_margin = rules.initial_margin is not None
         asset = rules.quote_asset if side is Side.BUY or on_margin else rules.base_asset
-        return self._core.balances.available(asset, self._core.own_locked())
+        if self._locked is None:
+            self._locked = self._core.own_locked()
+        return self._core.balances.available(asset, self._locked)
 
 
 def _exposure(core: Core, desk: Desk) -> Exposure:
