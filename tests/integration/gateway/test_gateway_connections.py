@@ -71,18 +71,25 @@ async def test_a_venue_that_refuses_connections_for_a_while_is_told_as_down_once
         assert len(downs) <= 2, "the loss, and once why it could not be connected again"
 
 
-async def test_a_half_open_connection_is_found_by_its_silence_and_replaced() -> None:
-    settings = msgspec.structs.replace(FAST, silence_s=0.3, probe_timeout_s=0.1)
+@pytest.mark.parametrize("stream", list(StreamName))
+async def test_a_half_open_connection_is_found_by_its_own_streams_silence_and_replaced(
+    stream: StreamName,
+) -> None:
+    settings = msgspec.structs.replace(FAST, probe_timeout_s=0.1, **{f"{stream}_silence_s": 0.3})
     async with desk(settings) as d:
         mark = d.seen.mark
-        d.sim.admin.do("mute", what="user")
-        down = await d.seen.status(StreamName.USER, False, since=mark)
+        d.sim.admin.do("mute", what=stream.value)
+        down = await d.seen.status(stream, False, since=mark)
         assert "silent" in down.reason
-        await d.seen.status(StreamName.USER, True, since=mark)
+        await d.seen.status(stream, True, since=mark)
+        downs = {e.stream for e in d.seen.of(StreamStatus) if not e.up}
+        assert downs == {stream}
 
 
 async def test_a_quiet_connection_that_answers_probes_is_left_alone() -> None:
-    settings = msgspec.structs.replace(FAST, silence_s=0.05, probe_timeout_s=1.0)
+    settings = msgspec.structs.replace(
+        FAST, market_silence_s=0.05, orders_silence_s=0.05, user_silence_s=0.05, probe_timeout_s=1.0
+    )
     async with desk(settings) as d:
         before = d.sim.limits
         assert before is not None

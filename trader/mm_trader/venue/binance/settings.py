@@ -15,8 +15,12 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 10.0
     write_timeout_s: float = 1.0
     """A write that blocks longer means that the peer does not read: the connection is given up."""
-    silence_s: float = 10.0
-    """No frame for this long: the connection is probed."""
+    market_silence_s: float = 3.0
+    """No frame of the market for this long: the connection is probed. Ten depth differences a second are usual; quotes rest on them."""
+    orders_silence_s: float = 10.0
+    """The same for the order connection, on which nothing comes unasked but the venue's pings."""
+    user_silence_s: float = 10.0
+    """The same for user data: silent as long as nothing of ours happens."""
     probe_timeout_s: float = 3.0
     """No answer to the probe for this long: the connection is given up."""
     renew_after_s: float = 23 * 3600.0
@@ -67,3 +71,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """For CancelAllOwn as a command."""
     start_timeout_s: float = 15.0
     """How long start() waits for the connections before it leaves them to their own retries."""
+
+    def silence_s(self, stream: str) -> float:
+        """Of a stream by its name."""
+        return {
+            "market": self.market_silence_s,
+            "orders": self.orders_silence_s,
+            "user": self.user_silence_s,
+        }[stream]

@@ -173,7 +173,7 @@ class Link:
             if self._renew.is_set() or now >= renew_at:
                 self._renew.clear()
                 return None
-            silent_at = session.heard_ns + int(settings.silence_s * NS_PER_S)
+            silent_at = session.heard_ns + int(settings.silence_s(self.name) * NS_PER_S)
             if now >= silent_at:
                 if not await self._answers(session):
                     session.abort()
