@@ -6,11 +6,14 @@ The kernel fits its orders to most of these long before. This is the last look i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
 
 from mm_trader.core.commands import Place
-from mm_trader.core.events import PublicTrade, Side
+from mm_trader.core.events import AccountUpdate, Event, PublicTrade, ReconcileSnapshot, Side
 from mm_trader.core.units import NS_PER_S, SymbolRules
+from mm_trader.venue.port import EventSink
 
 FILTER_FAILURE = "refused locally: filter "
 _BUCKET_NS = 10 * NS_PER_S
@@ -54,18 +57,27 @@ class ReferencePrice:
         return self._last or None
 
 
-Filter = Callable[[Place, SymbolRules, float | None], bool]
-"""(order, rules, reference price in ticks) → passes."""
+class Known(NamedTuple):
+    """What the filters look at beside the order and the rules. None: not known, and left to the venue."""
+
+    reference: float | None = None
+    """Ticks."""
+    held: Decimal | None = None
+    """Base in the account, free and locked."""
 
 
-def _price(place: Place, rules: SymbolRules, _reference: float | None) -> bool:
+Filter = Callable[[Place, SymbolRules, Known], bool]
+"""Whether the order passes."""
+
+
+def _price(place: Place, rules: SymbolRules, _known: Known) -> bool:
     """Whole ticks by construction; lowest and highest price."""
     return rules.min_price <= place.price <= rules.max_price
 
 
-def _percent(place: Place, rules: SymbolRules, reference: float | None) -> bool:
+def _percent(place: Place, rules: SymbolRules, known: Known) -> bool:
     """Within the side's factors of the reference price."""
-    bands = rules.bands
+    bands, reference = rules.bands, known.reference
     if bands is None or not reference:
         return True
     buy = place.side is Side.BUY
@@ -73,15 +85,22 @@ def _percent(place: Place, rules: SymbolRules, reference: float | None) -> bool:
     return place.price >= float(down) * reference and (not up or place.price <= float(up) * reference)
 
 
-def _lot(place: Place, rules: SymbolRules, _reference: float | None) -> bool:
+def _lot(place: Place, rules: SymbolRules, _known: Known) -> bool:
     """Whole lots by construction; smallest and largest size."""
     return rules.min_quantity <= place.size <= rules.max_quantity
 
 
-def _notional(place: Place, rules: SymbolRules, _reference: float | None) -> bool:
+def _notional(place: Place, rules: SymbolRules, _known: Known) -> bool:
     """Smallest and largest price x size."""
     notional = rules.price(place.price) * rules.quantity(place.size)
     return rules.min_notional <= notional and (rules.max_notional is None or notional <= rules.max_notional)
+
+
+def _position(place: Place, rules: SymbolRules, known: Known) -> bool:
+    """What is held and this order within the largest position; the venue counts other open orders too, and has the last word."""
+    if rules.max_position is None or known.held is None or place.side is not Side.BUY:
+        return True
+    return known.held + rules.quantity(place.size) <= rules.max_position
 
 
 FILTERS: tuple[tuple[str, Filter], ...] = (
@@ -89,12 +108,47 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
     ("PERCENT_PRICE_BY_SIDE", _percent),
     ("LOT_SIZE", _lot),
     ("NOTIONAL", _notional),
+    ("MAX_POSITION", _position),
 )
 
 
-def first_failure(place: Place, rules: SymbolRules, reference: float | None) -> str | None:
+def first_failure(place: Place, rules: SymbolRules, known: Known) -> str | None:
     """The name of the first filter that the order does not pass; None: it passes all."""
     for name, passes in FILTERS:
-        if not passes(place, rules, reference):
+        if not passes(place, rules, known):
             return name
     return None
+
+
+class LastLook:
+    """Keeps what the filters need beside the order, and says what would refuse it. `rules`: by symbol, kept up to date by their owner."""
+
+    def __init__(self, rules: Mapping[str, SymbolRules]) -> None:
+        self._rules = rules
+        self._references = {
+            symbol: ReferencePrice(rule.bands.minutes if rule.bands is not None else 0)
+            for symbol, rule in rules.items()
+        }
+        self._held: dict[str, Decimal] = {}
+
+    def on_trade(self, trade: PublicTrade) -> None:
+        """A public trade."""
+        self._references[trade.symbol].on_trade(trade)
+
+    def listening(self, sink: EventSink) -> EventSink:
+        """The sink, with an ear on what the account holds."""
+
+        def hear(event: Event) -> None:
+            if isinstance(event, AccountUpdate | ReconcileSnapshot):
+                for asset, (free, locked) in event.balances.items():
+                    self._held[asset] = free + locked
+            sink(event)
+
+        return hear
+
+    def refuses(self, place: Place) -> str | None:
+        """Why it must not be sent; None: nothing that is known here speaks against it."""
+        rules = self._rules[place.symbol]
+        known = Known(self._references[place.symbol].ticks(), self._held.get(rules.base_asset))
+        failed = first_failure(place, rules, known)
+        return None if failed is None else f"{FILTER_FAILURE}{failed}"

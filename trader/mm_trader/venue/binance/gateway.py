@@ -29,7 +29,7 @@ from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.credentials import Credentials, load_credentials
 from mm_trader.venue.binance.directory import check_address, read_rules
-from mm_trader.venue.binance.filters import FILTER_FAILURE, ReferencePrice, first_failure
+from mm_trader.venue.binance.filters import LastLook
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.market_feed import MarketFeed
 from mm_trader.venue.binance.order_channel import ChannelOptions, OrderChannel
@@ -119,7 +119,7 @@ class BinanceGateway:
         self._clock_told = False
         self._sink: EventSink | None = None
         self._watch: RulesWatch | None = None
-        self._references: dict[str, ReferencePrice] = {}
+        self._look: LastLook | None = None
         self._links: dict[StreamName, Link] = {}
         self._more_links: list[Link] = []
         """Connections whose loss is nobody's business."""
@@ -172,12 +172,10 @@ class BinanceGateway:
             lambda symbol: self._checks.start(resets.check(symbol), "reset-check"),
         )
         account.on_own_order = resets.on_own_order
-        self._references = {
-            symbol: ReferencePrice(rule.bands.minutes if rule.bands is not None else 0)
-            for symbol, rule in rules.items()
-        }
+        self._look = look = LastLook(self._watch.rules)
+        heard = look.listening(sink)
         self._sweeper = Sweeper(account, clock, settings, may_land_until)
-        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, sink, answers, resets)
+        self._queries = Queries(account, self._sweeper, self._venue_clock, settings, heard, answers, resets)
         self._orders = orders = OrderChannel(
             self._config.ws_api_url,
             numbers,
@@ -189,14 +187,14 @@ class BinanceGateway:
             sink,
             answers,
             self._before_send,
-            self._refuses,
+            look.refuses,
             self._queries.cancel,
             lambda: self._renew(StreamName.ORDERS),
             account.note_order,
             **self._channel_options(numbers),
         )
         orders.block(self._blocked)
-        self._users = self._make_users(numbers, prefix, sink, resets)
+        self._users = self._make_users(numbers, prefix, heard, resets)
         market = self._make_market(numbers, sink)
         handlers: dict[StreamName, LinkHandler] = {
             StreamName.USER: self._users,
@@ -243,7 +241,8 @@ class BinanceGateway:
         self._trouble(Trouble.KEYS, f"the venue refused the keys: {words}")
 
     def _on_trade(self, trade: PublicTrade) -> None:
-        self._references[trade.symbol].on_trade(trade)
+        assert self._look is not None
+        self._look.on_trade(trade)
 
     def _make_market(self, numbers: Mapping[str, SymbolNumbers], sink: EventSink) -> LinkHandler:
         return MarketFeed(
@@ -348,12 +347,6 @@ class BinanceGateway:
         link = self._links.get(stream)
         if link is not None:
             link.drop()
-
-    def _refuses(self, place: Place) -> str | None:
-        """The filter that the venue would refuse it by."""
-        assert self._watch is not None
-        failed = first_failure(place, self._watch.rules[place.symbol], self._references[place.symbol].ticks())
-        return None if failed is None else f"{FILTER_FAILURE}{failed}"
 
     def _look_at_rules(self) -> None:
         if self._watch is not None:

@@ -21,6 +21,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """The same for the order connection, on which nothing comes unasked but the venue's pings."""
     user_silence_s: float = 10.0
     """The same for user data: silent as long as nothing of ours happens."""
+    trades_silence_s: float = 10.0
+    """The same where trades have a connection of their own (futures): nobody may trade for a while."""
     probe_timeout_s: float = 3.0
     """No answer to the probe for this long: the connection is given up."""
     renew_after_s: float = 23 * 3600.0
@@ -78,4 +80,5 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
             "market": self.market_silence_s,
             "orders": self.orders_silence_s,
             "user": self.user_silence_s,
+            "trades": self.trades_silence_s,
         }[stream]
