@@ -18,7 +18,9 @@ for kind in (AsyncClient, Client):
     kind.API_URL = URL + "/api"
     kind.MARGIN_API_URL = URL + "/sapi"
     kind.WS_API_URL = WS + "/ws-api/v3"
+    kind.FUTURES_URL = URL + "/fapi"
 BinanceSocketManager.STREAM_URL = WS + "/"
+BinanceSocketManager.FSTREAM_URL = WS + "/"
 
 
 async def client(name):
@@ -163,4 +165,59 @@ async def calls():
     return seen
 
 
-print(json.dumps(asyncio.run({"orders": orders, "depth": depth, "calls": calls}[WHAT]())))
+async def usdm():
+    """The futures half of the library against the futures profile: orders, position, user stream by listen key, depth."""
+    alpha = AsyncClient("ALPHAKEY", "alpha-secret")  # `create` pings spot, which a futures venue has not
+    seen, events = {}, []
+    seen["symbols"] = [s["symbol"] for s in (await alpha.futures_exchange_info())["symbols"]]
+    bm = BinanceSocketManager(alpha)
+    user = bm.futures_user_socket()
+    await user.__aenter__()
+
+    async def listen():
+        while True:
+            events.append(await user.recv())
+
+    listening = asyncio.create_task(listen())
+    book = await alpha.futures_orderbook_ticker(symbol=SYMBOL)
+    low, lower = (f"{float(book['bidPrice']) * share:.2f}" for share in (0.98, 0.97))
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "quantity": "0.1"}
+    seen["placed"] = await alpha.futures_create_order(**order, timeInForce="GTX", price=low)
+    number = seen["placed"]["orderId"]
+    seen["modified"] = await alpha.futures_modify_order(
+        symbol=SYMBOL, side="BUY", orderId=number, quantity="0.2", price=lower
+    )
+    seen["open"] = len(await alpha.futures_get_open_orders(symbol=SYMBOL))
+    seen["countdown"] = await alpha.futures_countdown_cancel_all(symbol=SYMBOL, countdownTime=60_000)
+    seen["cancelled"] = await alpha.futures_cancel_order(symbol=SYMBOL, orderId=number)
+    try:
+        await alpha.futures_create_order(**order, timeInForce="GTX", price=book["askPrice"])
+    except Exception as error:
+        seen["refused"] = [type(error).__name__, error.code]
+    seen["sold"] = await alpha.futures_create_order(symbol=SYMBOL, side="SELL", type="MARKET", quantity="0.1")
+    (seen["position"],) = await alpha.futures_position_information(symbol=SYMBOL)
+    seen["trades"] = await alpha.futures_account_trades(symbol=SYMBOL)
+    for name, call in {
+        "balance": alpha.futures_account_balance,
+        "account": alpha.futures_account,
+        "income": alpha.futures_income_history,
+        "fees": lambda: alpha.futures_commission_rate(symbol=SYMBOL),
+        "mode": alpha.futures_get_position_mode,
+        "leverage": lambda: alpha.futures_change_leverage(symbol=SYMBOL, leverage=5),
+        "mark": lambda: alpha.futures_mark_price(symbol=SYMBOL),
+        "klines": lambda: alpha.futures_klines(symbol=SYMBOL, interval="1m"),
+        "day": lambda: alpha.futures_ticker(symbol=SYMBOL),
+        "orders": lambda: alpha.futures_get_all_orders(symbol=SYMBOL),
+    }.items():
+        seen[name] = await call()
+    async with asyncio.timeout(20):
+        while not any(e["e"] == "ACCOUNT_UPDATE" for e in events):
+            await asyncio.sleep(0.05)
+    listening.cancel()
+    seen["events"] = [e["o"]["x"] if "o" in e else e["e"] for e in events]
+    await alpha.close_connection()
+    return seen
+
+
+FLOWS = {"orders": orders, "depth": depth, "calls": calls, "usdm": usdm}
+print(json.dumps(asyncio.run(FLOWS[WHAT]())))

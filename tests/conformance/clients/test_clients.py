@@ -93,3 +93,17 @@ def test_what_clients_call_when_they_start_is_answered(simulate: Callable[..., s
     ]
     assert {one["s"] for one in seen["stream_all_mini"]} == {"ETHUSDC", "BTCUSDC"}
     assert seen["stream_multiplex"]["stream"] in ("ethusdc@depth5@100ms", "btcusdc@bookTicker")
+
+
+def test_python_binance_trades_a_perpetual(simulate: Callable[..., str], flow: Flow) -> None:
+    seen = flow(PYTHON_BINANCE, "usdm", simulate("--product", "usdm"))
+    assert seen["symbols"] == ["ETHUSDC", "BTCUSDC"]
+    assert (seen["placed"]["status"], seen["placed"]["timeInForce"], seen["open"]) == ("NEW", "GTX", 1)
+    assert (seen["modified"]["origQty"], seen["cancelled"]["status"]) == ("0.200", "CANCELED")
+    assert seen["countdown"] == {"symbol": "ETHUSDC", "countdownTime": "60000"}
+    assert seen["refused"] == ["BinanceAPIException", -5022]
+    assert (seen["sold"]["status"], seen["position"]["positionAmt"]) == ("FILLED", "-0.100")
+    assert [t["side"] for t in seen["trades"]] == ["SELL"] * len(seen["trades"])
+    assert seen["mode"] == {"dualSidePosition": False}
+    assert seen["events"][:3] == ["NEW", "AMENDMENT", "CANCELED"]
+    assert {"TRADE", "ACCOUNT_UPDATE"} <= set(seen["events"])

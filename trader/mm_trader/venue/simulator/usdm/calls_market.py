@@ -7,6 +7,7 @@ from typing import Any
 from ..engine.checks import from_e8
 from ..engine.market import Market
 from ..engine.types import StpMode
+from ..server.calls_candles import day_ticker, klines
 from ..server.calls_history import aggregate_trades, historical_trades
 from ..server.calls_market import ping, time, trades
 from ..server.desk import Call, Desk, Request
@@ -228,6 +229,8 @@ CALLS = (
     Call(("GET", "v1/ticker/bookTicker"), "ticker.book", book_ticker, _ticker_weight),
     Call(("GET", "v1/ticker/price"), "ticker.price", price_ticker),
     Call(("GET", "v2/ticker/price"), None, price_ticker),
+    Call(("GET", "v1/klines"), None, klines, 5),
+    Call(("GET", "v1/ticker/24hr"), None, day_ticker, lambda p: 1 if p.has("symbol") else 40),
     Call(("GET", "v1/premiumIndex"), None, premium_index),
     Call(("GET", "v1/fundingRate"), None, funding_rates),
 )
