@@ -14,11 +14,14 @@ PYTEST := $(BIN)/pytest -q
 WORKERS ?= 2
 # scenarios at once: they wait for most of their time
 SCENARIOS ?= 3
+# of `make fuzz`, for each target; which ones, none for all
+SECONDS ?= 600
+TARGETS ?=
 # passed through to the demo: MARKET=calm|toxic
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit test-e2e demo trader simulate mutation bench cluster cluster-down image clean
+.PHONY: help setup lock lint generate test test-unit test-e2e demo trader simulate fuzz mutation bench cluster cluster-down image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,7 +73,7 @@ test: setup ## everything: lint, unit, integration, conformance, and end to end 
 
 test-unit: setup ## tests that need no cluster
 	@mkdir -p build/coverage
-	$(PYTEST) -n $(WORKERS) tests/simulation
+	$(PYTEST) -n $(WORKERS) tests/simulation tests/fuzz
 	$(PYTEST) -n $(WORKERS) --cov --cov-report= tests/unit tests/integration tests/conformance
 	@$(BIN)/coverage json --quiet && $(BIN)/python tests/coverage/check.py build/coverage/report.json
 
@@ -84,6 +87,9 @@ demo: setup ## three stages, a risk alert, an acknowledgement, on a real cluster
 
 trader: setup ## one trader against the embedded simulator, in the terminal; no cluster
 	@$(BIN)/mm-trader demo
+
+fuzz: setup ## the parsers under atheris, SECONDS=600 each (TARGETS="spot_calls admin": those alone)
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(TARGETS)
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python tests/bench/run.py

@@ -13,6 +13,7 @@ from .actions import ActionError, catalogue, check, perform
 from .engine.checks import from_e8
 from .server import shapes
 from .server.connection import Channel, dumps
+from .server.strangers import expected
 from .time import NS_PER_S, Timer
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ class Admin:
         self._queue: list[tuple[Step, Timer]] = []
 
     def routes(self, app: web.Application) -> None:
-        app.router.add_get("/healthz", self._health)
-        app.router.add_get("/admin/state", self._state)
-        app.router.add_get("/admin/catalogue", self._catalogue)
-        app.router.add_get("/admin/journal", self._journal)
-        app.router.add_post("/admin/scenario", self._scenario)
-        app.router.add_get("/admin/scenario", self._waiting_steps)
-        app.router.add_delete("/admin/scenario", self._drop_scenario)
-        app.router.add_post("/admin/{action}", self._action)
+        app.router.add_get("/healthz", self._health, expect_handler=expected)
+        app.router.add_get("/admin/state", self._state, expect_handler=expected)
+        app.router.add_get("/admin/catalogue", self._catalogue, expect_handler=expected)
+        app.router.add_get("/admin/journal", self._journal, expect_handler=expected)
+        app.router.add_post("/admin/scenario", self._scenario, expect_handler=expected)
+        app.router.add_get("/admin/scenario", self._waiting_steps, expect_handler=expected)
+        app.router.add_delete("/admin/scenario", self._drop_scenario, expect_handler=expected)
+        app.router.add_post("/admin/{action}", self._action, expect_handler=expected)
 
     def do(self, action: str, **values: Any) -> Any:
         """Perform an action by name. Raises ActionError."""

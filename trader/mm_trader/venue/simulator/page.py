@@ -18,6 +18,7 @@ from aiohttp import web
 from .server import shapes
 from .server.connection import dumps
 from .server.info import book_levels
+from .server.strangers import expected
 from .time import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class Page:
         }
 
     def routes(self, app: web.Application) -> None:
-        app.router.add_get("/", self._index)
-        app.router.add_get("/admin/live", self._live)
+        app.router.add_get("/", self._index, expect_handler=expected)
+        app.router.add_get("/admin/live", self._live, expect_handler=expected)
 
     async def _index(self, _request: web.Request) -> web.Response:
         return web.Response(text=self._html, content_type="text/html", charset="utf-8", headers=self._headers)

@@ -29,6 +29,7 @@ from .server.limits import RateLimits
 from .server.profile import profile_of
 from .server.rest import Rest
 from .server.sockets import Sockets
+from .server.strangers import HTTP_LOG, expected
 from .server.streams import StreamHub
 from .server.wsapi import WsApi
 from .time import NS_PER_S, Clock, Scheduler, SystemClock, VenueClock
@@ -93,6 +94,7 @@ class Simulator:
         runner = web.AppRunner(
             self._app(),
             access_log=None,
+            logger=HTTP_LOG,
             shutdown_timeout=SHUTDOWN_S,
             handle_signals=False,
             keepalive_timeout=75,
@@ -230,7 +232,7 @@ class Simulator:
         self.admin.routes(app)
         self.page.routes(app)
         for path in (self.profile.ws_path, f"{self.profile.ws_path}/"):
-            app.router.add_get(path, self.wsapi.serve)
+            app.router.add_get(path, self.wsapi.serve, expect_handler=expected)
         self.extras.routes(app)
-        app.router.add_route("*", "/{rest:.*}", self.rest.handle)
+        app.router.add_route("*", "/{rest:.*}", self.rest.handle, expect_handler=expected)
         return app

@@ -69,11 +69,19 @@ def _rows(raw: Any) -> Rows:
 
 
 def parse_line(line: str) -> Frame | None:
-    """One recorded line as a frame; None for a frame of another kind. Raises ValueError, KeyError, TypeError."""
+    """One recorded line as a frame; None for a frame of another kind. Raises ValueError for what is no frame."""
     stamp, _, text = line.partition(" ")
-    time_ns = int(stamp)
-    data = json.loads(text)
-    data = data.get("data", data)
+    try:
+        return _frame(int(stamp), json.loads(text))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a frame: {type(error).__name__}") from error
+
+
+def _frame(time_ns: int, data: Any) -> Frame | None:
+    if isinstance(data, dict):
+        data = data.get("data", data)
+    if not isinstance(data, dict):
+        raise TypeError("a frame is an object")
     if "lastUpdateId" in data:
         return Snapshot(time_ns, data["lastUpdateId"], _rows(data["bids"]), _rows(data["asks"]))
     kind = data.get("e")
@@ -106,7 +114,7 @@ class Recording:
                 for line in lines:
                     try:
                         frame = parse_line(line)
-                    except (ValueError, KeyError, TypeError, AttributeError):
+                    except ValueError:
                         frame = None  # a torn last line of a recorder that was stopped
                     if frame is not None:
                         yield frame
@@ -127,7 +135,7 @@ def probe(path: str) -> tuple[str, int, bool]:
                 symbol = symbol or data.get("data", data).get("s", "")
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except (ValueError, AttributeError, EOFError) as error:
+    except (ValueError, AttributeError, RecursionError, EOFError) as error:
         raise RecordingError(f"{path}: not lines of `receive-time-ns frame`") from error
     if not symbol:
         raise RecordingError(f"{path}: no frame with a symbol in its first {PROBE_LINES} lines")

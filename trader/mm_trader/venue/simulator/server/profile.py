@@ -14,6 +14,7 @@ from .desk import Call, Desk
 from .publisher import Publisher
 from .rest import ALL_CALLS, API
 from .sockets import MarketSockets
+from .strangers import expected
 from .wsapi import GONE_METHODS
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ class SpotExtras:
 def add_market_routes(app: web.Application, base: str, markets: MarketSockets) -> None:
     """The three ways to name streams, below `base`."""
     for path in (f"{base}/ws", f"{base}/ws/"):
-        app.router.add_get(path, markets.raw)
-    app.router.add_get(f"{base}/ws/{{streams:.+}}", markets.raw)
+        app.router.add_get(path, markets.raw, expect_handler=expected)
+    app.router.add_get(f"{base}/ws/{{streams:.+}}", markets.raw, expect_handler=expected)
     for path in (f"{base}/stream", f"{base}/stream/"):
-        app.router.add_get(path, markets.combined)
+        app.router.add_get(path, markets.combined, expect_handler=expected)
 
 
 def _spot_exchange(config: SimulatorConfig, clock: Clock) -> Exchange:

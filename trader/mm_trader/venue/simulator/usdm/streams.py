@@ -14,6 +14,7 @@ from aiohttp import web
 from ..server.connection import Channel, Connection, dumps, text_frame
 from ..server.profile import add_market_routes
 from ..server.sockets import MarketSockets, OnText
+from ..server.strangers import expected
 from .desk import futures_desk
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ class PrivateStreams:
         add_market_routes(app, "/public", MarketSockets(sim.sockets, sim.hub, is_public))
         add_market_routes(app, "/market", MarketSockets(sim.sockets, sim.hub, is_market))
         for path in ("/private/ws", "/private/ws/{key}"):
-            app.router.add_get(path, self._raw)
-        app.router.add_get("/private/stream", self._wrapped)
+            app.router.add_get(path, self._raw, expect_handler=expected)
+        app.router.add_get("/private/stream", self._wrapped, expect_handler=expected)
         self._older = MarketSockets(sim.sockets, sim.hub)
-        app.router.add_get("/ws/{streams:[^@/]+}", self._raw_older)
+        app.router.add_get("/ws/{streams:[^@/]+}", self._raw_older, expect_handler=expected)
         add_market_routes(app, "", self._older)
 
     async def _raw(self, request: web.Request) -> web.StreamResponse:
