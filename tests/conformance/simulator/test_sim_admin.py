@@ -155,6 +155,15 @@ async def test_a_halted_symbol_refuses_and_comes_back(wire: Wire) -> None:
     assert (await wire.order("BUY", "2500")).status == 200
 
 
+@pytest.mark.parametrize("status", ["CANCEL_ONLY", "HALT", "BREAK"])
+async def test_a_symbol_that_does_not_trade_still_cancels(wire: Wire, status: str) -> None:
+    order = (await wire.order("BUY", "2500")).body
+    await admin(wire, "status", symbol="ETHUSDC", status=status)
+    assert (await wire.order("BUY", "2500")).error == (400, -2010, "Market is closed.")
+    cancelled = await wire.signed("DELETE", "order", symbol="ETHUSDC", orderId=order["orderId"])
+    assert (cancelled.status, cancelled.body["status"]) == (200, "CANCELED")
+
+
 async def test_a_reset_forgets_orders_and_restores_balances(wire: Wire) -> None:
     order = (await wire.order("BUY", "2500")).body
     await admin(wire, "reset")

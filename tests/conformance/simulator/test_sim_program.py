@@ -114,7 +114,11 @@ async def test_it_starts_says_where_it_listens_and_ends_at_once_on_sigterm() -> 
         assert port, line
         async with aiohttp.ClientSession() as session:
             socket = await session.ws_connect(f"http://127.0.0.1:{port[1]}/ws/ethusdc@bookTicker")
+            page = await session.get(f"http://127.0.0.1:{port[1]}/admin/live")
+            assert (await page.content.readline()).startswith(b"data: {")
             process.send_signal(signal.SIGTERM)
+            while await page.content.readany():  # its stream is ended, not cut in the middle of a snapshot
+                continue
             assert await process.wait() == 0
             await socket.close()
     assert await process.stderr.read() == b""

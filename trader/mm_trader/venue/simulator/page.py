@@ -38,6 +38,8 @@ class Page:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self.open = 0
+        self._waits: set[asyncio.Event] = set()
+        self._closing = False
         self._html = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
         self._headers = {
             "Content-Security-Policy": "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
@@ -69,15 +71,27 @@ class Page:
         self.open += 1
         try:
             await response.prepare(request)
-            while True:
+            while not self._closing:
                 await response.write(f"data: {dumps(self.snapshot(symbol))}\n\n".encode())
-                due = asyncio.Event()
-                self.sim.scheduler.call_after(EVERY_NS, due.set)
-                await due.wait()
+                await self._pause()
         except ConnectionError:
             return response  # the reader went away
         finally:
             self.open -= 1
+        return response
+
+    async def _pause(self) -> None:
+        due = asyncio.Event()
+        self._waits.add(due)
+        self.sim.scheduler.call_after(EVERY_NS, due.set)
+        await due.wait()
+        self._waits.discard(due)
+
+    def close(self) -> None:
+        """End every stream: the simulator stops."""
+        self._closing = True
+        for due in self._waits:
+            due.set()
 
     def snapshot(self, symbol: str) -> dict[str, Any]:
         """What the page shows of `symbol` and of everything else, ready for JSON."""

@@ -116,6 +116,7 @@ class Simulator:
     async def stop(self) -> None:
         """Cut every connection and close the port."""
         self.scheduler.stop()
+        self.page.close()
         for connection in list(self.sockets.live):
             connection.cut()
         if self._runner is not None:
