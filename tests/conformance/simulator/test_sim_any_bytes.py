@@ -37,7 +37,11 @@ ROUTES = {
     product: [
         *COMMON,
         *(f"/admin/{a}" for a in ACTIONS if a not in ("cut", "shutdown", "expire", "ban")),
-        *(f"{profile.prefix.rstrip('/')}/{c.rest[1]}" for c in profile.calls if c.rest is not None),
+        *(
+            c.rest[1] if c.rest[1].startswith("/") else f"{profile.prefix.rstrip('/')}/{c.rest[1]}"
+            for c in profile.calls
+            if c.rest is not None
+        ),
     ]
     for product, profile in ((Product.SPOT, SPOT), (Product.USDM, USDM))
 }

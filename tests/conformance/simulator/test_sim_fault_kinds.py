@@ -164,7 +164,9 @@ async def test_a_crossed_ticker_is_one_frame(wire: Wire) -> None:
 
 
 async def test_a_stale_book_is_silent_and_then_goes_on_without_a_gap(wire: Wire) -> None:
-    market = await wire.socket("/stream?streams=ethusdc@depth@100ms/ethusdc@bookTicker/btcusdc@bookTicker")
+    market = await wire.socket(
+        "/stream?streams=ethusdc@depth@100ms/ethusdc@bookTicker/ethusdc@miniTicker/btcusdc@bookTicker"
+    )
     await wire.sim.advance(2 * S)
     assert (await wire.raw("POST", "/admin/stale", json={"symbol": "ETHUSDC", "seconds": 3})).status == 200
     await market.send({"method": "LIST_SUBSCRIPTIONS", "id": 1})

@@ -140,7 +140,7 @@ class Publisher:
         self.counts["bookUpdates"] += 1
         self._fast[update.symbol].add(update)
         self._slow[update.symbol].add(update)
-        if update.touch_changed and not self._stale(update.symbol):
+        if update.touch_changed and not self.stale(update.symbol):
             stream = f"{update.symbol.lower()}@bookTicker"
             if self.hub.wanted(stream):
                 market, shown = self.exchange.markets[update.symbol], self._crossed(update)
@@ -153,7 +153,8 @@ class Publisher:
         bid, bid_qty, ask, ask_qty = update.touch
         return replace(update, touch=(ask, bid_qty, bid, ask_qty))
 
-    def _stale(self, symbol: str) -> bool:
+    def stale(self, symbol: str) -> bool:
+        """Whether a fault keeps the symbol's streams where they are."""
         return bool(self.faults.stale) and self.faults.is_stale(symbol, self.scheduler.clock.now())
 
     def _struck(self, kinds: frozenset[FaultKind], symbol: str) -> bool:
@@ -162,7 +163,7 @@ class Publisher:
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
         self._remember(event)
-        if self._stale(event.symbol):
+        if self.stale(event.symbol):
             return
         spec = self.exchange.markets[event.symbol].spec
         self.hub.publish(
@@ -202,7 +203,7 @@ class Publisher:
             "M": True,
         }
         _keep(self.last_aggregates[first.symbol], shape)
-        if self._stale(first.symbol):
+        if self.stale(first.symbol):
             return
         self.hub.publish(
             f"{first.symbol.lower()}@aggTrade",
@@ -215,7 +216,7 @@ class Publisher:
         mark = self.scheduler.clock.now() // FAST_NS
         now = self.exchange.clock()
         for symbol, market in self.exchange.markets.items():
-            if self._stale(symbol):
+            if self.stale(symbol):
                 continue  # the batches grow, so that nothing is missing when the streams go on
             self._flush(symbol, market, self._fast[symbol], "@100ms", now)
             if mark % SLOW_EVERY == 0:

@@ -29,7 +29,7 @@ def publish(publisher: Publisher, now_ms: int) -> None:
             continue
         name, _, what = stream.partition("@")
         market = publisher.exchange.markets.get(name.upper())
-        if market is not None:
+        if market is not None and not publisher.stale(market.spec.name):
             for event in _events(publisher, market, what, now_ms):
                 publisher.hub.publish(stream, lambda event=event: dumps(event))  # type: ignore[misc]
 

@@ -84,7 +84,7 @@ class FuturesPublisher(Publisher):
             for price in update.asks:
                 batch.asks[price] = None
         stream = f"{update.symbol.lower()}@bookTicker"
-        if update.touch_changed and self.hub.wanted(stream) and not self._stale(update.symbol):
+        if update.touch_changed and self.hub.wanted(stream) and not self.stale(update.symbol):
             market = self.exchange.markets[update.symbol]
             update = self._crossed(update)
             self.hub.publish(stream, lambda: book_ticker_text(market, update))
@@ -92,7 +92,7 @@ class FuturesPublisher(Publisher):
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
         self._remember(event)
-        if self._stale(event.symbol):
+        if self.stale(event.symbol):
             return
         spec = self.exchange.markets[event.symbol].spec
         self.hub.publish(
@@ -118,7 +118,7 @@ class FuturesPublisher(Publisher):
         number = self.scheduler.clock.now() // MARK_NS
         now = self.exchange.clock()
         for symbol, market in self.exchange.markets.items():
-            if self._stale(symbol):
+            if self.stale(symbol):
                 continue
             for suffix, every in SPEEDS:
                 if number % every == 0:
