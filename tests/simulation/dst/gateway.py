@@ -234,11 +234,15 @@ class Gateway:
 
     def _query(self, query: QueryOrder) -> None:
         number = self._expect(query)
-        asked = self._process.clock.monotonic_ns()
+        asked, stamp = self._process.clock.monotonic_ns(), self._stamp_ms()
 
         def at_the_venue() -> None:
             if self._plan.chance(self._world.chances.broken):
                 self._answer(number, lambda ts: _query_failed(ts, query, "503"))
+                return
+            if not self._venue.in_time(stamp, self._recv_window_ms):
+                self._answer(number, lambda ts: _query_failed(ts, query, CLOCK_MESSAGE))
+                self._mend_clock()
                 return
             order = self._venue.find(query.symbol, query.client_id)
             if order is None:
@@ -387,6 +391,10 @@ class Gateway:
 
     def _clock_refused(self, number: int, command: Place | Cancel, word: str) -> None:
         self._refused(number, command, word, ev.ErrorClass.CLOCK, CLOCK_CODE, CLOCK_MESSAGE)
+        self._mend_clock()
+
+    def _mend_clock(self) -> None:
+        """Measured anew after a refusal, once for a burst of them."""
         if not self._measuring:
             self._measuring = True
             self._timeline.after(50 * MS, lambda: self._process.deliver(self._measure_clock))
@@ -409,7 +417,12 @@ class Gateway:
         """One REST call. Raises ConnectionError."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
+        stamp = self._stamp_ms()
+
         def at_the_venue() -> None:
+            if not self._venue.in_time(stamp, self._recv_window_ms):
+                self._mend_clock()
+                return
             value = read()
             for delay in self._plan.leg(self._world.venue_net)[:1]:
                 self._timeline.after(delay, lambda: self._process.deliver(lambda: _resolve(answer, value)))

@@ -262,6 +262,7 @@ class World:
         self.venue_net = self.user_net = self.market_net = self.store_net = CALM
         self.chances = NO_TROUBLE
         self.venue.moving = self.venue.taking = False
+        self.skew = 0  # a clock that is wrong keeps the trader from quoting until somebody mends it
         for symbol in self.plan.symbols:
             self.venue.halt(symbol, False)
         self._deadline = self.timeline.now + QUIET_NS
