@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from mm_api.kinds.common import AlertKind, HaltLevel
-from mm_api.scalars import ApiModel, ExactDecimal
+from mm_api.scalars import ExactDecimal
+from mm_api.versions import ContractModel, VersionedModel
 
 PREFIX = "mm:v1"
 DATABASE_ID_KEY = f"{PREFIX}:database-id"
@@ -97,12 +98,6 @@ class LatchSource(StrEnum):
     def needs_acknowledgement(self) -> bool:
         """True: only a person lifts it, by its id. False: it ends with its cause (a spec field, an object, a hand-over)."""
         return self in (LatchSource.RISK, LatchSource.ALERT)
-
-
-class ContractModel(ApiModel):
-    """Base of the values. Unknown fields are ignored on reading, so that operator and trader may be one release apart."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class Latch(ContractModel):
@@ -229,10 +224,18 @@ class PositionRecord(ContractModel):
     mark: ExactDecimal = Field(default=Decimal(0), description="Mid at the time of writing; 0: none yet.")
 
 
-class LedgerRecord(ContractModel):
+def _ledger_2(data: dict[str, Any]) -> None:
+    """Version 1 left the budget's start out where it was the scope's, and carried a counter that nobody counted."""
+    data.pop("clientIdCounter", None)
+    if data.get("budgetStartPnl") is None:
+        data["budgetStartPnl"] = data.get("scopeStartPnl", "0")
+
+
+class LedgerRecord(VersionedModel):
     """Positions and PnL of an identity. Venue trades newer than `last_trade_id` are booked on top of it after a restart."""
 
-    schema_version: Literal[1] = 1
+    migrations = (_ledger_2,)
+
     positions: dict[str, PositionRecord] = Field(default_factory=dict)
     day: str = Field(default="", description="UTC day the day fields belong to, YYYY-MM-DD.")
     day_start_pnl: ExactDecimal = Field(
@@ -254,7 +257,6 @@ class LedgerRecord(ContractModel):
         default_factory=dict,
         description="Net PnL of each symbol where its daily loss counts from: the start of the day, or the last acknowledgement.",
     )
-    client_id_counter: int = 0
     updated_ms: int = 0
 
 
@@ -273,10 +275,9 @@ class TraderPhase(StrEnum):
     STOPPED = "Stopped"
 
 
-class ReportedState(ContractModel):
+class ReportedState(VersionedModel):
     """What a trader says of itself. Older than `lease.ttl`: nobody knows."""
 
-    schema_version: Literal[1] = 1
     holder: str
     epoch: int
     counter: int
@@ -314,10 +315,9 @@ class RunningStats(ContractModel):
     m2: float = 0.0
 
 
-class Evidence(ContractModel):
+class Evidence(VersionedModel):
     """What the gates judge: counters of one scope (revision, stage, step, attempt), over all incarnations."""
 
-    schema_version: Literal[1] = 1
     scope: str
     revision: str
     started_ms: int = Field(description="First quote of the scope; 0: not yet.")

@@ -149,6 +149,9 @@ RULES: tuple[Rule, ...] = (
     Rule("logging.file", _R, _FREE, "outputs are open"),
     Rule("logging.errorFile", _R, _FREE, "outputs are open"),
     Rule("process.memoryLimitMib", _H, _FREE, "read at every look"),
+    Rule("recording.directory", _R, _FREE, "a recording begins with how the kernel was built"),
+    Rule("recording.segmentMib", _R, _FREE, "segments are open"),
+    Rule("recording.keepSegments", _R, _FREE, "segments are open"),
 )
 
 BY_PATH = {rule.path: rule for rule in RULES}

@@ -276,6 +276,19 @@ class ProcessConfig(ApiModel):
     )
 
 
+class RecordingConfig(ApiModel):
+    """Everything the kernel is told, written down for `mm-trader replay`. docs/trader.md has what it costs."""
+
+    directory: str | None = Field(default=None, description="Where segments go. Unset: nothing is recorded.")
+    segment_mib: int = Field(default=32, ge=1, le=4096, description="Compressed size of a segment.")
+    keep_segments: int = Field(
+        default=8,
+        ge=2,
+        le=10_000,
+        description="Segments kept; the oldest go. Bounds what the disk must hold.",
+    )
+
+
 class TraderConfig(ApiModel):
     """Everything a trader needs to start, secrets apart."""
 
@@ -317,6 +330,7 @@ class TraderConfig(ApiModel):
     alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     logging: LoggingConfig = Field(default_factory=LoggingConfig)
     process: ProcessConfig = Field(default_factory=ProcessConfig)
+    recording: RecordingConfig = Field(default_factory=RecordingConfig)
 
     @model_validator(mode="after")
     def _symbols_once_and_well_formed(self) -> TraderConfig:

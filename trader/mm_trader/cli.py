@@ -26,6 +26,8 @@ exit status: 0 stopped as asked and nothing open at the venue, 1 it could not wo
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
+    from mm_trader.shell import market_recorder
+    from mm_trader.shell.check import cli as full_chain
     from mm_trader.venue.simulator import cli as simulator
 
     parser = argparse.ArgumentParser(
@@ -54,6 +56,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--plain", action="store_true", help="lines of text even on a terminal")
     simulator.add_parser(commands)
+    market_recorder.add_parser(commands)
+    full_chain.add_parser(commands)
+    replay = commands.add_parser(
+        "replay",
+        help="run a recording of a trader's events through the kernel and compare its commands",
+        description="Runs recorded events (config: recording.directory) through this kernel. The same program gives the same commands, byte for byte.",
+        epilog="exit status: 0 the same commands, 1 others (the first difference is shown), 2 the files cannot be replayed",
+    )
+    replay.add_argument("files", nargs="+", metavar="FILE", help="segments, or directories of segments")
+    replay.add_argument(
+        "--commands", metavar="OUT", help="also write the kernel's commands to this file, one line an event"
+    )
     summary = commands.add_parser(
         "summary",
         help="print a running trader's hourly check and daily summary",
@@ -122,6 +136,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                 symbols=args.symbols.split(","),
                 plain=args.plain,
             )
+        case "check":
+            from mm_trader.shell.check import cli as full_chain
+
+            return full_chain.run(args)
+        case "record":
+            from mm_trader.shell.market_recorder import run as record
+
+            return record(args)
+        case "replay":
+            from mm_trader.shell.recording.replay import run as replay
+
+            return replay(args.files, args.commands)
         case "summary":
             from mm_trader.shell.summary_cli import run as summary
 

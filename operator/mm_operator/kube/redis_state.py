@@ -28,6 +28,7 @@ from mm_api.redis_contract import (
     ReportedState,
     trader_acl_rules,
 )
+from mm_api.versions import NewerSchemaError
 from mm_operator.names import redis_user
 
 
@@ -86,7 +87,7 @@ class RedisState:
                 return None
             try:
                 return model.model_validate_json(text)
-            except ValidationError:
+            except (ValidationError, NewerSchemaError):
                 unreadable.append(key)
                 return None
 

@@ -33,6 +33,7 @@ class ClientIds:
 
     def __init__(self, identity: str, epoch: int, counter: int) -> None:
         self.prefix = client_id_prefix(identity)
+        self.epoch, self.counter = epoch, counter
         self._stem = f"{self.prefix}{base36(epoch)}-{base36(counter)}-"
         self._sequence = 0
 

@@ -98,14 +98,22 @@ def no_jitter(_key: str, _attempt: int) -> float:
     return 0.0
 
 
-def keyed_jitter(seed: str) -> Jitter:
-    """Evenly spread, and the same for the same seed, key and attempt."""
+class _KeyedJitter:
+    """An object and no closure: a kernel's state is pickled where its recording begins a new segment."""
 
-    def jitter(key: str, attempt: int) -> float:
-        digest = blake2s(f"{seed}\0{key}\0{attempt}".encode(), digest_size=4).digest()
+    __slots__ = ("_seed",)
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+
+    def __call__(self, key: str, attempt: int) -> float:
+        digest = blake2s(f"{self._seed}\0{key}\0{attempt}".encode(), digest_size=4).digest()
         return int.from_bytes(digest, "big") / 2**32
 
-    return jitter
+
+def keyed_jitter(seed: str) -> Jitter:
+    """Evenly spread, and the same for the same seed, key and attempt."""
+    return _KeyedJitter(seed)
 
 
 class Backoff:

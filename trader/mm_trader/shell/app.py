@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,10 +22,12 @@ from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.orders.retry import keyed_jitter
+from mm_trader.shell.ack_times import AckTimes
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel
 from mm_trader.shell.alerts.build import AlertsPart, build_outlets
 from mm_trader.shell.clock import SystemClock
+from mm_trader.shell.collector import Collector
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.config import redis_password
 from mm_trader.shell.dispatcher import Dispatcher, KernelPort
@@ -49,6 +52,9 @@ from mm_trader.shell.venue_start import VenueStart
 from mm_trader.shell.writer import Writer
 from mm_trader.venue.port import GatewayHealth, VenueGateway
 from mm_trader.venue.products import CAPABILITIES
+
+if TYPE_CHECKING:
+    from mm_trader.shell.recording.kernel import Recorder
 
 STOP_TIMEOUT_S = 12.0
 """For seeing every order cancelled; the pod's grace period is 20 s by default."""
@@ -81,11 +87,15 @@ class App:
         self.clock: Clock = clock or SystemClock()
         self.store: Store = store or make_store(config, self.clock)
         self.gate = PlaceGate()
+        self.collector = Collector()
+        self.ack_times = AckTimes()
         self.failed = asyncio.Event()
         """A task that must not end has ended, or the process gives itself up: it is not alive any more."""
         self.gave_up = ""
         """Why the process gives itself up, CamelCase; empty while it does not."""
         self.journal = Journal(config.journal_dir, self.clock)
+        self.recorder: Recorder | None = None
+        """Writes down what the kernel is told, where the config wants it."""
         self.progress = Progress(holder=holder, epoch=config.epoch)
         make = gateway_factory or binance_gateway
         self.gateway = GatewayHandle(
@@ -109,7 +119,12 @@ class App:
             lease_valid=self._lease_valid,
             connected=lambda: self.session.connected,
         )
-        self.dispatcher = Dispatcher(self.effects, lambda error, where: self.session.crashed(error, where))
+        self.dispatcher = Dispatcher(
+            self.effects,
+            lambda error, where: self.session.crashed(error, where),
+            ack_times=self.ack_times,
+            monotonic_ns=self.clock.monotonic_ns,
+        )
         self.halts = Halts(
             self.store,
             self.journal,
@@ -213,6 +228,8 @@ class App:
         """Orderly end. True: nothing is open at the venue."""
         self.session_part.stop_reason = reason
         await self.lifecycle.stop()
+        if self.recorder is not None:
+            self.recorder.close()
         return self.session_part.left_zero
 
     def health(self) -> dict[str, PartHealth]:
@@ -290,16 +307,24 @@ class App:
         from mm_trader.kernel import Kernel
         from mm_trader.shell.plugins import strategies_for
 
-        return Kernel(
-            self.config,
+        config, ts, wall_ns = self.config, self.clock.monotonic_ns(), self.clock.wall_ns()
+        kernel = Kernel(
+            config,
             rules,
             ids,
             restored,
-            ts=self.clock.monotonic_ns(),
-            wall_ns=self.clock.wall_ns(),
-            jitter=keyed_jitter(self.config.identity),
-            strategies=strategies_for(self.config.strategy.name),
+            ts=ts,
+            wall_ns=wall_ns,
+            jitter=keyed_jitter(config.identity),
+            strategies=strategies_for(config.strategy.name),
         )
+        if config.recording.directory is None:
+            return kernel
+        from mm_trader.shell.recording.kernel import Recorder
+
+        if self.recorder is None:
+            self.recorder = Recorder(config, config.recording.directory, self.clock, self.alerts.send)
+        return self.recorder.record(kernel, config, rules, ids, restored, ts=ts, wall_ns=wall_ns)
 
     def _task_failed(self, error: BaseException, name: str) -> None:
         self.session.crashed(error, f"task {name}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import perf_counter_ns
+from time import monotonic_ns, perf_counter_ns
 from typing import Any, Protocol
 
 import structlog
@@ -25,17 +25,22 @@ from mm_trader.core.commands import (
     RaiseHalt,
 )
 from mm_trader.core.events import (
+    CommandDropped,
+    CommandRefused,
     Event,
     HaltLifted,
     LimitsTightened,
+    OrderAccepted,
     ReconcileSnapshot,
 )
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus
+from mm_trader.shell.ack_times import AckTimes
 
 RECENT_FILLS = 200
 LATENCY_BUCKETS = 24
 """Bucket n counts events that took less than 2^(n+8) ns: 256 ns to 2 s."""
+_ANSWERS = (OrderAccepted, CommandRefused)
 log = structlog.get_logger("dispatcher")
 
 
@@ -72,10 +77,15 @@ class Dispatcher:
         effects: Effects,
         on_crash: Callable[[BaseException, str], None],
         measure: Callable[[], int] = perf_counter_ns,
+        *,
+        ack_times: AckTimes | None = None,
+        monotonic_ns: Callable[[], int] = monotonic_ns,
     ) -> None:
         self._effects = effects
         self._on_crash = on_crash
         self._measure = measure
+        self._acks = ack_times if ack_times is not None else AckTimes()
+        self._monotonic_ns = monotonic_ns
         self._kernel: KernelPort | None = None
         self._queue: deque[Event] = deque()
         self._held: list[Event] = []
@@ -91,7 +101,7 @@ class Dispatcher:
         self.recent_fills: deque[FillRecord] = deque(maxlen=RECENT_FILLS)
         self.last_snapshot: ReconcileSnapshot | None = None
         self._table: dict[type[Command], Callable[[Any], None]] = {
-            Place: effects.place,
+            Place: self._place,
             CancelReplace: effects.replace,
             OrderChanged: effects.order_changed,
             FillBooked: self._fill,
@@ -133,6 +143,10 @@ class Dispatcher:
             return
         name = type(event).__name__
         self.events[name] = self.events.get(name, 0) + 1
+        if isinstance(event, _ANSWERS):
+            self._acks.answered(event.client_id, event.ts)
+        elif type(event) is CommandDropped:
+            self._acks.forget(event.client_id)
         began = self._measure()
         try:
             commands = kernel.on_event(event)
@@ -159,6 +173,10 @@ class Dispatcher:
         name = kind.__name__
         self.commands[name] = self.commands.get(name, 0) + 1
         self._table.get(kind, self._effects.submit)(command)
+
+    def _place(self, command: Place) -> None:
+        self._acks.sent(command.client_id, self._monotonic_ns())
+        self._effects.place(command)
 
     def _fill(self, command: FillBooked) -> None:
         """The ledger goes with the event's last fill: it contains all of them, and one that is on disk before its fills would hide those after a kill."""

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from mm_api.redis_contract import FillRecord, Latch, LedgerRecord, OrderRecord
+from mm_api.versions import NewerSchemaError
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import NS_PER_MS
 from mm_trader.shell.errors import JournalInUseError
@@ -82,10 +83,15 @@ class Journal:
         self.lines_written = 0
 
     def open(self) -> JournalReport:
-        """Lock the directory, read what is there, begin a new segment. Raises JournalInUseError, OSError."""
+        """Lock the directory, read what is there, begin a new segment. Raises JournalInUseError, NewerSchemaError, OSError."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock()
-        report = self._read()
+        try:
+            report = self._read()
+            _ = self.state.ledger  # of a newer program: said before the first line is written
+        except NewerSchemaError:
+            self.close()
+            raise
         self._begin_segment()
         return report
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -19,14 +18,13 @@ import uvloop
 
 import mm_trader
 from mm_api.trader_config import TraderConfig
+from mm_api.versions import NewerSchemaError
 from mm_trader.shell import logs
 from mm_trader.shell.app import App
 from mm_trader.shell.errors import ConfigError, JournalInUseError
 from mm_trader.shell.holder import resolve_holder
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
-GC_THRESHOLDS = (20_000, 20, 100)
-"""After warm-up everything long-lived is frozen out of the collector's sight; what is left is small and collected rarely."""
 log = structlog.get_logger("process")
 
 
@@ -49,6 +47,8 @@ def run_trader(config: TraderConfig, holder: str | None, source: str) -> int:
         return uvloop.run(serve(app))
     except JournalInUseError as error:
         return _fail(f"{source}: journalDir: {error}", EXIT_FAILED)
+    except NewerSchemaError as error:
+        return _fail(f"{source}: journalDir: {error}", EXIT_CONFIG)
     except OSError as error:
         return _fail(f"{source}: {_what_failed(error)}", EXIT_FAILED)
 
@@ -78,6 +78,7 @@ async def serve(app: App) -> int:
         store=app.store.name,
         holder=app.progress.holder,
     )
+    app.collector.watch()
     await _first_of(app.start(), stop)
     warm = asyncio.create_task(_calm_the_collector(app))
     await _first_of(app.failed.wait(), stop)
@@ -102,12 +103,9 @@ async def _first_of(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> N
 
 
 async def _calm_the_collector(app: App) -> None:
-    """Once everything is warm, a full collection would only find what stays: it is made once and then kept out of sight."""
+    """Once it may trade, everything long-lived is there."""
     await app.session.ready.wait()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    log.debug("collector_calmed", frozen=gc.get_freeze_count())
+    app.collector.calm()
 
 
 def _what_failed(error: OSError) -> str:

@@ -102,7 +102,7 @@ def summarise(
 ) -> Summary:
     """`before`: None or of another scope: since the scope began. `alerts`: reason → how often a warning or worse was sent in the period."""
     now_ms = app.clock.wall_ns() // NS_PER_MS
-    base = before if before is not None and after is not None and before.scope == after.scope else None
+    base = before if before is not None and after is not None and _goes_on(before, after) else None
     status = app.kernel_status()
     unhealthy = [f"{name}: {part.detail}" for name, part in app.health().items() if not part.healthy]
     unhealthy += [f"stream {name} is down" for name, up in app.gateway_health().streams.items() if not up]
@@ -135,6 +135,13 @@ def summarise(
             *(f"alert {reason} x {times}" for reason, times in sorted(alerts.items())),
             *([] if status is not None else ["no kernel is running"]),
         ],
+    )
+
+
+def _goes_on(before: Snapshot, after: Snapshot) -> bool:
+    """The same counters. Evidence that was lost with its store begins at 0 again, and so does another scope."""
+    return before.scope == after.scope and all(
+        after.counts[name] >= count for name, count in before.counts.items() if name in after.counts
     )
 
 

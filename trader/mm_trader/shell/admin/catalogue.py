@@ -186,6 +186,22 @@ METRICS: tuple[Metric, ...] = (
         (),
         "Time the kernel took for an event, its commands not included.",
     ),
+    Metric(
+        "mm_order_ack_seconds",
+        _H,
+        "seconds",
+        (),
+        "From the decision to place an order to the venue's answer.",
+    ),
+    Metric(
+        "mm_gc_longest_pause_seconds",
+        _G,
+        "seconds",
+        (),
+        "Longest stop by Python's garbage collector since the trader was first allowed to trade.",
+    ),
+    Metric("mm_gc_pause_seconds_total", _C, "seconds", (), "All such stops together."),
+    Metric("mm_gc_pauses_total", _C, "count", ("generation",), "Such stops, by generation collected."),
     Metric("mm_store_pending_operations", _G, "count", (), "Writes that wait for the store."),
     Metric("mm_store_commits_total", _C, "count", (), "Commits the store has taken."),
     Metric(

@@ -16,6 +16,7 @@ from mm_api.redis_contract import Evidence, TraderPhase
 from mm_trader.core.state import KernelStatus
 from mm_trader.core.units import NS_PER_S
 from mm_trader.market.volatility import annualised
+from mm_trader.shell.ack_times import FIRST_BIT
 from mm_trader.shell.admin.catalogue import BY_NAME, MetricType
 from mm_trader.shell.gate import Blocker
 from mm_trader.shell.reload import Outcome
@@ -90,7 +91,16 @@ class TraderCollector(Collector):
         yield self._family(
             "mm_kernel_commands_total", [((n,), float(v)) for n, v in dispatcher.commands.items()]
         )
-        yield self._latency()
+        yield self._histogram(
+            "mm_kernel_event_seconds", dispatcher.latency, dispatcher.latency_sum_ns, first_bit=8
+        )
+        acks = app.ack_times
+        yield self._histogram("mm_order_ack_seconds", acks.buckets, acks.sum_ns, first_bit=FIRST_BIT)
+        yield self._one("mm_gc_longest_pause_seconds", app.collector.longest_ns / NS_PER_S)
+        yield self._one("mm_gc_pause_seconds_total", app.collector.total_ns / NS_PER_S)
+        yield self._family(
+            "mm_gc_pauses_total", [((str(g),), float(n)) for g, n in enumerate(app.collector.pauses)]
+        )
         yield self._one("mm_store_pending_operations", app.writer.pending)
         yield self._one("mm_store_commits_total", app.writer.commits)
         yield self._one("mm_store_dropped_total", app.writer.dropped)
@@ -195,16 +205,15 @@ class TraderCollector(Collector):
             "mm_markout_bp", [((h,), stats.mean) for h, stats in e.mark_out_bp.items() if stats.count]
         )
 
-    def _latency(self) -> Family:
-        dispatcher = self._app.dispatcher
-        metric = BY_NAME["mm_kernel_event_seconds"]
+    def _histogram(self, name: str, counts: list[int], sum_ns: int, first_bit: int) -> Family:
+        metric = BY_NAME[name]
         family = HistogramMetricFamily(metric.name, metric.meaning, labels=("market_maker",))
         total, buckets = 0, []
-        for index, count in enumerate(dispatcher.latency):
+        for index, count in enumerate(counts):
             total += count
-            buckets.append((repr(2 ** (index + 8) / NS_PER_S), float(total)))
+            buckets.append((repr(2 ** (index + first_bit) / NS_PER_S), float(total)))
         buckets.append(("+Inf", float(total)))
-        family.add_metric([self._app.config.name], buckets, sum_value=dispatcher.latency_sum_ns / NS_PER_S)
+        family.add_metric([self._app.config.name], buckets, sum_value=sum_ns / NS_PER_S)
         return family
 
 

@@ -29,7 +29,6 @@ from redis.exceptions import (
 from mm_api.redis_contract import (
     Command,
     CommandKind,
-    ContractModel,
     Evidence,
     Keys,
     Latch,
@@ -39,6 +38,7 @@ from mm_api.redis_contract import (
 )
 from mm_api.redis_scripts import ACQUIRE, COMMIT, LIFT_LATCH, RELEASE, RENEW, Refusal
 from mm_api.trader_config import RedisConfig
+from mm_api.versions import ContractModel, NewerSchemaError
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import NS_PER_MS
 from mm_trader.shell.errors import StoreRefusedError, StoreUnavailableError
@@ -227,3 +227,5 @@ def _read(model: type[M], text: Any, what: str) -> M | None:
     except ValidationError as error:
         log.warning("stored_value_unreadable", what=what, problems=error.error_count())
         return None
+    except NewerSchemaError as error:
+        raise StoreRefusedError(f"in Redis: {error}") from error
