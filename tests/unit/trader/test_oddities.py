@@ -21,6 +21,7 @@ from mm_trader.core.commands import (
 from mm_trader.core.events import ErrorClass, Side
 from mm_trader.orders.retry import Backoff
 from mm_trader.orders.table import OrderTable
+from mm_trader.shell.recording.format import read_state, state_line
 
 
 def test_a_halt_in_the_middle_of_an_event_takes_back_the_places_decided_before_it():
@@ -278,3 +279,8 @@ def test_an_acknowledged_reject_streak_begins_anew():
 
 def test_pauses_double_up_to_ten_seconds():
     assert [Backoff().pause("x", n) // 10**8 for n in (0, 1, 2, 3, 7, 8, 30)] == [1, 1, 2, 4, 64, 100, 100]
+
+
+def test_a_kernels_whole_state_can_be_written_down_and_read_by_the_recording() -> None:
+    kernel = Driver().kernel
+    assert read_state(state_line(kernel)[2:]).status() == kernel.status()

@@ -82,7 +82,7 @@ def build(
             rules[symbol],
             positions[symbol],
             trades[symbol],
-            MarkOuts(_both(evidence.mark_out, guards[symbol].mark_out.add)),
+            MarkOuts(_Both(evidence.mark_out, guards[symbol].mark_out.add)),
             guards[symbol],
         )
         for symbol in settings.symbols
@@ -126,14 +126,16 @@ def build(
     return core, halting
 
 
-def _both(
-    first: Callable[[int, float], None], second: Callable[[int, float], None]
-) -> Callable[[int, float], None]:
-    def record(horizon_ms: int, bp: float) -> None:
-        first(horizon_ms, bp)
-        second(horizon_ms, bp)
+class _Both:
+    """Two listeners as one. An object and no closure: a kernel's state is pickled where its recording begins a new segment."""
 
-    return record
+    def __init__(self, first: Callable[[int, float], None], second: Callable[[int, float], None]) -> None:
+        self._first = first
+        self._second = second
+
+    def __call__(self, horizon_ms: int, bp: float) -> None:
+        self._first(horizon_ms, bp)
+        self._second(horizon_ms, bp)
 
 
 def _follow_funding(core: Core, now_ms: int) -> None:
@@ -141,7 +143,7 @@ def _follow_funding(core: Core, now_ms: int) -> None:
     for desk in core.desks.values():
         if desk.rules.initial_margin is not None:
             desk.position.funded_ms = desk.position.funded_ms or now_ms
-    core.reconciler.funding_since = lambda symbol: core.desks[symbol].position.funded_ms + 1
+    core.reconciler.funding_since = core.funding_since
 
 
 def use_settings(core: Core) -> None:

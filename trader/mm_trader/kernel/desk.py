@@ -171,6 +171,10 @@ class Core:
         self.cancels_first = False
         """A halt was raised in this event: cancels leave before everything else."""
 
+    def funding_since(self, symbol: str) -> int:
+        """UTC ms from which funding payments are asked for: after the last one that is booked."""
+        return self.desks[symbol].position.funded_ms + 1
+
     def own_locked(self) -> dict[str, int]:
         """By asset, 10^-8: what own orders lock, or may lock, at the venue."""
         locked: dict[str, int] = {}
