@@ -125,6 +125,7 @@ _HARMLESS = {
     "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
     "decimal": {"Decimal"},
     "fractions": {"Fraction"},
+    "mm_trader.orders.retry": {"no_jitter"},
     "msgspec._utils": {"rebuild"},
 }
 
