@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shellkit.desk import Desk, Side, desk
+from shellkit.desk import SYMBOL, Desk, Side, desk
 from shellkit.waiting import until
 
 from flows.markets import markets
@@ -46,3 +46,37 @@ async def test_a_grid_rests_all_its_levels_at_the_venue(tmp_path: Path) -> None:
 
 def _levels(d: Desk) -> tuple[int, int]:
     return len(d.open_at_venue(Side.BUY)), len(d.open_at_venue(Side.SELL))
+
+
+async def test_a_symbol_that_loses_its_limit_stops_and_the_other_trades_until_a_person_lifts_it(
+    tmp_path: Path,
+) -> None:
+    other = "BTCUSDC"
+    parameters = {"baseSize": "0.02", "maxInventory": "0.1"}
+    async with desk(
+        tmp_path,
+        markets()[0],
+        symbols=[SYMBOL, other],
+        strategy={
+            "parameters": parameters,
+            "symbolParameters": {other: {"baseSize": "0.001", "maxInventory": "0.005"}},
+        },
+        risk={"capital": "10000", "dailyLossLimit": "100", "symbolLossLimit": "0.2", "maxDrawdown": "0.5"},
+    ) as d:
+        await until(
+            lambda: {order.symbol for order in d.open_at_venue()} == {SYMBOL, other}, "both are quoted"
+        )
+        bid = next(order for order in d.open_at_venue(Side.BUY) if order.symbol == SYMBOL)
+        d.take(bid, bid.remaining)
+        await until(lambda: d.position() > 0, "the fill is in the position")
+        d.sim.market.move(SYMBOL, -120)
+        halts = await until(lambda: d.app.halts.current, "the symbol is halted")
+        assert [latch.symbol for latch in halts] == [SYMBOL]
+        await until(
+            lambda: {order.symbol for order in d.open_at_venue()} == {other}, "it alone has no orders"
+        )
+        await until(lambda: len(d.open_at_venue()) == 2, "the other quotes both sides")
+        assert (await d.store.latches()).latches[0].id == halts[0].id, "durable"
+        await d.store.lift(halts[0].id)
+        d.app.halts.look()
+        await until(lambda: {o.symbol for o in d.open_at_venue()} == {SYMBOL, other}, "it trades again")
