@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from simwire import Wire
+from simwire import Wire, config, running
+
+from mm_trader.venue.simulator.config import LimitConfig
 
 GOOD, BAD = "0.0100", "100"
 """A quantity that is accepted, and one the account cannot pay (an engine refusal, not a filter)."""
@@ -71,3 +73,30 @@ async def test_a_restricted_cancel_of_a_partly_filled_order_fails(wire: Wire) ->
         wire, "STOP_ON_FAILURE", order["orderId"], GOOD, cancelRestrictions="ONLY_PARTIALLY_FILLED"
     )
     assert reply.body["data"]["cancelResponse"]["msg"] == "Order was not canceled due to cancel restrictions."
+
+
+@pytest.mark.parametrize("mode", ["STOP_ON_FAILURE", "ALLOW_FAILURE"])
+@pytest.mark.parametrize(
+    ("exceeded", "cancel", "left"), [("DO_NOTHING", None, 1), (None, None, 1), ("CANCEL_ONLY", "SUCCESS", 0)]
+)
+async def test_beyond_the_order_limit_neither_half_is_tried_or_the_cancel_alone(
+    mode: str, exceeded: str | None, cancel: str | None, left: int
+) -> None:
+    async with running(config(limits=LimitConfig(orders_per_10s=1))) as wire:
+        order = (await wire.order("BUY", "2500")).body
+        more = {} if exceeded is None else {"orderRateLimitExceededMode": exceeded}
+        reply = await replace(wire, mode, order["orderId"], GOOD, **more)
+        assert reply.error[:2] == (429, -1015)
+        assert int(reply.headers["Retry-After"]) >= 1
+        data = reply.body.get("data", {})
+        assert (data.get("cancelResult"), data.get("newOrderResult")) == (
+            cancel,
+            "NOT_ATTEMPTED" if cancel else None,
+        )
+        assert len(wire.sim.engine.accounts["alpha"].open) == left
+
+
+async def test_a_replacement_that_is_not_attempted_still_counts_against_the_order_limit(wire: Wire) -> None:
+    await replace(wire, "STOP_ON_FAILURE", 999_999, GOOD)
+    counts = (await wire.signed("GET", "rateLimit/order")).body
+    assert [one["count"] for one in counts] == [1, 1]

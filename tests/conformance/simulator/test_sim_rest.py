@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import pairwise
+
 import pytest
-from simwire import BETA_KEY, BETA_SECRET, ED_KEY, KEY, S, Wire, config, running
+from simwire import BETA_KEY, BETA_SECRET, ED_KEY, KEY, SECRET, S, Wire, config, running, sign
 
 
 async def test_public_calls_answer_in_binances_shapes(wire: Wire) -> None:
@@ -257,3 +260,59 @@ async def test_history_calls_agree_with_the_prints(wire: Wire) -> None:
 @pytest.mark.parametrize("path", ["/sapi/v1/margin/account", "/api/v1/ping", "/ping", "/fapi/v1/time"])
 async def test_a_path_outside_the_spot_api_is_refused_in_json(wire: Wire, path: str) -> None:
     assert (await wire.raw("GET", path)).error[:2] == (404, -1000)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/sapi/v1/capital/config/getall",
+        "/sapi/v1/asset/tradeFee",
+        "/sapi/v1/account/apiRestrictions",
+        "/sapi/v1/margin/allPairs",
+        "/api/v3/openOrderList",
+        "/api/v3/myAllocations",
+    ],
+)
+async def test_what_clients_ask_when_they_start_is_answered_to_those_with_a_key(
+    wire: Wire, path: str
+) -> None:
+    assert (await wire.raw("GET", path)).error[:2] == (401, -2014)
+    payload = f"timestamp={wire.timestamp()}"
+    signed = f"{path}?{payload}&signature={sign(payload, SECRET)}"
+    assert (await wire.raw("GET", signed, headers={"X-MBX-APIKEY": KEY})).status == 200
+
+
+async def test_candles_and_windows_agree_with_the_prints(wire: Wire) -> None:
+    for side in ("BUY", "SELL"):
+        await wire.signed("POST", "order", symbol="ETHUSDC", side=side, type="MARKET", quantity="0.5")
+        await wire.sim.advance(61 * S)
+    prints = (await wire.get("trades", symbol="ETHUSDC", limit="1000")).body
+    rows = (await wire.get("klines", symbol="ETHUSDC", interval="1m")).body
+    assert [b[0] - a[0] for a, b in pairwise(rows)] == [60_000] * (len(rows) - 1)
+    volume = sum(Decimal(p["qty"]) for p in prints)
+    assert sum(Decimal(row[5]) for row in rows) == volume
+    assert sum(row[8] for row in rows) == len(prints)
+    hour = (await wire.get("ticker", symbol="ETHUSDC", windowSize="1h")).body
+    assert (Decimal(hour["volume"]), hour["count"]) == (volume, len(prints))
+    mini = (await wire.get("ticker/24hr", symbols='["ETHUSDC"]', type="MINI")).body
+    assert "priceChange" not in mini[0]
+    assert (await wire.get("klines", symbol="ETHUSDC", interval="7m")).error == (
+        400,
+        -1120,
+        "Invalid interval.",
+    )
+
+
+async def test_an_orders_amendments_are_listed_in_order(wire: Wire) -> None:
+    order = (await wire.order("BUY", "2500", "0.0300")).body
+    for qty in ("0.0200", "0.0100"):
+        await wire.signed(
+            "PUT", "order/amend/keepPriority", symbol="ETHUSDC", orderId=order["orderId"], newQty=qty
+        )
+    found = (await wire.signed("GET", "order/amendments", symbol="ETHUSDC", orderId=order["orderId"])).body
+    assert [(a["origQty"], a["newQty"]) for a in found] == [
+        ("0.03000000", "0.02000000"),
+        ("0.02000000", "0.01000000"),
+    ]
+    other = await wire.signed("GET", "order/amendments", symbol="ETHUSDC", orderId=999_999)
+    assert other.error[:2] == (400, -2013)

@@ -20,6 +20,7 @@ from mm_trader.venue.simulator.engine.types import (
     StpMode,
     TimeInForce,
 )
+from mm_trader.venue.simulator.market.driver import background_account
 
 PLACE = st.tuples(
     st.just("place"),
@@ -34,7 +35,14 @@ PLACE = st.tuples(
 )
 CANCEL = st.tuples(st.just("cancel"), st.integers(0, 50))
 AMEND = st.tuples(st.just("amend"), st.integers(0, 50), st.integers(1, 40_000))
-STEPS = st.lists(st.one_of(PLACE, PLACE, PLACE, CANCEL, AMEND), min_size=1, max_size=60)
+REPLACE = st.tuples(
+    st.just("replace"), st.integers(0, 50), st.integers(259_990, 260_010), st.integers(20, 40_000)
+)
+MARKET = st.tuples(
+    st.just("market"), st.sampled_from(list(Side)), st.integers(259_990, 260_010), st.integers(1, 40_000)
+)
+"""A step of the background: it requotes one side under one update number."""
+STEPS = st.lists(st.one_of(PLACE, PLACE, PLACE, CANCEL, AMEND, REPLACE, MARKET), min_size=1, max_size=60)
 
 FINAL = {ExecType.CANCELED, ExecType.EXPIRED}
 
@@ -45,7 +53,9 @@ class World:
     def __init__(self) -> None:
         self.desk = Desk()
         self.third = self.desk.exchange.add_account("c", {"ETH": E8, "USDC": 3_000 * E8})
-        self.accounts = (self.desk.a, self.desk.b, self.third)
+        self.background = background_account(self.desk.exchange, "market")
+        self.quotes: dict[Side, Order] = {}
+        self.accounts = (self.desk.a, self.desk.b, self.third, self.background)
         self.totals = {asset: self.desk.total(asset) for asset in ("ETH", "USDC")}
         self.orders: list[Order] = []
         self.finals: dict[int, int] = {}
@@ -74,12 +84,41 @@ class World:
                 stp,
             )
             self.orders.append(exchange.place(self.accounts[who], new).order)
+        elif step[0] == "market":
+            self._requote(*step[1:])
         elif self.orders:
             order = self.orders[step[1] % len(self.orders)]
             if step[0] == "cancel":
                 exchange.cancel(order)
+            elif step[0] == "replace":
+                self._replace(order, *step[2:])
             else:
                 exchange.amend(order, step[2] * 10_000, f"am{step[2]}-{order.id}")
+
+    def _replace(self, order: Order, price: int, lots: int) -> None:
+        """The two halves of a cancelReplace."""
+        self.desk.exchange.cancel(order)
+        new = NewOrder(
+            SYMBOL, order.side, OrderType.LIMIT, order.client_id, qty_e8=lots * 10_000, price_e8=price * 10**6
+        )
+        self.orders.append(self.desk.exchange.place(order.account, new).order)
+
+    def _requote(self, side: Side, price: int, lots: int) -> None:
+        exchange = self.desk.exchange
+        with exchange.batch():
+            old = self.quotes.pop(side, None)
+            if old is not None and not old.is_final:
+                exchange.cancel(old)
+            new = NewOrder(
+                SYMBOL,
+                side,
+                OrderType.LIMIT,
+                "",
+                qty_e8=lots * 10_000,
+                price_e8=price * 10**6,
+                stp=StpMode.EXPIRE_MAKER,
+            )
+            self.quotes[side] = exchange.place(self.background, new).order
 
     def check(self, events: list[Event]) -> None:
         for asset, total in self.totals.items():
@@ -121,7 +160,11 @@ class World:
             if isinstance(event, ExecutionEvent) and event.exec_type is ExecType.TRADE:
                 assert event.fill is not None
                 sides.setdefault(event.fill.id, []).append(event.fill.qty)
-        assert {t: [q, q] for t, q in trades.items()} == sides
+        reported = {t: qtys for t, qtys in sides.items() if len(qtys) == 2}
+        assert reported == {t: [trades[t]] * 2 for t in reported}
+        # the market's own side of a trade has no report; the client's has the trade's quantity
+        assert all(qtys == [trades[t]] for t, qtys in sides.items() if len(qtys) == 1)
+        assert sides.keys() <= trades.keys()
 
 
 @settings(max_examples=150, deadline=None)
@@ -135,6 +178,9 @@ def test_money_is_conserved_and_the_book_stays_sound_under_random_clients(
     for order in list(world.orders):
         if not order.is_final:
             world.desk.exchange.cancel(order)
+    for quote in world.quotes.values():
+        if not quote.is_final:
+            world.desk.exchange.cancel(quote)
     world.check(world.desk.events())
     for order in world.orders:
         assert order.is_final
