@@ -15,7 +15,7 @@ from simkit import Program, Subscriber, latencies_us, order, program, signed, th
 ORDERS = 4000
 SECONDS = 6.0
 SUBSCRIBERS = 10
-REPLAY_SPEED = 40
+REPLAY_SPEED = 30
 REPLAYED_S = 3600
 
 
