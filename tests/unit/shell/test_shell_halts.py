@@ -29,6 +29,9 @@ class World:
         self.clock = ManualClock()
         self.store = MemoryStore(IDENTITY, self.clock)
         self.journal = Journal(directory, self.clock)
+        self.disk = asyncio.Event()
+        self.disk.set()
+        self.journal.sync = self.disk.wait  # type: ignore[assignment,method-assign] # no thread: its end is no turn of the loop
         self.journal.open()
         self.gate = PlaceGate()
         self.gate.release(Blocker.NO_LEASE)
@@ -81,6 +84,19 @@ async def test_a_raised_halt_blocks_places_is_on_disk_and_then_in_the_store_with
     (durable,) = world.of(HaltDurable)
     assert isinstance(durable, HaltDurable)
     assert durable.halt_id == "risk-1"
+
+
+async def test_nobody_is_told_that_a_halt_is_durable_before_it_is_on_disk(world: World) -> None:
+    await world.hold_lease()
+    world.disk.clear()
+    world.halts.raise_halt(latch("risk-1"))
+    await yield_to_others()
+    assert world.gate.closed
+    assert world.of(HaltDurable) == []
+    assert (await world.store.latches()).latches == ()
+    world.disk.set()
+    await yield_to_others()
+    assert len(world.of(HaltDurable)) == 1
 
 
 async def test_without_a_lease_a_halt_waits_and_still_holds(world: World) -> None:

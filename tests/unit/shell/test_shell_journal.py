@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,20 @@ def test_any_text_survives_a_line(text: str, ms: int) -> None:
 def test_no_garbage_is_taken_for_a_line(data: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         decode_line(data)
+
+
+async def test_a_sync_puts_what_is_written_on_disk_and_leaves_no_descriptor_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path, ManualClock())
+    journal.open()
+    synced: list[int] = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(fd) or real(fd))
+    before = len(os.listdir("/proc/self/fd"))
+    journal.latch(latch("risk-1"))
+    assert synced == []
+    await journal.sync()
+    assert len(synced) == 1
+    assert len(os.listdir("/proc/self/fd")) == before
+    journal.close()

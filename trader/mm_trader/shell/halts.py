@@ -1,6 +1,6 @@
 """Halts: read from the store, raised by the kernel, remembered by the journal. A halt stops places before anything else is done about it.
 
-Raising: close the gate → journal (fsync) → store with an alert, in one commit, repeated until it is there → tell the kernel it is durable.
+Raising: close the gate → journal (synced behind the cancels) → store with an alert, in one commit, repeated until it is there → the kernel: durable.
 Reading: before any other start-up step, on every command, on every reconnect, with every renewal of the lease. A halt of the journal that the
 store has neither as a latch nor as acknowledged was lost with the store's data, and is set again.
 """
@@ -58,6 +58,8 @@ class Halts:
         self._on_stopped = on_stopped
         self._token: Token | None = None
         self._pending: dict[str, Latch] = {}
+        self._on_disk: set[str] = set()
+        """Pending ones whose journal line has been synced, or could not be."""
         self._reading = asyncio.Lock()
         self._wake = asyncio.Event()
         self._look = asyncio.Event()
@@ -173,9 +175,25 @@ class Halts:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._pending and self._token is not None:
+            while self._pending:
+                await self._to_disk()
+                if self._token is None:
+                    break
                 if not await self._write_pending(self._token):
                     await asyncio.sleep(RETRY_S)
+
+    async def _to_disk(self) -> None:
+        """Before anybody is told that a halt is durable. It does not hold up the cancels: they are on their way to the socket while the disk works."""
+        new = self._pending.keys() - self._on_disk
+        if not new:
+            return
+        try:
+            await self._journal.sync()
+        except OSError as error:
+            log.warning(
+                "halt_not_on_disk", reason=str(error), halts=sorted(new)
+            )  # the store may still take it
+        self._on_disk = (self._on_disk | new) & self._pending.keys()
 
     async def run_reader(self) -> None:
         """Look at the store whenever asked to, and again until it answers."""
@@ -192,7 +210,7 @@ class Halts:
                 self._report("")
 
     async def _write_pending(self, token: Token) -> bool:
-        latches = list(self._pending.values())
+        latches = [latch for latch in self._pending.values() if latch.id in self._on_disk]
         operations = []
         for latch in latches:
             operations.append(

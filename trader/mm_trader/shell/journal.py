@@ -6,6 +6,7 @@ be trusted is kept aside in `.corrupt`, reported, and what it said is asked of t
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -119,9 +120,14 @@ class Journal:
         self._write(Kind.LEDGER, f'{{"ledger":{ledger.to_json_line()}}}')
 
     def latch(self, latch: Latch) -> None:
-        """A halt; on disk when this returns."""
+        """A halt: written, so that the end of this process cannot lose it. `sync` makes it outlive a power cut, too."""
         self._write(Kind.LATCH, f'{{"latch":{latch.to_json_line()}}}')
-        os.fdatasync(self._fd)
+
+    async def sync(self) -> None:
+        """Everything written so far is on disk when this returns; meanwhile the loop goes round. Raises OSError."""
+        await asyncio.to_thread(
+            _sync_and_close, os.dup(self._fd)
+        )  # a copy: the segment may be changed meanwhile
 
     def lifted(self, halt_id: str) -> None:
         """A person lifted a halt."""
@@ -228,6 +234,13 @@ def _write_all(fd: int, data: bytes) -> None:
     written = os.write(fd, data)
     while written < len(data):  # a nearly full disk may take a part
         written += os.write(fd, data[written:])
+
+
+def _sync_and_close(fd: int) -> None:
+    try:
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
 
 
 def _sync_directory(directory: Path) -> None:
