@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, getcontext
 from typing import Any
 
 from mm_trader.core.clock import ManualClock
@@ -38,6 +38,7 @@ from mm_trader.venue.binance.wire.replies import (
 )
 from mm_trader.venue.binance.wire.user import UserDecoder
 
+getcontext().prec = 100  # the slow reading must not round what the quick one keeps
 TICK, LOT = Decimal("0.01"), Decimal("0.0001")
 RULES = {"ETHUSDT": SymbolRules(symbol="ETHUSDT", base_asset="ETH", quote_asset="USDT", tick=TICK, lot=LOT)}
 NUMBERS = numbers_by_symbol(RULES)
