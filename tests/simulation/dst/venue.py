@@ -212,6 +212,8 @@ class Venue:
         """Publish what the engine has reported."""
         for event in self.engine.drain():
             if isinstance(event, ExecutionEvent):
+                if event.fill is not None:
+                    self._traded(event.fill)
                 self._publish("user", self._report(event))
             elif isinstance(event, BalanceEvent):
                 balances = {
@@ -223,13 +225,13 @@ class Venue:
                 )
             elif isinstance(event, BookUpdate):
                 self._publish_book(event)
-        known = len(self.trades)
-        for trade in list(self.account.trades)[known:]:
-            self.trades.append(trade)
-            self._note(
-                "venue",
-                f"trade {trade.id}: {trade.qty} @ {trade.price} of order {trade.order_id}, {'buy' if trade.is_buyer else 'sell'}",
-            )
+
+    def _traded(self, trade: AccountTrade) -> None:
+        self.trades.append(trade)
+        side = "buy" if trade.is_buyer else "sell"
+        self._note(
+            "venue", f"trade {trade.id}: {trade.qty} @ {trade.price} of order {trade.order_id}, {side}"
+        )
 
     def _report(self, event: ExecutionEvent) -> Callable[[int], ev.Event]:
         order = event.order
