@@ -92,7 +92,7 @@ def peak_bytes(recording: Recording) -> float:
     decoder = MarketDecoder({recording.symbol: SymbolNumbers(rules)})
     kernel = make_kernel(rules, STRATEGY)
     kernel.on_event(ev.StreamStatus(ts=1, stream=ev.StreamName.MARKET, up=True))
-    frames = [frame for frame in recording.frames if b"@bookTicker" in frame][: WARM_UP + MEASURED]
+    frames = [frame for frame in recording.frames if b'"B":"' in frame][: WARM_UP + MEASURED]
     peaks: list[int] = []
     gc.disable()
     try:
