@@ -66,11 +66,11 @@ class RedisState:
         return found
 
     async def identity(self, identity: str, scope: str | None) -> IdentityState:
-        """Everything the reconcile needs of one identity, in one round trip."""
+        """Everything the reconcile needs of one identity, of one instant: a loss is not seen without the halt that it has made."""
         keys = Keys(identity)
 
         async def read() -> list[Any]:
-            pipe = self._client.pipeline(transaction=False)
+            pipe = self._client.pipeline(transaction=True)
             pipe.hget(keys.fence, "epoch")
             pipe.get(keys.lease)
             pipe.hgetall(keys.latches)

@@ -34,8 +34,9 @@ def _looked_at(snapshot: Snapshot) -> datetime | None:
 def guard_full_scale(draft: Draft, run: RunStatus, rung: Rung) -> None:
     """After full scale the same gates are risk alerts: a Fail halts, and a person must acknowledge it.
 
-    Not while something else halts already, and not for one soak after an acknowledgement: a person has just looked. What they have
-    looked at they have accepted, so counting begins again there.
+    Not while something else halts already (also where the trader alone says so: its halt is on its way to us), and not for one
+    soak after an acknowledgement: a person has just looked. What they have looked at they have accepted, so counting begins
+    again there.
     """
     snapshot = draft.snapshot
     view = snapshot.accounts[run.account]
@@ -51,6 +52,7 @@ def guard_full_scale(draft: Draft, run: RunStatus, rung: Rung) -> None:
         or view.identity is None
         or view.redis is None
         or draft.halts.halts
+        or (view.redis.state is not None and view.redis.state.risk_level == "Halted")
         or draft.halts.acknowledged
     ):
         return

@@ -47,6 +47,8 @@ class FakeTraders:
     behaviour: Behaviour = field(default_factory=Behaviour)
     configs: dict[str, TraderConfig] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
+    risk_levels: dict[str, str] = field(default_factory=dict)
+    """By identity, where a trader's own level is not Normal."""
     writers: list[tuple[str, str, int]] = field(default_factory=list)
     """(identity, pod uid, epoch) of every quoting tick, in order."""
 
@@ -103,20 +105,23 @@ class FakeTraders:
             self.writers.append((config.identity, uid, config.epoch))
             self._count(config, now_ms)
         open_orders = 2 if quoting or self.behaviour.keeps_orders else 0
-        state = ReportedState(
-            holder=uid,
-            epoch=config.epoch,
-            counter=int(answer[1]),
-            phase=TraderPhase.QUOTING if quoting else TraderPhase.HALTED,
-            revision=config.revision,
-            scope=config.scope,
-            symbols=config.symbols,
-            capital=config.risk.capital,
-            halts=[latch.id for latch in latches],
-            open_orders=open_orders,
-            zero_orders_confirmed_ms=None if open_orders else now_ms,
-            unlisted_symbols=self.behaviour.unlisted,
-            updated_ms=now_ms,
+        state = ReportedState.model_validate(
+            {
+                "holder": uid,
+                "epoch": config.epoch,
+                "counter": int(answer[1]),
+                "phase": TraderPhase.QUOTING if quoting else TraderPhase.HALTED,
+                "revision": config.revision,
+                "scope": config.scope,
+                "symbols": config.symbols,
+                "capital": config.risk.capital,
+                "riskLevel": self.risk_levels.get(config.identity, "Normal"),
+                "halts": [latch.id for latch in latches],
+                "openOrders": open_orders,
+                "zeroOrdersConfirmedMs": None if open_orders else now_ms,
+                "unlistedSymbols": self.behaviour.unlisted,
+                "updatedMs": now_ms,
+            }
         )
         writes = [(keys.state, state.to_json_line())]
         evidence = self.evidence.get(config.scope)

@@ -182,6 +182,23 @@ async def test_a_gate_that_fails_at_full_scale_halts_until_a_person_has_looked(w
     assert world.status().halt_reason == "GateNetPnL", "a new one is not"
 
 
+async def test_a_loss_whose_own_halt_is_on_its_way_is_no_failed_gate_beside_it(world: World) -> None:
+    await live(world)
+    evidence, states = world.traders.evidence, world.traders.risk_levels
+    scope = next(name for name in evidence if "/scale-up/1/" in name)
+    states[MAIN] = "Halted"  # the trader has stopped; its latch is not in Redis yet
+    evidence[scope] = evidence[scope].model_copy(update={"net_pnl": -1000})
+    await world.run(2)
+    assert world.status().halts == []
+    halt = await world.traders.latch(MAIN, "DailyLossLimit", world.clock.at)
+    await world.settle()
+    assert [entry.id for entry in world.status().halts] == [halt]
+    world.patch({"acknowledgeHalt": halt})
+    states.clear()
+    await world.run(10)
+    assert world.status().state == "Live", "one halt, one acknowledgement"
+
+
 def alert(fingerprint: str = "abc123", status: str = "firing", **labels: str) -> dict[str, object]:
     labels = {"alertname": "MarketMakerLoss", "marketmaker": "eth-usdc", "namespace": NAMESPACE, **labels}
     one = {
