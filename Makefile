@@ -12,6 +12,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 # two test processes: what the smallest machine that we care for has cores for
 WORKERS ?= 2
+NO_CLUSTER := tests/unit tests/integration tests/conformance
 # scenarios at once: they wait for most of their time
 SCENARIOS ?= 3
 # of `make fuzz`, for each target; which ones, none for all
@@ -21,7 +22,7 @@ TARGETS ?=
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit test-e2e demo trader simulate fuzz mutation bench cluster cluster-down image clean
+.PHONY: help setup lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation bench cluster cluster-down image clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,9 +73,12 @@ test: setup ## everything: lint, unit, integration, conformance, and end to end 
 	@tests/cluster/test-all
 
 test-unit: setup ## tests that need no cluster
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(NO_CLUSTER) tests/simulation tests/fuzz
+
+coverage: setup ## the same, and each package held to its share of lines that tests run (twice the processor time)
 	@mkdir -p build/coverage
-	$(PYTEST) -n $(WORKERS) tests/simulation tests/fuzz
-	$(PYTEST) -n $(WORKERS) --cov --cov-report= tests/unit tests/integration tests/conformance
+	$(PYTEST) -n $(WORKERS) --dist worksteal tests/simulation tests/fuzz
+	$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report= $(NO_CLUSTER)
 	@$(BIN)/coverage json --quiet && $(BIN)/python tests/coverage/check.py build/coverage/report.json
 
 test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
