@@ -26,8 +26,7 @@ exit status: 0 stopped as asked and nothing open at the venue, 1 it could not wo
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from mm_trader.shell import market_recorder
-    from mm_trader.shell.check import cli as full_chain
+    from mm_trader import cli_options
     from mm_trader.venue.simulator import cli as simulator
 
     parser = argparse.ArgumentParser(
@@ -56,8 +55,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--plain", action="store_true", help="lines of text even on a terminal")
     simulator.add_parser(commands)
-    market_recorder.add_parser(commands)
-    full_chain.add_parser(commands)
+    cli_options.add_record(commands)
+    cli_options.add_check(commands)
     replay = commands.add_parser(
         "replay",
         help="run a recording of a trader's events through the kernel and compare its commands",

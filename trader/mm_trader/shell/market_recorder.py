@@ -23,8 +23,6 @@ import structlog
 
 from mm_api.scalars import SYMBOL_PATTERN, parse_duration
 
-STREAM_URL = "wss://data-stream.binance.vision"
-REST_URL = "https://data-api.binance.vision"
 CHANNELS = ("bookTicker", "depth@100ms", "trade")
 SNAPSHOT_LEVELS = 1000
 SNAPSHOT_TRIES = 8
@@ -34,15 +32,6 @@ SILENCE_S = 60.0
 """A connection that says nothing for so long is made anew."""
 MAX_FRAME = 16 * 2**20
 log = structlog.get_logger("record")
-
-EXAMPLE = """\
-examples:
-  mm-trader record --symbols ETHUSDC,BTCUSDC --out recorded/
-  mm-trader record --symbols ETHUSDC --out recorded/ --stream-url ws://127.0.0.1:9443 --rest-url http://127.0.0.1:9443
-  mm-trader simulate --port 9443 --symbols ETHUSDC --market replay:recorded/ethusdc_20260101T000000.jsonl.gz
-
-Ctrl-C or SIGTERM ends it cleanly. Futures: --stream-url wss://fstream.binance.com --rest-url https://fapi.binance.com --product usdm
-"""
 
 
 class SymbolFile:
@@ -230,40 +219,6 @@ async def _first(*work: Any) -> None:
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
-
-
-def add_parser(commands: Any) -> None:
-    """Add `record` to the command line."""
-    parser = commands.add_parser(
-        "record",
-        help="record market streams into files that simulate and the back-test play",
-        description="Records bookTicker, depth@100ms and trade of each symbol, with a depth snapshot, as lines of `receive-ns frame` (gzip).",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--symbols", required=True, metavar="LIST", help="in the venue's form, such as ETHUSDC,BTCUSDC")
-    add("--out", required=True, metavar="DIR", help="where the files go; made if it is not there")
-    add(
-        "--stream-url",
-        default=STREAM_URL,
-        metavar="URL",
-        help=f"base of the market streams (default {STREAM_URL})",
-    )
-    add(
-        "--rest-url",
-        default=REST_URL,
-        metavar="URL",
-        help=f"base of REST, for snapshots (default {REST_URL})",
-    )
-    add("--product", choices=("spot", "usdm"), default="spot", help="usdm: USD-M futures (default spot)")
-    add(
-        "--rotate",
-        default="24h",
-        metavar="TIME",
-        help="a new file each so often, counted from midnight UTC (default 24h)",
-    )
-    add("--seconds", type=float, metavar="N", help="stop after N seconds (default: until Ctrl-C)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import msgspec
@@ -33,12 +32,6 @@ from mm_trader.shell.errors import ConfigError
 
 KEY_VARIABLE, SECRET_VARIABLE = "MM_API_KEY", "MM_SECRET_KEY"
 ACCOUNT_PREFIX = "MM_CHECK_ACCOUNT_"
-DESCRIPTION = """\
-Runs the full-chain list: start-up, function, faults (disconnect, time-out, breaker, emergency stop, data recovery), performance, monitoring, and an
-orderly end. Without --config against a simulator that it starts itself; with it at that config's venue, with journal, identity and ports of its own
-and state in memory, so that nothing of a running trader is touched. Real orders are placed there. Faults are injected at a simulator alone.
-"""
-EXIT = "exit status: 0 every item passed or was skipped with a reason, 1 one did not, 2 it could not begin"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,23 +43,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """passed, failed or skipped."""
     detail: str
     seconds: float
-
-
-def add_parser(commands: Any) -> None:
-    """Add `check` to the command line."""
-    parser = commands.add_parser(
-        "check",
-        help="run the full-chain list against a venue and print it ticked",
-        description=DESCRIPTION,
-        epilog=EXIT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--config", metavar="FILE", help="a trader's config (default: an embedded simulator)")
-    parser.add_argument(
-        "--real-money", action="store_true", help="allow it at mainnet: it places and cancels real orders"
-    )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON lines")
-    parser.add_argument("--keep", metavar="DIR", help="keep logs, journal and recording here")
 
 
 def run(args: argparse.Namespace) -> int:
