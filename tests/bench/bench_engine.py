@@ -38,6 +38,7 @@ def flow(seed: int) -> tuple[int, float]:
     ]
     resting: list[Order] = []
     done = 0
+    gc.collect()  # the exchange of the run before: a simulator has one only
     began = time.process_time()
     for number, (kind, who, lots, distance, draw) in enumerate(plan):
         if kind < 0.5 or kind >= 1 - TAKES:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .types import Order, SymbolSpec
 
 HISTORY = 20_000
@@ -33,8 +35,7 @@ class CommissionRates:
     taker_e8: int = 100_000
 
 
-@dataclass(slots=True)
-class AccountTrade:
+class AccountTrade(msgspec.Struct, gc=False):
     """One side of a trade as its owner sees it. Amounts 10^-8, price ticks, quantity lots."""
 
     id: int

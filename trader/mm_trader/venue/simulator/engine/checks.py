@@ -11,65 +11,58 @@ from .types import E8, NewOrder, OrderType, Side, SymbolSpec
 _MARKET = OrderType.MARKET
 
 
-def check_price(spec: SymbolSpec, price_e8: int) -> int:
-    """Price in ticks, or a refusal (PRICE_FILTER)."""
-    if price_e8 <= 0:
-        raise RefusalError(-1013, "Invalid price.")
-    ticks, rest = divmod(price_e8, spec.tick_e8)
-    if rest or price_e8 < spec.min_price_e8 or price_e8 > spec.max_price_e8:
-        raise filter_failure("PRICE_FILTER")
-    return ticks
-
-
-def check_lot(spec: SymbolSpec, qty_e8: int, market: bool) -> int:
-    """Quantity in lots, or a refusal (LOT_SIZE, MARKET_LOT_SIZE)."""
-    if qty_e8 <= 0:
-        raise RefusalError(-1013, "Invalid quantity.")
-    lots, rest = divmod(qty_e8, spec.lot_e8)
-    if rest or qty_e8 < spec.min_qty_e8 or qty_e8 > spec.max_qty_e8:
-        raise filter_failure("LOT_SIZE")
-    if market and qty_e8 > spec.market_max_qty_e8:
-        raise filter_failure("MARKET_LOT_SIZE")
-    return lots
-
-
-def check_notional(spec: SymbolSpec, notional_e8: int, market: bool) -> None:
-    """NOTIONAL; the maximum does not apply to market orders (applyMaxToMarket is false)."""
-    if notional_e8 < spec.min_notional_e8 or (not market and notional_e8 > spec.max_notional_e8):
-        raise filter_failure("NOTIONAL")
-
-
-def check_percent_price(spec: SymbolSpec, price: int, reference: int) -> None:
-    """PERCENT_PRICE_BY_SIDE around `reference` (ticks; 0 = no reference yet, nothing to compare with)."""
-    if reference and not (
-        reference * spec.percent_down_e4 <= price * 10_000 <= reference * spec.percent_up_e4
-    ):
-        raise filter_failure("PERCENT_PRICE_BY_SIDE")
-
-
 def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool) -> tuple[int, int, int]:
     """(price ticks, quantity lots, quote quantity 10^-8) of a new order that passes the price and size filters.
 
-    `reference` is the price (ticks) that market orders are valued at and limit prices compared with.
+    `reference` is the price (ticks) that market orders are valued at and limit prices compared with; 0: none yet, so
+    that there is nothing to compare with.
     """
     if new.type is _MARKET:
-        if new.quote_qty_e8 is not None:
-            if new.quote_qty_e8 <= 0:
-                raise RefusalError(-1013, "Invalid quote order quantity.")
-            check_notional(spec, new.quote_qty_e8, market=True)
-            return 0, 0, new.quote_qty_e8
-        lots = check_lot(spec, new.qty_e8 or 0, market=True)
-        if not background and reference:
-            check_notional(spec, lots * reference * spec.quote_mult, market=True)
-        return 0, lots, 0
-    price = check_price(spec, new.price_e8 or 0)
-    lots = check_lot(spec, new.qty_e8 or 0, market=False)
+        return _check_market(spec, new, reference, background)
+    price_e8, qty_e8 = new.price_e8 or 0, new.qty_e8 or 0
+    if price_e8 <= 0:
+        raise RefusalError(-1013, "Invalid price.")
+    price = price_e8 // spec.tick_e8
+    if price * spec.tick_e8 != price_e8 or not spec.min_price_e8 <= price_e8 <= spec.max_price_e8:
+        raise filter_failure("PRICE_FILTER")
+    lots = _check_lot(spec, qty_e8)
     if not background:
-        check_notional(spec, price * lots * spec.quote_mult, market=False)
-        check_percent_price(spec, price, reference)
+        if not spec.min_notional_e8 <= price * lots * spec.quote_mult <= spec.max_notional_e8:
+            raise filter_failure("NOTIONAL")
+        if reference and not (
+            reference * spec.percent_down_e4 <= price * 10_000 <= reference * spec.percent_up_e4
+        ):
+            raise filter_failure("PERCENT_PRICE_BY_SIDE")
     if new.iceberg_qty_e8:
         raise RefusalError(-1013, "Filter failure: ICEBERG_PARTS")
     return price, lots, 0
+
+
+def _check_market(spec: SymbolSpec, new: NewOrder, reference: int, background: bool) -> tuple[int, int, int]:
+    """A market order, by quantity or by quote amount; the largest notional does not apply (applyMaxToMarket is false)."""
+    if new.quote_qty_e8 is not None:
+        if new.quote_qty_e8 <= 0:
+            raise RefusalError(-1013, "Invalid quote order quantity.")
+        if new.quote_qty_e8 < spec.min_notional_e8:
+            raise filter_failure("NOTIONAL")
+        return 0, 0, new.quote_qty_e8
+    qty_e8 = new.qty_e8 or 0
+    lots = _check_lot(spec, qty_e8)
+    if qty_e8 > spec.market_max_qty_e8:
+        raise filter_failure("MARKET_LOT_SIZE")
+    if not background and reference and lots * reference * spec.quote_mult < spec.min_notional_e8:
+        raise filter_failure("NOTIONAL")
+    return 0, lots, 0
+
+
+def _check_lot(spec: SymbolSpec, qty_e8: int) -> int:
+    """Quantity in lots, or a refusal (LOT_SIZE)."""
+    if qty_e8 <= 0:
+        raise RefusalError(-1013, "Invalid quantity.")
+    lots = qty_e8 // spec.lot_e8
+    if lots * spec.lot_e8 != qty_e8 or not spec.min_qty_e8 <= qty_e8 <= spec.max_qty_e8:
+        raise filter_failure("LOT_SIZE")
+    return lots
 
 
 def check_position(spec: SymbolSpec, held_e8: int, open_buys_e8: int, lots: int, side: Side) -> None:

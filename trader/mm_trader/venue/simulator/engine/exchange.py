@@ -36,6 +36,7 @@ from .types import (
     OrderStatus,
     OrderType,
     Placed,
+    Side,
     StpMode,
     SymbolSpec,
     SymbolStatus,
@@ -48,6 +49,7 @@ Clock = Callable[[], int]
 _TRADING = SymbolStatus.TRADING
 _MARKET, _LIMIT_MAKER = OrderType.MARKET, OrderType.LIMIT_MAKER
 _GTC, _FOK = TimeInForce.GTC, TimeInForce.FOK
+_BUY = Side.BUY
 _NEW, _CANCELED, _CANCELED_STATUS = ExecType.NEW, ExecType.CANCELED, OrderStatus.CANCELED
 
 
@@ -114,8 +116,9 @@ class Exchange:
 
     def _validate(self, market: Market, seat: Seat, new: NewOrder) -> tuple[int, int, int]:
         spec, account = market.spec, seat.account
-        checked = check_new(spec, new, market.reference(), account.background)
-        if not account.background:
+        background = account.background
+        checked = check_new(spec, new, market.last_price or market.reference(), background)
+        if not background:
             if seat.open_count >= spec.max_num_orders:
                 raise filter_failure("MAX_NUM_ORDERS")
             if spec.max_position_e8:
@@ -131,11 +134,12 @@ class Exchange:
         market = self.markets.get(new.symbol) or self.market(new.symbol)
         seat = account.seats.get(new.symbol) or account.seat(market.spec)
         price, lots, quote_qty = self._validate(market, seat, new)
-        if not account.background and seat.open_under(new.client_id) is not None:
+        before = seat.by_client.get(new.client_id)  # empty for the background
+        if before is not None and not before.is_final:
             raise rejected(DUPLICATE_ORDER)
         now = self.clock()
         stp = new.stp if new.stp is not None else self.default_stp
-        order = Order(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now)
+        order = _accepted(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now)
         is_market = new.type is _MARKET
         takes = is_market or market.crosses(order.is_buy, price)
         if takes and new.type is _LIMIT_MAKER:
@@ -153,7 +157,7 @@ class Exchange:
             else:
                 book = market.book
                 (book.bids if order.is_buy else book.asks).level(price).append(order)
-                self._changed(market, order)
+                (market.bids_changed if order.is_buy else market.asks_changed).append(price)
         self._commit(market, now)
         return Placed(order, fills)
 
@@ -314,3 +318,15 @@ class Exchange:
         if update is not None:
             self._out.append(update)
         self.ledger.flush(self._out, now)
+
+
+def _accepted(
+    number: int, seat: Seat, new: NewOrder, price: int, lots: int, quote_qty: int, stp: StpMode, now: int
+) -> Order:
+    """The order that `new` becomes once the engine takes it."""
+    is_buy = new.side is _BUY
+    pays, gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
+    return Order(
+        number, seat, seat.account, new.symbol, new.client_id, new.side, is_buy, pays, gets, new.type, new.tif,
+        new.reduce_only, price, lots, quote_qty, stp, new.strategy_id, new.strategy_type, now, now, now,
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .account import Account
 from .book import Book
@@ -51,16 +51,21 @@ class Market:
 
     def book_update(self, now: int) -> BookUpdate | None:
         """Close the changes made since the last call into one numbered update."""
-        bids, asks = self.bids_changed, self.asks_changed
+        bids: Sequence[int] = self.bids_changed
+        asks: Sequence[int] = self.asks_changed
         if bids:
             self.bids_changed = []
+        elif asks:
+            bids = ()  # not the list that the next change goes into
+        else:
+            return None
         if asks:
             self.asks_changed = []
-        elif not bids:
-            return None
+        else:
+            asks = ()
         self.u += 1
-        touch = self.book.touch()
-        before, self.touch = self.touch, touch
+        before = self.touch
+        self.touch = touch = self.book.touch()
         return BookUpdate(self.spec.name, self.u, now, bids, asks, touch, touch != before)
 
     def clear(self) -> None:

@@ -39,13 +39,13 @@ class Matcher:
         order.updated_ns = now
         if order.account.background:
             return None
-        self.execution_id += 1
+        self.execution_id = number = self.execution_id + 1
         event = ExecutionEvent(
             order,
             kind,
             order.status,
             now,
-            self.execution_id,
+            number,
             order.client_id,
             "",
             order.qty,

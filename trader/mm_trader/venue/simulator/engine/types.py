@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
-    from .account import Seat
+    from .account import Account, Balance, Seat
     from .book import Level
 
 E8 = 100_000_000
@@ -71,10 +73,6 @@ class SymbolStatus(StrEnum):
     CANCEL_ONLY = "CANCEL_ONLY"
 
 
-# plain names: looking a member up on its class is slow, and these are asked for several times per order
-_BUY, _NEW = Side.BUY, OrderStatus.NEW
-
-
 @dataclass(frozen=True, slots=True)
 class SymbolSpec:
     """A symbol's rules. All `_e8` fields are integers of 10^-8."""
@@ -111,8 +109,7 @@ class SymbolSpec:
         object.__setattr__(self, "quote_mult", self.tick_e8 * self.lot_e8 // E8)
 
 
-@dataclass(slots=True)
-class NewOrder:
+class NewOrder(msgspec.Struct, gc=False):
     """What a client asks for. Decimals are integers of 10^-8, None where not sent."""
 
     symbol: str
@@ -131,56 +128,50 @@ class NewOrder:
     """Perpetual only: may never make the position larger."""
 
 
-class Order:
+class Order(msgspec.Struct, eq=False):
     """One order from acceptance to its one final state. Quantities in lots, price in ticks, times in ns.
 
     `seat` is its account's place at its market; `pays` and `gets` are that seat's balances in the order's direction.
     """
 
-    __slots__ = (
-        "account", "amends", "client_id", "created_ns", "executed", "executed_quote", "gets", "id", "is_buy",
-        "is_final", "level", "locked", "next", "pays", "prev", "prevented", "prevented_quote", "price", "qty", "quote_qty", "reduce_only", "seat",
-        "side", "status", "stp", "strategy_id", "strategy_type", "symbol", "tif", "type", "updated_ns", "working_ns",
-    )  # fmt: skip
+    id: int
+    seat: Seat
+    account: Account
+    symbol: str
+    client_id: str
+    side: Side
+    is_buy: bool
+    pays: Balance
+    gets: Balance
+    type: OrderType
+    tif: TimeInForce
+    reduce_only: bool
+    price: int
+    qty: int
+    quote_qty: int
+    """quoteOrderQty of a MARKET order, 10^-8 of quote; 0 otherwise."""
+    stp: StpMode
+    strategy_id: int | None
+    strategy_type: int | None
+    created_ns: int
+    updated_ns: int
+    working_ns: int
+    status: OrderStatus = OrderStatus.NEW
+    is_final: bool = False
+    executed: int = 0
+    executed_quote: int = 0
+    prevented: int = 0
+    prevented_quote: int = 0
+    amends: int = 0
+    locked: int = 0
+    """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
+    level: Level | None = None
+    prev: Order | None = None
+    next: Order | None = None
 
-    def __init__(
-        self,
-        number: int,
-        seat: Seat,
-        new: NewOrder,
-        price: int,
-        qty: int,
-        quote_qty: int,
-        stp: StpMode,
-        now: int,
-    ) -> None:
-        self.id = number
-        self.seat = seat
-        self.account = seat.account
-        self.symbol = new.symbol
-        self.client_id = new.client_id
-        self.side = new.side
-        self.is_buy = is_buy = new.side is _BUY
-        self.pays, self.gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
-        self.type = new.type
-        self.tif = new.tif
-        self.reduce_only = new.reduce_only
-        self.price = price
-        self.qty = qty
-        self.quote_qty = quote_qty
-        """quoteOrderQty of a MARKET order, 10^-8 of quote; 0 otherwise."""
-        self.stp = stp
-        self.created_ns = self.updated_ns = self.working_ns = now
-        self.status = _NEW
-        self.is_final = False
-        self.executed = self.executed_quote = self.prevented = self.prevented_quote = self.amends = 0
-        self.locked = 0
-        """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
-        self.strategy_id = new.strategy_id
-        self.strategy_type = new.strategy_type
-        self.level: Level | None = None
-        self.prev: Order | None = None
-        self.next: Order | None = None
+    def __repr__(self) -> str:
+        """Without its neighbours in the queue, which would name theirs."""
+        return f"<Order {self.id} {self.symbol} {self.side} {self.status}>"
 
     @property
     def remaining(self) -> int:
@@ -188,8 +179,7 @@ class Order:
         return self.qty - self.executed - self.prevented
 
 
-@dataclass(slots=True)
-class Fill:
+class Fill(msgspec.Struct, gc=False):
     """The taker's view of one trade: what FULL responses list. Amounts in 10^-8."""
 
     trade_id: int
@@ -199,9 +189,8 @@ class Fill:
     commission_asset: str
 
 
-@dataclass(slots=True)
-class Placed:
+class Placed(msgspec.Struct, gc=False):
     """An order the engine accepted (it may already be filled or expired) and its immediate fills."""
 
     order: Order
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[Fill]

@@ -21,8 +21,7 @@ from ..engine.types import E8, Order, OrderType, Side, SymbolSpec
 from .holdings import Holding
 
 
-@dataclass(slots=True)
-class MarginEvent(BalanceEvent):
+class MarginEvent(BalanceEvent, gc=False):
     """A wallet or position changed. `positions` are symbols; `change`: of the wallet, where it was no trade."""
 
     reason: str
