@@ -6,7 +6,7 @@ Order of the checks follows the venue: price, lot, notional, percent price, coun
 from __future__ import annotations
 
 from .errors import RefusalError, filter_failure
-from .types import E8, NewOrder, OrderType, Side, SymbolSpec
+from .types import NewOrder, OrderType, Side, SymbolSpec
 
 _MARKET = OrderType.MARKET
 
@@ -84,12 +84,12 @@ def to_e8(text: str) -> int:
         fraction = fraction[:8]
     if not whole.isdigit() or (fraction and not fraction.isdigit()) or not whole.isascii():
         raise ValueError(f"not a plain decimal: {text}")
-    return int(whole) * E8 + int(fraction.ljust(8, "0")) if fraction else int(whole) * E8
+    return int(whole + fraction.ljust(8, "0"))
 
 
 def from_e8(value: int) -> str:
     """An integer of 10^-8 as the venue writes decimals: eight digits after the point."""
     if value < 0:
         return "-" + from_e8(-value)
-    whole, fraction = divmod(value, E8)
-    return f"{whole}.{fraction:08d}"
+    digits = f"{value:09d}"
+    return f"{digits[:-8]}.{digits[-8:]}"

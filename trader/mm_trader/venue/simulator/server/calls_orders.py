@@ -40,11 +40,11 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     symbol = params.symbol()
     desk.exchange.market(symbol)
     params.need("side")
-    side = params.choice("side", Side, RefusalError(-1117, "Invalid side."))
+    side = params.choice("side", Side, (-1117, "Invalid side."))
     params.need("type")
-    kind = params.choice("type", OrderType, RefusalError(-1116, "Invalid orderType."))
+    kind = params.choice("type", OrderType, (-1116, "Invalid orderType."))
     assert side is not None and kind is not None, "both were just required"
-    tif = params.choice("timeInForce", TimeInForce, RefusalError(-1115, "Invalid timeInForce."))
+    tif = params.choice("timeInForce", TimeInForce, (-1115, "Invalid timeInForce."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     quote_quantity = params.decimal("quoteOrderQty")
     client_id = params.client_id("newClientOrderId")
@@ -53,7 +53,7 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     stp = params.choice(
         "selfTradePreventionMode",
         StpMode,
-        RefusalError(-1013, "This symbol does not allow the specified self-trade prevention mode."),
+        (-1013, "This symbol does not allow the specified self-trade prevention mode."),
     )
     shape = params.choice("newOrderRespType", ResponseType)
     if kind is OrderType.MARKET:
@@ -159,9 +159,7 @@ def cancel_checked(
 
 
 def read_restriction(params: Params) -> CancelRestriction | None:
-    return params.choice(
-        "cancelRestrictions", CancelRestriction, RefusalError(-1145, "Invalid cancelRestrictions")
-    )
+    return params.choice("cancelRestrictions", CancelRestriction, (-1145, "Invalid cancelRestrictions"))
 
 
 def cancel(desk: Desk, request: Request) -> Any:

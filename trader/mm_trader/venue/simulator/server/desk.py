@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from ..engine.account import Account
 from ..engine.errors import RefusalError
 from ..engine.exchange import Exchange
@@ -34,8 +36,7 @@ class Security(StrEnum):
     SIGNED = "SIGNED"
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, gc=False):
     """One call as it arrived: parameters, who sent it (None for public calls), from where."""
 
     params: Params

@@ -5,10 +5,11 @@ REST and WebSocket API share it, so a fault strikes both alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from ..engine.errors import RefusalError
 from ..faults import (
@@ -39,8 +40,7 @@ STALE_BY = 1_000_000
 """How far a stale snapshot's lastUpdateId lies back: before every stream that is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """`status` and `result` (success) or `error` (a `RefusalError`); `raw` replaces the body with other bytes."""
 
     status: int

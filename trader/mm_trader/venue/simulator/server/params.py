@@ -49,9 +49,11 @@ class Params:
 
     def text(self, name: str) -> str | None:
         """The value as sent, None if absent; empty is refused (-1105)."""
-        self._read.add(name)
         value = self._values.get(name)
-        if value == "":
+        if value is None:
+            return None
+        self._read.add(name)
+        if not value:
             raise RefusalError(-1105, f"Parameter '{name}' was empty.")
         return value
 
@@ -98,15 +100,16 @@ class Params:
         except ValueError as error:
             raise RefusalError(-1111, f"Parameter '{name}' has too much precision.") from error
 
-    def choice(self, name: str, kind: type[E], refusal: RefusalError | None = None) -> E | None:
-        """An enumeration value; `refusal` is what a wrong one is answered with."""
+    def choice(self, name: str, kind: type[E], refusal: tuple[int, str] | None = None) -> E | None:
+        """An enumeration value; `refusal`: code and message that a wrong one is answered with."""
         value = self.text(name)
         if value is None:
             return None
         try:
             return kind(value)
         except ValueError as error:
-            raise refusal or RefusalError(-1130, f"Data sent for parameter '{name}' is not valid.") from error
+            code, msg = refusal or (-1130, f"Data sent for parameter '{name}' is not valid.")
+            raise RefusalError(code, msg) from error
 
     def flag(self, name: str, default: bool) -> bool:
         value = self.text(name)

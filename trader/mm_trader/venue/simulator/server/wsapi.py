@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from ..engine.errors import RefusalError
 from ..faults import USER_KINDS, Fault, FaultBoard, FaultKind
@@ -20,17 +20,28 @@ from .auth import Identity, key_refused, ws_payload
 from .connection import Channel, Connection, dumps, text_frame
 from .desk import Call, Desk, Request, Security
 from .outcome import Outcome, run, wait_ms
-from .params import Params
+from .params import LONG_MAX, Params
 from .rest import ALL_CALLS
 from .sockets import OnText, Sockets, refused
 
 CONNECT_WEIGHT = 2
+MAX_ID = 36
+"""Characters of a request's id."""
 GONE_METHODS = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
 
 UserListeners = Callable[[str, str], Iterable[tuple[Connection, bytes]]]
 """(account name, JSON text of an event) → the connections that get it, each with its frame."""
 
 
+class _Message(msgspec.Struct, gc=False):
+    """A request as almost every client sends it: read in one go. What does not fit is read piece by piece."""
+
+    method: str
+    id: str | int | None = None
+    params: dict[str, str | int] = {}
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 _NUMBER = re.compile(rb"-?[0-9]+", re.ASCII)
@@ -85,6 +96,16 @@ class WsApi:
     ) -> None:
         self._calls = {c.ws: c for c in calls if c.ws is not None}
         self._gone = gone
+        self._own: dict[str, Callable[[Session, dict[str, str]], Any]] = {
+            "session.logon": self._logon,
+            "session.status": lambda s, _: self._status(s),
+            "session.logout": self._logout,
+            "userDataStream.subscribe": self._subscribe,
+            "userDataStream.subscribe.signature": self._subscribe_signed,
+            "userDataStream.unsubscribe": self._unsubscribe,
+            "session.subscriptions": self._subscriptions,
+        }
+        """What the session does itself."""
         self.desk = desk
         self.faults = faults
         self.sockets = sockets
@@ -126,7 +147,10 @@ class WsApi:
     # --- user events ----------------------------------------------------------------------------------------
     def listened_to(self, account: str) -> bool:
         """Whether an event of `account` would go out, or a fault may count it."""
-        return bool(self.faults.armed) or any(account in s.subscriptions for s in self.sessions)
+        for session in self.sessions:
+            if account in session.subscriptions:
+                return True
+        return bool(self.faults.armed)
 
     def deliver(self, account: str, text: str) -> None:
         """Send a user event to every connection subscribed to `account`, unless a fault eats it."""
@@ -216,9 +240,29 @@ class WsApi:
             limits = values["returnRateLimits"] != "false"
         session.connection.send(self._reply(session, number, outcome, limits), channel)
 
-    @staticmethod
-    def _parse(text: str) -> tuple[Any, str, dict[str, str]]:
+    def _parse(self, text: str) -> tuple[Any, str, dict[str, str]]:
         """(id, method, parameters as signed text) of a request."""
+        try:
+            message = _MESSAGE.decode(text)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return self._parse_piecewise(text)
+        number = message.id
+        if (isinstance(number, str) and len(number) > MAX_ID) or (
+            isinstance(number, int) and abs(number) > LONG_MAX
+        ):
+            return self._parse_piecewise(text)
+        values: dict[str, str] = {}
+        for name, value in message.params.items():
+            if isinstance(value, int):
+                if not value:  # it may have been sent as -0, and is signed as it was sent
+                    return self._parse_piecewise(text)
+                value = str(value)
+            values[name] = value
+        return number, message.method, values
+
+    @staticmethod
+    def _parse_piecewise(text: str) -> tuple[Any, str, dict[str, str]]:
+        """As `_parse`, for whatever may come: each piece alone, so that a refusal can name what is wrong."""
         try:
             message = _OBJECT.decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
@@ -244,15 +288,7 @@ class WsApi:
         self, session: Session, method: str, values: dict[str, str]
     ) -> Outcome | tuple[Call, Request]:
         """The answer to what the session does itself; for a call of the desk, what is to be run. Raises RefusalError."""
-        own = {
-            "session.logon": self._logon,
-            "session.status": lambda s, _: self._status(s),
-            "session.logout": self._logout,
-            "userDataStream.subscribe": self._subscribe,
-            "userDataStream.subscribe.signature": self._subscribe_signed,
-            "userDataStream.unsubscribe": self._unsubscribe,
-            "session.subscriptions": self._subscriptions,
-        }.get(method)
+        own = self._own.get(method)
         if own is not None:
             self.desk.limits.charge(session.connection.ip, CONNECT_WEIGHT)
             return Outcome(200, own(session, values))
@@ -370,7 +406,7 @@ def _request_id(raw: bytes) -> Any:
         return int(raw)
     if raw.startswith(b'"'):
         text = _STRING.decode(raw)
-        if len(text) <= 36:
+        if len(text) <= MAX_ID:
             return text
     raise _unusable(None, "id")
 

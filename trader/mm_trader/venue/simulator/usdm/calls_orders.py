@@ -50,11 +50,11 @@ def read_new_order(desk: Desk, params: Params) -> NewOrder:
     symbol = params.symbol()
     desk.exchange.market(symbol)
     params.need("side")
-    side = params.choice("side", Side, RefusalError(-1117, "Invalid side."))
+    side = params.choice("side", Side, (-1117, "Invalid side."))
     params.need("type")
-    kind = params.choice("type", FuturesType, RefusalError(-1116, "Invalid orderType."))
+    kind = params.choice("type", FuturesType, (-1116, "Invalid orderType."))
     assert side is not None and kind is not None, "both were just required"
-    tif = params.choice("timeInForce", FuturesTif, RefusalError(-1115, "Invalid timeInForce."))
+    tif = params.choice("timeInForce", FuturesTif, (-1115, "Invalid timeInForce."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     client_id = params.client_id("newClientOrderId")
     reduce_only = params.flag("reduceOnly", False)
@@ -112,7 +112,7 @@ def modify(desk: Desk, request: Request) -> Any:
     """Another price or quantity; the order loses its place in the queue."""
     params = request.params
     params.need("side")
-    side = params.choice("side", Side, RefusalError(-1117, "Invalid side."))
+    side = params.choice("side", Side, (-1117, "Invalid side."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     for name in ("priceMatch", "origType", "modifyId"):
         params.text(name)
