@@ -5,7 +5,6 @@ User events go out as `{subscriptionId, event}` on the connection that subscribe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -17,46 +16,19 @@ from ..engine.errors import RefusalError
 from ..faults import USER_KINDS, Fault, FaultBoard, FaultKind
 from ..time import NS_PER_MS, Scheduler
 from .auth import Identity, key_refused, ws_payload
-from .connection import Channel, Connection, dumps, text_frame
+from .connection import Channel, Connection, text_frame
 from .desk import Call, Desk, Request, Security
 from .outcome import Outcome, run, wait_ms
-from .params import LONG_MAX, Params
+from .params import Params
 from .rest import ALL_CALLS
 from .sockets import OnText, Sockets, refused
+from .ws_request import BadRequestError, read_request
 
 CONNECT_WEIGHT = 2
-MAX_ID = 36
-"""Characters of a request's id."""
 GONE_METHODS = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
 
 UserListeners = Callable[[str, str], Iterable[tuple[Connection, bytes]]]
 """(account name, JSON text of an event) → the connections that get it, each with its frame."""
-
-
-class _Message(msgspec.Struct, gc=False):
-    """A request as almost every client sends it: read in one go. What does not fit is read piece by piece."""
-
-    method: str
-    id: str | int | None = None
-    params: dict[str, str | int] = {}
-
-
-_MESSAGE = msgspec.json.Decoder(_Message)
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_STRING = msgspec.json.Decoder(str)
-_NUMBER = re.compile(rb"-?[0-9]+", re.ASCII)
-
-
-def param_text(raw: bytes) -> str | None:
-    """A parameter's value as it is signed: numbers as the text that was sent; None for what cannot be one."""
-    first = raw[:1]
-    if first == b'"':
-        return _STRING.decode(raw)
-    if first in b"-0123456789" or raw in (b"true", b"false"):
-        return raw.decode()
-    if first == b"[":
-        return dumps(msgspec.json.decode(raw))
-    return None
 
 
 class Session:
@@ -195,7 +167,7 @@ class WsApi:
         number: Any = None
         values: dict[str, str] = {}
         try:
-            number, method, values = self._parse(text)
+            number, method, values = read_request(text)
             prepared = self._prepare(session, method, values)
         except RefusalError as error:
             self._answer(session, number, values, Outcome(error.status, error=error), Channel.ORDERS)
@@ -240,50 +212,6 @@ class WsApi:
             limits = values["returnRateLimits"] != "false"
         session.connection.send(self._reply(session, number, outcome, limits), channel)
 
-    def _parse(self, text: str) -> tuple[Any, str, dict[str, str]]:
-        """(id, method, parameters as signed text) of a request."""
-        try:
-            message = _MESSAGE.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            return self._parse_piecewise(text)
-        number = message.id
-        if (isinstance(number, str) and len(number) > MAX_ID) or (
-            isinstance(number, int) and abs(number) > LONG_MAX
-        ):
-            return self._parse_piecewise(text)
-        values: dict[str, str] = {}
-        for name, value in message.params.items():
-            if isinstance(value, int):
-                if not value:  # it may have been sent as -0, and is signed as it was sent
-                    return self._parse_piecewise(text)
-                value = str(value)
-            values[name] = value
-        return number, message.method, values
-
-    @staticmethod
-    def _parse_piecewise(text: str) -> tuple[Any, str, dict[str, str]]:
-        """As `_parse`, for whatever may come: each piece alone, so that a refusal can name what is wrong."""
-        try:
-            message = _OBJECT.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
-            raise _BadRequestError(None, "Invalid JSON Request") from error
-        number = _request_id(bytes(message.get("id", b"null")))
-        method = bytes(message.get("method", b"null"))
-        if not method.startswith(b'"'):
-            raise _unusable(number, "method")
-        try:
-            params = bytes(message.get("params", b"null"))
-            sent = {} if params == b"null" else _OBJECT.decode(params)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise _unusable(number, "params") from error
-        values: dict[str, str] = {}
-        for name, raw in sent.items():
-            value = param_text(bytes(raw))
-            if value is None:
-                raise _unusable(number, name)
-            values[name] = value
-        return number, _STRING.decode(method), values
-
     def _prepare(
         self, session: Session, method: str, values: dict[str, str]
     ) -> Outcome | tuple[Call, Request]:
@@ -318,7 +246,7 @@ class WsApi:
         reply: dict[str, Any] = {"id": number, "status": outcome.status}
         if outcome.error is not None:
             error = outcome.error
-            if isinstance(error, _BadRequestError):
+            if isinstance(error, BadRequestError):
                 reply["id"] = error.number
             reply["error"] = {"code": error.code, "msg": error.msg}
             if error.data is not None:
@@ -388,28 +316,3 @@ class WsApi:
 
     def _subscriptions(self, session: Session, _values: dict[str, str]) -> Any:
         return [{"subscriptionId": number} for number in session.subscriptions.values()]
-
-
-class _BadRequestError(RefusalError):
-    """A message that is no request; `number` is its id where one could be read."""
-
-    def __init__(self, number: Any, msg: str) -> None:
-        super().__init__(-1135, msg)
-        self.number = number
-
-
-def _request_id(raw: bytes) -> Any:
-    """A request's id for its reply: a string of up to 36 characters, a whole number, or null."""
-    if raw == b"null":
-        return None
-    if _NUMBER.fullmatch(raw) and len(raw) <= 20:
-        return int(raw)
-    if raw.startswith(b'"'):
-        text = _STRING.decode(raw)
-        if len(text) <= MAX_ID:
-            return text
-    raise _unusable(None, "id")
-
-
-def _unusable(number: Any, name: str) -> _BadRequestError:
-    return _BadRequestError(number, f"Invalid JSON Request\nJSON sent for parameter '{name}' is not valid")
