@@ -40,9 +40,7 @@ class SystemClock:
     """The machine's wall clock."""
 
     manual = False
-
-    def now(self) -> int:
-        return time.time_ns()
+    now = staticmethod(time.time_ns)
 
 
 class ManualClock:

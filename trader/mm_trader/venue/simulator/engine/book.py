@@ -32,7 +32,7 @@ class Level:
         else:
             self.tail.next = order
         self.tail = order
-        self.qty += order.remaining
+        self.qty += order.qty - order.executed - order.prevented
 
     def remove(self, order: Order, remaining: int) -> None:
         """Unlink `order`, taking `remaining` lots from the level's total."""

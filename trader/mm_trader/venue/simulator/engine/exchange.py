@@ -167,10 +167,10 @@ class Exchange:
             raise RefusalError(-2011, UNKNOWN_ORDER)
         market = self.markets[order.symbol]
         now = self.clock()
-        self._changed(market, order)
+        (market.bids_changed if order.is_buy else market.asks_changed).append(order.price)
         level = order.level
         assert level is not None, "an open order rests on a level"
-        level.remove(order, order.remaining)
+        level.remove(order, order.qty - order.executed - order.prevented)
         if level.head is None:
             (market.book.bids if order.is_buy else market.book.asks).drop(level)
         self._matcher.end(order, _CANCELED_STATUS)

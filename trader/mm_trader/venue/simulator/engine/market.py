@@ -65,7 +65,12 @@ class Market:
             asks = ()
         self.u += 1
         before = self.touch
-        self.touch = touch = self.book.touch()
+        bid, ask = self.book.bids.best, self.book.asks.best
+        if bid is not None and ask is not None:
+            touch = (bid.price, bid.qty, ask.price, ask.qty)
+        else:
+            touch = self.book.touch()
+        self.touch = touch
         return BookUpdate(self.spec.name, self.u, now, bids, asks, touch, touch != before)
 
     def clear(self) -> None:

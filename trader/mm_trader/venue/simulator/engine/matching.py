@@ -72,7 +72,12 @@ class Matcher:
                 break
             maker = level.head
             assert maker is not None, "an empty level must have been dropped"
-            qty = min(_wanted(market, taker, level.price), maker.remaining)
+            qty = maker.qty - maker.executed - maker.prevented
+            wanted = taker.qty - taker.executed - taker.prevented
+            if taker.quote_qty:
+                wanted = _affordable(market, taker, level.price)
+            if wanted < qty:
+                qty = wanted
             if qty <= 0:
                 break
             if not changed or changed[-1] != level.price:
@@ -100,7 +105,7 @@ class Matcher:
             commission, asset = self.ledger.settle_side(order, spec, price, qty, quote, is_maker)
             order.executed += qty
             order.executed_quote += quote
-            done = order.remaining == 0 and not order.quote_qty
+            done = order.qty == order.executed + order.prevented and not order.quote_qty
             order.status = _FILLED if done else _PARTIALLY_FILLED
             order.is_final = done
             if order.account.background:
@@ -179,8 +184,7 @@ class Matcher:
         order.account.remember_closed(order)
 
 
-def _wanted(market: Market, taker: Order, price: int) -> int:
-    if taker.quote_qty:
-        left = taker.quote_qty - taker.executed_quote - taker.prevented_quote
-        return left // (price * market.spec.quote_mult)
-    return taker.remaining
+def _affordable(market: Market, taker: Order, price: int) -> int:
+    """Lots at `price` that are left of a quote amount."""
+    left = taker.quote_qty - taker.executed_quote - taker.prevented_quote
+    return left // (price * market.spec.quote_mult)

@@ -65,6 +65,8 @@ class Params:
         return value
 
     def matched(self, name: str, pattern: re.Pattern[str]) -> str | None:
+        if name not in self._values:  # most of what may be sent is not
+            return None
         value = self.text(name)
         if value is not None and not pattern.fullmatch(value):
             raise illegal(name, pattern)
