@@ -23,11 +23,13 @@ def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool)
     if price_e8 <= 0:
         raise RefusalError(-1013, "Invalid price.")
     price = price_e8 // spec.tick_e8
-    if price * spec.tick_e8 != price_e8 or not spec.min_price_e8 <= price_e8 <= spec.max_price_e8:
+    low, high = spec.prices
+    if price * spec.tick_e8 != price_e8 or not low <= price <= high:
         raise filter_failure("PRICE_FILTER")
     lots = _check_lot(spec, qty_e8)
     if not background:
-        if not spec.min_notional_e8 <= price * lots * spec.quote_mult <= spec.max_notional_e8:
+        low, high = spec.notionals
+        if not low <= price * lots <= high:
             raise filter_failure("NOTIONAL")
         if reference and not (
             reference * spec.percent_down_e4 <= price * 10_000 <= reference * spec.percent_up_e4
@@ -60,7 +62,8 @@ def _check_lot(spec: SymbolSpec, qty_e8: int) -> int:
     if qty_e8 <= 0:
         raise RefusalError(-1013, "Invalid quantity.")
     lots = qty_e8 // spec.lot_e8
-    if lots * spec.lot_e8 != qty_e8 or not spec.min_qty_e8 <= qty_e8 <= spec.max_qty_e8:
+    low, high = spec.sizes
+    if lots * spec.lot_e8 != qty_e8 or not low <= lots <= high:
         raise filter_failure("LOT_SIZE")
     return lots
 

@@ -58,7 +58,8 @@ class Ledger:
         """Move one side's money for a fill of `qty` lots at `price`; (commission 10^-8, its asset)."""
         base = qty * spec.lot_e8
         paid, received = (quote, base) if order.is_buy else (base, quote)
-        rates = order.account.rates_for(spec.name)
+        account = order.account
+        rates = account.rates_for(spec.name) if account.symbol_rates else account.rates
         commission = received * (rates.maker_e8 if is_maker else rates.taker_e8) // E8
         pays, gets = order.pays, order.gets
         pays.locked -= paid
@@ -66,8 +67,10 @@ class Ledger:
         gets.free += received - commission
         if commission:
             self.fees[gets.asset] = self.fees.get(gets.asset, 0) + commission
-        self.touch(pays)
-        self.touch(gets)
+        for balance in (pays, gets):
+            if not balance.touched:
+                balance.touched = True
+                self._touched.append(balance)
         if order.is_buy and price < order.price and order.type is not _MARKET:
             # the buyer locked at the limit; a better price gives the difference back at once
             self.release(order, (order.price - price) * qty * spec.quote_mult)

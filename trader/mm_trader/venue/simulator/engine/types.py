@@ -100,13 +100,26 @@ class SymbolSpec:
     """Perpetual only: changes of price and quantity that an order may have."""
     quote_mult: int = field(init=False)
     """10^-8 of quote asset per tick and lot."""
+    prices: tuple[int, int] = field(init=False)
+    """Lowest and highest price in ticks."""
+    sizes: tuple[int, int] = field(init=False)
+    """Smallest and largest quantity in lots."""
+    notionals: tuple[int, int] = field(init=False)
+    """Smallest and largest notional of a limit order in ticks x lots."""
 
     def __post_init__(self) -> None:
         if self.tick_e8 <= 0 or self.lot_e8 <= 0:
             raise ValueError(f"symbol {self.name}: tick and lot must be above zero")
         if (self.tick_e8 * self.lot_e8) % E8:
             raise ValueError(f"symbol {self.name}: tick x lot must be a whole number of 10^-8 {self.quote}")
-        object.__setattr__(self, "quote_mult", self.tick_e8 * self.lot_e8 // E8)
+        mult = self.tick_e8 * self.lot_e8 // E8
+        object.__setattr__(self, "quote_mult", mult)
+        for name, low, high, unit in (
+            ("prices", self.min_price_e8, self.max_price_e8, self.tick_e8),
+            ("sizes", self.min_qty_e8, self.max_qty_e8, self.lot_e8),
+            ("notionals", self.min_notional_e8, self.max_notional_e8, mult),
+        ):
+            object.__setattr__(self, name, (-(-low // unit), high // unit))
 
 
 class NewOrder(msgspec.Struct, gc=False):
