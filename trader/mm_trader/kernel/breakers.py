@@ -28,6 +28,8 @@ class Breakers:
 
     def observe(self, event: ev.Event) -> None:
         """What an event says about the venue's health, before anybody else hears it. Orders: see `Ears`, which knows what an answer was to."""
+        if type(event) not in _TELLING:
+            return
         match event:
             case ev.OrderFound() | ev.OrderNotFound():
                 self._ok(Endpoint.QUERIES)
@@ -46,7 +48,7 @@ class Breakers:
 
     def hold_back(self, commands: list[Command]) -> list[Command]:
         """The commands without the calls that may not leave now; whoever waits for their answers is told."""
-        if all(type(command) not in _CLASSES for command in commands):
+        if _CLASSES.keys().isdisjoint(map(type, commands)):
             return commands
         for _ in range(_LOOKS):
             kept = [command for command in commands if self._passes(command)]
@@ -102,6 +104,18 @@ class Breakers:
         self._halting.judge_call(endpoint, failed=failed)
 
 
+_TELLING = frozenset(
+    {
+        ev.OrderFound,
+        ev.OrderNotFound,
+        ev.QueryFailed,
+        ev.ReconcileSnapshot,
+        ev.ReconcileFailed,
+        ev.DepthSnapshot,
+        ev.StreamStatus,
+    }
+)
+"""Events that say something about the venue's health."""
 _CLASSES: dict[type[Command], Endpoint] = {
     Place: Endpoint.ORDERS,
     QueryOrder: Endpoint.QUERIES,

@@ -56,6 +56,7 @@ class Kernel:
         self._core, self._halting = build(
             config, rules, ids, restored, strategies, ts=ts, wall_ns=wall_ns, jitter=jitter
         )
+        self._desks = tuple(self._core.desks.values())
         self._quoter = Quoter(self._core, self._halting)
         self._clock_honest = True
         self._flattening = Flattening(self._core, self._halting)
@@ -114,7 +115,10 @@ class Kernel:
                 handler = self._handlers.get(type(event))
                 if handler is not None:
                     handler(event)
-            self._look()
+            for desk in self._desks:
+                if desk.dirty:
+                    self._look()
+                    break
         except Exception as error:  # noqa: BLE001 - fail closed: whatever it is, trading stops and a person is called
             self._halting.halt(HaltReason.INTERNAL_ERROR, f"{type(event).__name__}: {error!r}", core.now)
         return self._finish()
@@ -122,7 +126,7 @@ class Kernel:
     def _look(self) -> None:
         """Let every touched symbol look at its quotes. One look may touch others (a halt touches all): a second and third round settle that."""
         for _ in range(_ROUNDS):
-            touched = [desk for desk in self._core.desks.values() if desk.dirty]
+            touched = [desk for desk in self._desks if desk.dirty]
             if not touched:
                 return
             for desk in touched:
@@ -239,9 +243,9 @@ class Kernel:
                 self._halting.begin_symbol(desk)
         core.manager.on_timer(ts)
         core.reconciler.on_timer(ts, periodic=core.allowed)
-        trading = False
-        for desk in core.desks.values():
-            fresh = desk.top.fresh(ts, core.settings.stale_after)
+        trading, stale_after = False, core.settings.stale_after
+        for desk in self._desks:
+            fresh = desk.top.fresh(ts, stale_after)
             if ts >= desk.marks.next_due:
                 desk.marks.settle(ts, desk.top.mid2 if fresh else None)
             if desk.signals is not None:
@@ -285,6 +289,8 @@ class Kernel:
     def _finish(self) -> list[Command]:
         """Hand over the commands. After a halt no place leaves, whenever in this event it was decided, and cancels leave first."""
         core = self._core
+        if not (core.outbox.commands or self._startup or core.cancels_first):
+            return []
         commands = core.outbox.drain()
         if self._startup:
             commands = self._startup + commands

@@ -86,6 +86,8 @@ class Vpin:
 
     def __init__(self, buckets: int) -> None:
         self._imbalances: deque[float] = deque(maxlen=buckets)
+        self.value: float | None = None
+        """None: not enough buckets yet."""
         self._rate = 0.0
         self._began: int | None = None
         self._last = 0
@@ -93,21 +95,18 @@ class Vpin:
         self._buys = 0.0
         self._sells = 0.0
 
-    @property
-    def value(self) -> float | None:
-        """None: not enough buckets yet."""
-        found = self._imbalances
-        return sum(found) / len(found) if len(found) == found.maxlen else None
-
     def add(self, ts: int, size: int, *, buyer_is_maker: bool) -> None:
         """One public trade of `size` lots."""
         if self._began is None:
             self._began = self._last = ts
-        elapsed = max(ts - self._last, 0) / NS_PER_S
-        self._last = max(ts, self._last)
+        last = self._last
         # a counter with exponential forgetting, divided by how much of its memory has been filled: lots per second
-        self._rate = self._rate * exp(-elapsed / self._TAU_S) + size
-        age = (self._last - self._began) / NS_PER_S
+        if ts > last:
+            self._rate = self._rate * exp((last - ts) / NS_PER_S / self._TAU_S) + size
+            self._last = last = ts
+        else:
+            self._rate += size
+        age = (last - self._began) / NS_PER_S
         if age < self._WARM_UP_S:
             return
         if self._size == 0.0:
@@ -116,14 +115,17 @@ class Vpin:
             self._sells += size
         else:
             self._buys += size
-        self._close_full()
+        if self._buys + self._sells >= self._size:
+            self._close_full()
 
     def _close_full(self) -> None:
         """A trade larger than what is left of a bucket belongs to the next ones too, with its side."""
+        found = self._imbalances
         while self._size > 0 and (total := self._buys + self._sells) >= self._size:
             over = (total - self._size) / total
             kept_buys, kept_sells = self._buys * (1 - over), self._sells * (1 - over)
-            self._imbalances.append(abs(kept_buys - kept_sells) / self._size)
+            found.append(abs(kept_buys - kept_sells) / self._size)
+            self.value = sum(found) / len(found) if len(found) == found.maxlen else None
             self._buys, self._sells = self._buys * over, self._sells * over
             if total - self._size < self._size:
                 self._size = 0.0  # the next bucket is measured anew
@@ -143,13 +145,8 @@ class VolatilityJump:
         self._last_mid2 = 0
         self._last_ts = 0
         self._age = 0.0
-
-    @property
-    def ratio(self) -> float:
+        self.ratio = 1.0
         """1 until there is enough to say."""
-        if self._age < self._WARM_UP_S or self._slow <= 0:
-            return 1.0
-        return sqrt(self._fast / self._slow)
 
     def sample(self, ts: int, mid2: int) -> None:
         """The mid, in half ticks, about once a second."""
@@ -161,6 +158,8 @@ class VolatilityJump:
             fast, slow = exp(-dt / self.FAST_S), exp(-dt / self.SLOW_S)
             self._fast = fast * self._fast + (1 - fast) * pace
             self._slow = slow * self._slow + (1 - slow) * pace
+            if self._age >= self._WARM_UP_S:
+                self.ratio = sqrt(self._fast / self._slow) if self._slow > 0 else 1.0
         self._last_mid2 = mid2
         self._last_ts = ts
 
@@ -189,10 +188,13 @@ class SymbolGuards:
         """Bring the level up to date; to be called at least every second or so. True: it changed."""
         limits = self._limits
         vpin = self.vpin.value
-        self._ask(Caution.MARK_OUT, self.mark_out.asks(), ts)
+        picked_off = self.mark_out.asks()
         toxic = RiskLevel.NORMAL if vpin is None else _level(vpin, limits.vpin_cautious, limits.vpin_reduce)
-        self._ask(Caution.TOXIC_FLOW, toxic, ts)
         jumped = _level(self.jump.ratio, limits.jump_cautious, limits.jump_reduce)
+        if not (picked_off or toxic or jumped or self._asked):
+            return False  # as before: calm
+        self._ask(Caution.MARK_OUT, picked_off, ts)
+        self._ask(Caution.TOXIC_FLOW, toxic, ts)
         self._ask(Caution.VOLATILITY_JUMP, jumped, ts)
         before = self.level
         self.level = max((level for level, _ in self._asked.values()), default=RiskLevel.NORMAL)

@@ -29,8 +29,10 @@ class RiskState:
 
     def set(self, cause: Caution, level: RiskLevel) -> bool:
         """Record what a cause asks for. True: the level that is obeyed changed."""
+        if level is self._causes.get(cause, RiskLevel.NORMAL):
+            return False
         if level is RiskLevel.NORMAL:
-            self._causes.pop(cause, None)
+            del self._causes[cause]
         else:
             self._causes[cause] = level
         before = self.level

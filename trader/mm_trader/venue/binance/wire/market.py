@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from itertools import chain
 from typing import Any, Union
 
 import msgspec
 
 from mm_trader.core.events import BookTicker, DepthUpdate, Event, PublicTrade
 from mm_trader.core.units import UnitError
+from mm_trader.venue.binance.wire.levels import LevelReader
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 
 CHANNELS = ("bookTicker", "depth@100ms", "trade")
@@ -49,12 +49,12 @@ class Ticker(msgspec.Struct, gc=False):
 
 
 class Depth(msgspec.Struct, gc=False):
-    """depthUpdate."""
+    """depthUpdate. Its levels are read by LevelReader."""
 
     U: int
     u: int
-    b: list[tuple[str, str]]
-    a: list[tuple[str, str]]
+    b: msgspec.Raw
+    a: msgspec.Raw
     pu: int | None = None
 
 
@@ -122,6 +122,8 @@ class MarketDecoder:
             return self._routes[parsed.__class__](parsed.data, ts)
         except UnitError as error:
             raise FrameError(f"market frame: {error}") from None
+        except DECODE_ERRORS as error:
+            return self._other(frame, error)
 
     def _other(self, frame: bytes, error: Exception) -> Notice:
         """Replies, notices and strangers; what is of a known stream is broken."""
@@ -167,20 +169,17 @@ def _ticker_route(symbol: str, number: SymbolNumbers) -> Route:
 
 
 def _depth_route(symbol: str, number: SymbolNumbers) -> Route:
-    price, sizes = number.ticks.__getitem__, number.public_lots.read_all
+    levels = LevelReader(number).read
 
     def route(data: Depth, ts: int) -> Event:
-        bids = data.b
-        flat = list(chain.from_iterable(bids + data.a))
-        levels = list(zip(map(price, flat[::2]), sizes(flat[1::2]), strict=True))
         return DepthUpdate(
             ts=ts,
             symbol=symbol,
             first_id=data.U,
             last_id=data.u,
             previous_id=data.pu,
-            bids=levels[: len(bids)],
-            asks=levels[len(bids) :],
+            bids=levels(bytes(data.b)),
+            asks=levels(bytes(data.a)),
         )
 
     return route

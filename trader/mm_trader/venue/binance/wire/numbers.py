@@ -19,9 +19,6 @@ _LONGEST = 36
 """Digits in all: more is no price of anything."""
 _MAX_CACHED = 1 << 13
 """Small enough to stay in the processor's cache: what repeats, repeats soon."""
-_TO_ZERO = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
-"""For bytes.translate: every digit becomes a 0, so that a form can be counted."""
-_FRACTION = b"." + b"0" * _WIRE_DIGITS + b" "
 
 
 class StepParser(dict[str, int]):
@@ -61,31 +58,6 @@ class StepParser(dict[str, int]):
                 return count if not rest else self._between(count, text)
         return self._read_any(text)
 
-    def read_all(self, texts: list[str]) -> list[int]:
-        """The same for many at once: joined, they are checked and converted by a few calls for all."""
-        step = self._wire_step
-        joined = " " + " ".join(texts) + " "
-        count = len(texts)
-        # one point to a text, with something before it, and after it eight digits and the end
-        if (
-            step
-            and joined.isascii()
-            and joined.count(" ") == count + 1
-            and " ." not in joined
-            and joined.count(".") == count == joined.encode().translate(_TO_ZERO).count(_FRACTION)
-        ):
-            digits = joined.replace(".", "")[1:-1].split(" ")
-            if "".join(digits).isdigit() and len(joined) <= _LONGEST * count:
-                return self._counts(list(map(int, digits)), texts)
-        return [self.read(text) for text in texts]
-
-    def _counts(self, scaled: list[int], texts: list[str]) -> list[int]:
-        step = self._wire_step
-        counts = [value // step for value in scaled]
-        if any(map(step.__rmod__, scaled)):
-            return [self.read(text) for text in texts]
-        return counts
-
     def _read_any(self, text: str) -> int:
         """Any plain decimal, with the error that says what is wrong with it."""
         whole, _, fraction = text.partition(".")
@@ -111,10 +83,6 @@ class PublicSizeParser(StepParser):
 
     def _between(self, _count: int, _text: str) -> int:
         return max(1, _count)
-
-    def _counts(self, scaled: list[int], _texts: list[str]) -> list[int]:
-        step = self._wire_step
-        return [value // step or min(value, 1) for value in scaled]
 
 
 class SymbolNumbers:
