@@ -31,7 +31,7 @@ class MarketSide:
             desk.marks.settle(ts, top.mid2 if top.fresh(ts, core.settings.stale_after) else None)
         if not top.update(event):
             return False
-        signals = desk.signals
+        signals, book, position, mid2 = desk.signals, desk.book, desk.position, top.mid2
         if not top.valid:
             if signals is not None:
                 signals.on_gap()
@@ -39,18 +39,17 @@ class MarketSide:
             return True
         if signals is not None:
             signals.on_top(top)
-        book = desk.book
         if book.last_id == event.update_id and not book.agrees_with_top(
             top.bid, top.bid_size, top.ask, top.ask_size
         ):
             self._lose_book(desk, ts)
-        if top.mid2 != desk.position.mark2 and core.pnl.remark(desk.position, top.mid2):
+        if mid2 != position.mark2 and core.pnl.remark(position, mid2):
             self._halting.check_losses(ts)
-        if desk.position.net <= desk.loss_floor:
+        if position.net <= desk.loss_floor:
             self._halting.check_symbol(desk, ts)
         if ts >= desk.volatility.next_sample:
-            desk.volatility.sample(ts, top.mid2)
-            desk.guards.jump.sample(ts, top.mid2)
+            desk.volatility.sample(ts, mid2)
+            desk.guards.jump.sample(ts, mid2)
         if ts >= desk.next_look:
             desk.dirty = True
         return desk.dirty
@@ -68,16 +67,17 @@ class MarketSide:
         desk = self._core.desks.get(event.symbol)
         if desk is None:
             return
-        usable, top = desk.book.usable, desk.top
-        if desk.book.on_update(event):
+        book, top = desk.book, desk.top
+        usable = book.usable
+        if book.on_update(event):
             self.ask_book(desk, event.ts)
         elif (
-            event.last_id == top.update_id == desk.book.last_id
+            event.last_id == top.update_id == book.last_id
             and top.valid
-            and not desk.book.agrees_with_top(top.bid, top.bid_size, top.ask, top.ask_size)
+            and not book.agrees_with_top(top.bid, top.bid_size, top.ask, top.ask_size)
         ):
             self._lose_book(desk, event.ts)
-        if usable and not desk.book.usable:
+        if usable and not book.usable:
             desk.dirty = True
 
     def on_snapshot(self, event: ev.DepthSnapshot) -> None:

@@ -8,7 +8,7 @@ holes, which is why the first id says less). Anything else is a gap: the book is
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
 from enum import Enum
@@ -51,13 +51,14 @@ class BookSide:
     def apply(self, levels: list[Level]) -> None:
         """Set or (size 0) remove levels."""
         sizes, keys, sign = self._sizes, self._keys, self._sign
+        remove = sizes.pop
         for price, size in levels:
             key = price * sign
             if size > 0:
                 if key not in sizes:
-                    keys.insert(bisect_left(keys, key), key)
+                    insort(keys, key)
                 sizes[key] = size
-            elif sizes.pop(key, None) is not None:
+            elif remove(key, None) is not None:
                 del keys[bisect_left(keys, key)]
         if len(keys) > _MAX_LEVELS:
             for key in keys[: len(keys) - _MAX_LEVELS]:
@@ -70,6 +71,11 @@ class BookSide:
             return None
         key = self._keys[-1]
         return key * self._sign, self._sizes[key]
+
+    def reaches(self, other: BookSide) -> bool:
+        """Whether the best price of this side is at or through the best one of the other."""
+        mine, theirs = self._keys, other._keys
+        return bool(mine and theirs) and mine[-1] + theirs[-1] >= 0  # one of the two is negated
 
     def top(self, depth: int) -> list[Level]:
         """The best `depth` levels, best first."""
@@ -101,8 +107,7 @@ class L2Book:
     @property
     def crossed(self) -> bool:
         """Best bid at or above best ask: the data is wrong, whoever is to blame."""
-        bid, ask = self.bids.best(), self.asks.best()
-        return bid is not None and ask is not None and bid[0] >= ask[0]
+        return self.bids.reaches(self.asks)
 
     def reset(self) -> None:
         """Throw the book away: the stream was lost. It is idle until the next difference."""

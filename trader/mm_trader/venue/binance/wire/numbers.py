@@ -54,8 +54,9 @@ class StepParser(dict[str, int]):
         ):
             step = self._wire_step
             if step:
-                count, rest = divmod(int(digits), step)
-                return count if not rest else self._between(count, text)
+                value = int(digits)
+                count = value // step
+                return count if count * step == value else self._between(count, text)
         return self._read_any(text)
 
     def _read_any(self, text: str) -> int:
