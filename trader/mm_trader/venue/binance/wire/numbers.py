@@ -54,9 +54,8 @@ class StepParser(dict[str, int]):
         ):
             step = self._wire_step
             if step:
-                value = int(digits)
-                count = value // step
-                return count if count * step == value else self._between(count, text)
+                count, rest = divmod(int(digits), step)
+                return count if not rest else self._between(count, text)
         return self._read_any(text)
 
     def _read_any(self, text: str) -> int:
