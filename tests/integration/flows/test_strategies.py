@@ -29,7 +29,8 @@ def strategy(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 async def test_a_strategy_quotes_both_sides_and_takes_a_fill(tmp_path: Path, name: str) -> None:
     async with desk(tmp_path, markets()[0], strategy=strategy(name)) as d:
-        bid = await d.quoted(Side.BUY)
+        # one that waits for its signals quotes after half a minute
+        bid = await d.quoted(Side.BUY, timeout_s=120)
         await d.quoted(Side.SELL)
         before = d.position()
         d.take(bid, bid.remaining)
@@ -76,7 +77,11 @@ async def test_a_symbol_that_loses_its_limit_stops_and_the_other_trades_until_a_
             lambda: {order.symbol for order in d.open_at_venue()} == {other}, "it alone has no orders"
         )
         await until(lambda: len(d.open_at_venue()) == 2, "the other quotes both sides")
-        assert (await d.store.latches()).latches[0].id == halts[0].id, "durable"
+
+        async def durable() -> bool:
+            return [latch.id for latch in (await d.store.latches()).latches] == [halts[0].id]
+
+        await until(durable, "the halt is durable")
         await d.store.lift(halts[0].id)
         d.app.halts.look()
         await until(lambda: {o.symbol for o in d.open_at_venue()} == {SYMBOL, other}, "it trades again")

@@ -46,7 +46,7 @@ async def test_a_process_that_was_killed_and_started_again_is_replayed_to_the_sa
     )
     try:
         await trader.start()
-        await trader.quoting(45)
+        await trader.quoting()
 
         async def filled() -> bool:
             return any(entry["kind"] == "fill" for entry in await venue.journal())
@@ -54,7 +54,7 @@ async def test_a_process_that_was_killed_and_started_again_is_replayed_to_the_sa
         await until(filled, "a fill", 60)
         await trader.kill()
         await trader.start()
-        await trader.quoting(45)
+        await trader.quoting()
         assert await trader.terminate(30) == 0
     finally:
         await trader.kill()

@@ -63,7 +63,7 @@ class Desk:
         status = self.app.kernel_status()
         return status.positions[SYMBOL] if status is not None else Decimal(0)
 
-    async def quoted(self, side: Side = Side.BUY) -> Order:
+    async def quoted(self, side: Side = Side.BUY, timeout_s: float = 60) -> Order:
         """An order of this side that rests at the venue and that the trader knows to rest."""
 
         def resting() -> Order | None:
@@ -77,7 +77,7 @@ class Desk:
             }
             return next((order for order in self.open_at_venue(side) if order.client_id in known), None)
 
-        order: Order = await until(resting, f"a {side.value} quote rests", 30)
+        order: Order = await until(resting, f"a {side.value} quote rests", timeout_s)
         return order
 
     def take(self, order: Order, lots: int) -> None:

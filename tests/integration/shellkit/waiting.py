@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 LOOK_AGAIN_S = 0.01
+PATIENCE = float(os.environ.get("MM_E2E_PATIENCE", "1"))
+"""Stretches every deadline on a machine that is slow, as in the end-to-end tests."""
 
 
 async def until(look: Callable[[], Any], what: str, timeout_s: float = 15.0) -> Any:
     """The first truthy answer of `look` (which may be a coroutine function). Fails the test with `what` at the deadline."""
+    timeout_s *= PATIENCE
     deadline = time.monotonic() + timeout_s
     while True:
         answer = look()
