@@ -11,6 +11,7 @@ import importlib
 import os
 import platform
 import sys
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +34,11 @@ def data_dir() -> Path | None:
     return folder if (folder / "binance-spot-2024-08").is_dir() else None
 
 
+def load() -> str:
+    """Of the last minute: a figure of a busy machine is worth less."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def machine() -> str:
     """One line on what it ran on."""
     model = platform.processor() or platform.machine()
@@ -45,10 +51,9 @@ def machine() -> str:
         model = names[0] if names else model
     if meminfo.exists():
         memory = f", {int(meminfo.read_text().split()[1]) // 2**20} GiB"
-    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     return (
         f"{model}, {os.cpu_count()} cores{memory}; {platform.system()} {platform.release()}; "
-        f"Python {platform.python_version()}; load before the run {load}"
+        f"Python {platform.python_version()}"
     )
 
 
@@ -64,22 +69,49 @@ def row(figure: Figure) -> tuple[str, ...]:
     return (figure.name, number(figure.value), figure.unit, figure.target, verdict, figure.note)
 
 
-def markdown(header: str, command: str, figures: dict[str, list[Figure]]) -> str:
+def rows_kept(page: str, but: Collection[str]) -> dict[str, list[str]]:
+    """The page's rows of benches that were not run now, by bench."""
+    kept: dict[str, list[str]] = {}
+    for line in page.split(BEGIN, 1)[1].split(END, 1)[0].splitlines():
+        bench = line.split("|")[1].strip() if line.startswith("| ") else ""
+        if bench and bench != "bench" and bench not in but:
+            kept.setdefault(bench, []).append(line)
+    return kept
+
+
+def markdown(header: str, rows: Mapping[str, list[str]]) -> str:
     """The part of the page between the marks."""
-    lines = [BEGIN, "", f"Machine: {header}", "", f"Command: `{command}`", ""]
-    lines += ["| bench | what | measured | unit | must reach | | note |", "|---|---|---|---|---|---|---|"]
-    for bench, measured in figures.items():
-        lines += [f"| {bench} | " + " | ".join(row(figure)) + " |" for figure in measured]
+    lines = [
+        BEGIN,
+        "",
+        f"Machine: {header}",
+        "",
+        "Command: `make bench`, or `.venv/bin/python tests/bench/run.py --only BENCH`",
+        "",
+    ]
+    lines += [
+        "| bench | what | measured | unit | must reach | | when, load before | note |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for bench in sorted(rows):
+        lines += rows[bench]
     return "\n".join([*lines, "", END])
 
 
-def write_page(text: str) -> None:
-    """Replace what is between the marks; anything else on the page stays."""
+def write_page(header: str, stamps: Mapping[str, str], figures: Mapping[str, list[Figure]]) -> None:
+    """Replace the rows of the benches that were run; all else on the page stays."""
     page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else f"{HEAD}\n{BEGIN}\n{END}\n"
     if BEGIN not in page or END not in page:
         page = f"{page.rstrip()}\n\n{BEGIN}\n{END}\n"
+    rows = rows_kept(page, [bench for bench, measured in figures.items() if measured])
+    for bench, measured in figures.items():
+        for figure in measured:
+            *cells, note = row(figure)
+            rows.setdefault(bench, []).append(
+                f"| {bench} | " + " | ".join([*cells, stamps[bench], note]) + " |"
+            )
     before, rest = page.split(BEGIN, 1)
-    PAGE.write_text(before + text + rest.split(END, 1)[1], encoding="utf-8")
+    PAGE.write_text(before + markdown(header, rows) + rest.split(END, 1)[1], encoding="utf-8")
 
 
 def main() -> int:
@@ -96,10 +128,12 @@ def main() -> int:
         if unknown:
             parser.error(f"no such bench: {', '.join(unknown)}; there are {', '.join(n[6:] for n in names)}")
         names = [f"bench_{name}" for name in options.only]
-    header = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
-    print(header, flush=True)
+    header = machine()
+    print(f"{header}; load {load()}", flush=True)
     figures: dict[str, list[Figure]] = {}
+    stamps: dict[str, str] = {}
     for name in names:
+        stamps[name[6:]] = f"{datetime.now(UTC):%Y-%m-%d}, {load()}"
         figures[name[6:]] = importlib.import_module(name).run(data_dir())
         for figure in figures[name[6:]]:
             print(
@@ -108,9 +142,8 @@ def main() -> int:
                 ),
                 flush=True,
             )
-    # a partial run would leave the other benches' rows out of the page
-    if not options.no_write and not options.only:
-        write_page(markdown(header, "make bench", figures))
+    if not options.no_write:
+        write_page(header, stamps, figures)
     missed = [figure.name for measured in figures.values() for figure in measured if figure.met is False]
     if missed:
         print("missed: " + "; ".join(missed))
