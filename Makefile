@@ -10,9 +10,11 @@ PYTHON_TOOLS := $(CACHE)/tools/python-tools-$(UV_VERSION)
 UV := $(PYTHON_TOOLS)/bin/uv
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
-# two test processes: what the smallest machine that we care for has cores for
-WORKERS ?= 2
+# test processes: two for each core of the smallest machine that we care for, since many tests wait for real processes
+WORKERS ?= 4
 NO_CLUSTER := tests/unit tests/integration tests/conformance
+# in processes of their own: what a simulated trader logs is part of its story, and other tests configure the log; all of it is computing
+SIMULATED := $(PYTEST) -n 2 tests/simulation tests/fuzz
 # scenarios at once: they wait for most of their time
 SCENARIOS ?= 3
 # of `make fuzz`, for each target; which ones, none for all
@@ -73,11 +75,12 @@ test: setup ## everything: lint, unit, integration, conformance, and end to end 
 	@tests/cluster/test-all
 
 test-unit: setup ## tests that need no cluster
-	$(PYTEST) -n $(WORKERS) --dist worksteal $(NO_CLUSTER) tests/simulation tests/fuzz
+	$(SIMULATED)
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(NO_CLUSTER)
 
 coverage: setup ## the same, and each package held to its share of lines that tests run (twice the processor time)
 	@mkdir -p build/coverage
-	$(PYTEST) -n $(WORKERS) --dist worksteal tests/simulation tests/fuzz
+	$(SIMULATED)
 	$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report= $(NO_CLUSTER)
 	@$(BIN)/coverage json --quiet && $(BIN)/python tests/coverage/check.py build/coverage/report.json
 
