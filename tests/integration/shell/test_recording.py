@@ -52,6 +52,13 @@ async def test_a_process_that_was_killed_and_started_again_is_replayed_to_the_sa
             return any(entry["kind"] == "fill" for entry in await venue.journal())
 
         await until(filled, "a fill", 60)
+
+        def written() -> int:
+            return sum(file.stat().st_size for file in recording.iterdir())
+
+        before = written()
+        # what a kill leaves of a segment that was never flushed cannot be read
+        await until(lambda: written() > before > 0 or (before == 0 and written() > 0), "a flush since", 60)
         await trader.kill()
         await trader.start()
         await trader.quoting()
