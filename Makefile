@@ -57,7 +57,7 @@ lock: | $(UV) ## resolve the dependencies of pyproject.toml anew into locks/
 lint: setup ## style, types, import contracts, and that what is generated is up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --cache-dir $(CACHE)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m mm_api.generate --check
 

@@ -7,7 +7,7 @@ import pickle
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,10 +43,12 @@ class Totals(msgspec.Struct, kw_only=True):
     """SHA-256 of all command lines that the kernel gave."""
     cut_off: int = 0
     """Segments that end in the middle: their process was killed."""
+    unwritten: int = 0
+    """Segments without one whole line: their process was killed before its first flush."""
 
 
-def lines(path: Path, totals: Totals) -> Iterator[bytes]:
-    """Whole lines of a segment; one that a kill has cut off is read up to there. Raises RecordingError."""
+def lines(path: Path) -> Generator[bytes, None, bool]:
+    """Whole lines of a segment; one that a kill has cut off is read up to there. Returns whether it was. Raises RecordingError."""
     rest = b""
     unpacker = zlib.decompressobj(GZIP)
     with path.open("rb") as file:
@@ -57,8 +59,7 @@ def lines(path: Path, totals: Totals) -> Iterator[bytes]:
                 raise RecordingError(f"{path}: not a recording, or damaged: {error}") from error
             *whole, rest = (rest + data).split(b"\n")
             yield from whole
-    if not unpacker.eof:
-        totals.cut_off += 1
+    return not unpacker.eof
 
 
 class Replay:
@@ -81,18 +82,28 @@ class Replay:
     def segment(self, path: Path) -> None:
         """Raises RecordingError, OSError."""
         self._before, self._header = self._header, None
-        last = -1
-        for number, line in enumerate(lines(path, self.totals), 1):
-            last = number
+        number = 0
+        rest = lines(path)
+        while True:
+            try:
+                line = next(rest)
+            except StopIteration as end:
+                killed: bool = end.value
+                break
+            number += 1
             self._where = f"{path}:{number}"
             try:
                 self._line(line[:1], line[2:])
             except (msgspec.DecodeError, ValidationError, ValueError, pickle.UnpicklingError) as error:
                 raise RecordingError(f"{self._where}: cannot be read: {error}") from error
-        if last < 0:
+        if number == 0 and not killed:
             raise RecordingError(f"{path}: empty")
+        if number == 0:
+            self.totals.unwritten += 1
+        elif killed:
+            self.totals.cut_off += 1
         # what the process was killed before it had written is no difference
-        if self._open and not self.totals.cut_off:
+        if self._open and not killed:
             self._compare(b"")
         self._open = False
         self.totals.digest = self._hash.hexdigest()
@@ -210,6 +221,10 @@ def run(paths: Sequence[str], commands: str | None) -> int:
     )
     if totals.cut_off:
         sys.stdout.write(f"{totals.cut_off} segments end in the middle: their process was killed\n")
+    if totals.unwritten:
+        sys.stdout.write(
+            f"{totals.unwritten} segments hold nothing: their process was killed before it first wrote them out\n"
+        )
     if totals.differences:
         sys.stdout.write(
             f"{totals.differences} events brought other commands than recorded; the first at {totals.first_difference}\n"
@@ -223,4 +238,8 @@ def _replay(files: Sequence[Path], out: BinaryIO | None) -> Totals:
     replay = Replay(out)
     for path in files:
         replay.segment(path)
+    if not replay.totals.kernels:
+        raise RecordingError(
+            f"{', '.join(map(str, files))}: nothing to replay: the process was killed before it first wrote it out"
+        )
     return replay.totals
