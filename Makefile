@@ -12,7 +12,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 # test processes: two for each core of the smallest machine that we care for, since many tests wait for real processes
 WORKERS ?= 4
-NO_CLUSTER := tests/unit tests/integration tests/conformance
+# those that wait for processes first: small ones fill the gaps at the end
+NO_CLUSTER := tests/integration tests/conformance tests/unit
 # in processes of their own: what a simulated trader logs is part of its story, and other tests configure the log; all of it is computing
 SIMULATED := $(PYTEST) -n 2 tests/simulation tests/fuzz
 # scenarios at once: they wait for most of their time
