@@ -15,6 +15,8 @@ from e2e.kit.steps import Given, Then, When
 from e2e.kit.world import LABEL, World, remove
 
 _TIMEOUT_SECONDS = 240 * PATIENCE
+_LONG = frozenset({"test_promotion"})
+"""Files of scenarios that go through several stages: begun last, one of them would be waited for alone."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,8 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs the cluster, and more time than a unit test."""
+    """Everything here needs the cluster, and more time than a unit test; what takes longest begins first."""
     here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.stem not in _LONG)
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
