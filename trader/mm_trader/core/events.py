@@ -26,10 +26,11 @@ class Side(Enum):
     BUY = 1
     SELL = -1
 
-    @property
-    def sign(self) -> int:
-        """+1 or -1."""
-        return self.value
+    sign: int
+    """+1 or -1. A plain attribute, as `value` is a call of Python's own, and quotes ask for it all the time."""
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
 
     @property
     def opposite(self) -> Side:

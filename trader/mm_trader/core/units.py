@@ -6,6 +6,7 @@ Money is exact: price (ticks) x size (lots) is an integer count of `tick * lot` 
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -25,6 +26,7 @@ class UnitError(ValueError):
     """A price or size that is not a whole number of ticks or lots."""
 
 
+@lru_cache(maxsize=256)  # rules and limits, over and over
 def to_money(amount: Decimal) -> int:
     """Quote amount → integer money units. Raises UnitError if it has more digits than the ledger keeps."""
     scaled = amount.scaleb(MONEY_DIGITS)

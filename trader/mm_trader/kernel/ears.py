@@ -16,7 +16,7 @@ from mm_trader.risk.reasons import HaltReason
 
 _NOT_NOW = (ErrorClass.THROTTLED, ErrorClass.CLOCK)
 """Refusals that say nothing about the order and everything about the venue."""
-_RESTING = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.CANCELING)
+_RESTING = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.CANCELING})
 
 
 class Ears:
@@ -165,8 +165,14 @@ class Ears:
             core.reconciler.request(order.symbol, "unknown", core.now)
         if not order.over:
             core.reconciler.sync[order.symbol].zero_ms = None
-        sides = {other.side for other in core.table.live(order.symbol) if other.state in _RESTING}
-        if desk.two_sided != (len(sides) == 2):
+        bid = ask = False
+        for other in core.table.live(order.symbol):
+            if other.state in _RESTING:
+                if other.side is Side.BUY:
+                    bid = True
+                else:
+                    ask = True
+        if desk.two_sided is not (bid and ask):
             desk.two_sided = not desk.two_sided
             core.evidence.two_sided(core.now, any(each.two_sided for each in core.desks.values()))
 

@@ -41,10 +41,11 @@ class Quoter:
         """Bring the orders of a symbol to where they should be."""
         core = self._core
         desk.dirty = False
-        patience = CAUTIOUS_PATIENCE if max(core.risk.level, desk.guards.level) is RiskLevel.CAUTIOUS else 1
+        level = max(core.risk.level, desk.guards.level)
+        patience = CAUTIOUS_PATIENCE if level is RiskLevel.CAUTIOUS else 1
         desk.next_look = ts + patience * core.settings.requote_interval
-        desk.blocked = self._why_not(desk, ts)
-        if desk.blocked:
+        desk.blocked = blocked = self._why_not(desk, ts)
+        if blocked:
             desk.next_look = ts  # nothing to be patient for: quote as soon as it can be
             self._withdraw(desk, ts)
             return
@@ -56,7 +57,7 @@ class Quoter:
             self._halting.check_symbol(desk, ts)
             if desk.symbol in core.halts.symbols:
                 return
-        desired = self._desired(desk, ts)
+        desired = self._desired(desk, level, ts)
         if desired.waiting:
             desk.blocked = desired.waiting
             self._withdraw(desk, ts)
@@ -75,30 +76,28 @@ class Quoter:
 
     def _why_not(self, desk: Desk, ts: int) -> str:
         """Why nothing may rest in this symbol, CamelCase; empty: it may."""
-        core = self._core
+        core, symbol = self._core, desk.symbol
         if core.stopping:
             return "Stopping"
         if core.halts.level is RiskLevel.HALTED:
             return "Halted"
-        if desk.symbol in core.halts.symbols:
+        if symbol in core.halts.symbols:
             return "SymbolHalted"
         if not core.allowed:
             return core.allowed_reason
-        for stream, up in core.streams.items():
-            if not up:
-                return _STREAM_REASONS[stream]
+        if False in core.streams.values():
+            return next(_STREAM_REASONS[stream] for stream, up in core.streams.items() if not up)
         if abs(core.skew.ns) > core.settings.max_clock_skew:
             return "ClockSkew"
         if not desk.rules.trading:
             return "SymbolNotTrading"
-        if not core.reconciler.current(desk.symbol, ts):
+        if not core.reconciler.current(symbol, ts):
             return "Reconciling"
-        if core.table.unsettled(desk.symbol):
+        if core.table.is_unsettled(symbol):
             return "FillsMissing"
-        if any(
-            order.leftover and order.state is not OrderState.UNKNOWN for order in core.table.live(desk.symbol)
-        ):
-            return "CancelingLeftovers"
+        for order in core.table.live(symbol):
+            if order.leftover and order.state is not OrderState.UNKNOWN:
+                return "CancelingLeftovers"
         if not desk.top.fresh(ts, core.settings.stale_after):
             return "StaleMarket"
         if not desk.book.usable:
@@ -118,10 +117,11 @@ class Quoter:
 
     # --- what do we want --------------------------------------------------------------------------------------------------------------
 
-    def _desired(self, desk: Desk, ts: int) -> DesiredQuotes:
+    def _desired(self, desk: Desk, level: RiskLevel, ts: int) -> DesiredQuotes:
         """The strategy's wish, after what the risk level makes of it."""
         desired = desk.strategy.quote(self._view(desk, ts))
-        level = max(self._core.risk.level, desk.guards.level)
+        if level is RiskLevel.NORMAL:
+            return desired
         if level is RiskLevel.CAUTIOUS:
             mid2 = desk.top.mid2
             return DesiredQuotes(

@@ -100,7 +100,7 @@ class Order:
 
     def record(self, rules: SymbolRules) -> OrderRecord:
         """The order in exact amounts."""
-        return OrderRecord(
+        return OrderRecord.trusted(
             client_id=self.client_id,
             symbol=self.symbol,
             side="BUY" if self.side is Side.BUY else "SELL",

@@ -100,7 +100,8 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = MappingProxyType(
     }
 )
 
-_FINAL = frozenset({_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED})
+FINAL_STATES = frozenset({_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED})
+"""The order is over."""
 OPEN_STATES = frozenset({_S.NEW, _S.PARTIALLY_FILLED})
 """The venue has confirmed the order, and nothing is on its way for it."""
 
@@ -112,7 +113,7 @@ def allowed_transitions(state: OrderState) -> frozenset[OrderState]:
 
 def is_final(state: OrderState) -> bool:
     """True: the order is over. A late fill may still be reported for it; only FILLED can never change."""
-    return state in _FINAL
+    return state in FINAL_STATES
 
 
 def validate_transition(before: OrderState, after: OrderState) -> None:

@@ -81,13 +81,20 @@ class OrderTable:
         """Live orders of one side."""
         return [order for order in self._live[symbol].values() if order.side is side]
 
+    def is_unsettled(self, symbol: str) -> bool:
+        """True: an order of this symbol ended with fills that the ledger has not seen."""
+        return bool(self._unsettled[symbol])
+
     def unsettled(self, symbol: str) -> list[Order]:
         """Ended orders with fills that the ledger has not seen."""
         return list(self._unsettled[symbol].values())
 
     def may_move(self, symbol: str) -> list[Order]:
         """Everything that may still change the position: live and unsettled."""
-        return [*self._live[symbol].values(), *self._unsettled[symbol].values()]
+        orders, unsettled = list(self._live[symbol].values()), self._unsettled[symbol]
+        if unsettled:
+            orders.extend(unsettled.values())
+        return orders
 
     def counts(self) -> tuple[int, int]:
         """(open or perhaps open, of these UNKNOWN)."""

@@ -15,6 +15,7 @@ from mm_trader.core.events import BookTicker, DepthUpdate, Event, PublicTrade
 from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.levels import LevelReader
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.ticker import TickerReader
 
 CHANNELS = ("bookTicker", "depth@100ms", "trade")
 
@@ -79,21 +80,29 @@ class _AnyFrame(msgspec.Struct):
 
 
 Route = Callable[[Any, int], Event]
+_NAME = len('{"stream":"')
+"""Where the name of the stream begins in the venue's own form."""
 _decode_any = msgspec.json.Decoder(_AnyFrame).decode
 
 
 class MarketDecoder:
     """Decodes the frames of one combined connection.
 
-    There is a type of frame for each stream, told apart by the stream's name while the frame is decoded: each is gone through once.
+    There is a type of frame for each stream, told apart by the stream's name while the frame is decoded: each is gone through once. Spot's bookTickers in
+    their usual form are read in place before that (`ticker`).
     """
 
     def __init__(self, numbers: Mapping[str, SymbolNumbers]) -> None:
         self._routes: dict[type, Route] = {}
         self._streams: set[str] = set()
+        self._tickers: dict[bytes, TickerReader] = {}
+        """By the name of their stream."""
         for symbol, number in numbers.items():
             for channel, data, route in self.channels(symbol, number):
-                self._add(f"{symbol.lower()}@{channel}", data, route)
+                stream = f"{symbol.lower()}@{channel}"
+                self._add(stream, data, route)
+                if data is Ticker:
+                    self._tickers[stream.encode()] = TickerReader(symbol, stream, number)
         self.parse: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tuple(self._routes)]).decode  # noqa: UP007 - made of a list
         """A frame as its type, `data` with the venue's names and exact texts. Raises msgspec.DecodeError for frames of no known stream."""
 
@@ -114,6 +123,11 @@ class MarketDecoder:
 
     def decode(self, frame: bytes, ts: int) -> Event | Notice:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
+        ticker = self._tickers.get(frame[_NAME : frame.find(b'"', _NAME)])
+        if ticker is not None:
+            event = ticker.read(frame, ts)
+            if event is not None:
+                return event
         try:
             parsed = self.parse(frame)
         except DECODE_ERRORS as error:
