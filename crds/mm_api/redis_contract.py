@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mm_api.kinds.common import AlertKind, HaltLevel
+from mm_api.alerts_config import AlertKind
+from mm_api.kinds.common import HaltLevel
 from mm_api.scalars import ExactDecimal
 from mm_api.versions import ContractModel, VersionedModel
 

@@ -255,7 +255,33 @@ def page() -> str:
         lines.append(f"| `{rule.path}` | {rule.reload.value} | {managed} | {rule.why} |")
     names = ", ".join(f"`{name}`" for name in sorted(TIGHTENABLE))
     lines += ["", f"A `Tighten` command of the operator may carry: {names}.", ""]
+    lines += [
+        "## An edit of a MarketMaker",
+        "The same fields in `spec`, by the same rules. *Tightens*: a smaller value goes to the running trader at once, by the command stream; a larger "
+        "one is a new revision. *New revision*: it begins at the first stage, with a new pod. *Next start*: written down, no pod is replaced. What is not "
+        "here the operator sets itself.",
+        "",
+        "| field | an edit |",
+        "|---|---|",
+    ]
+    lines += [f"| `spec.{path}` | {_EDITS[BY_PATH[path].managed]} |" for path in _settable()]
+    lines.append("")
     return "\n".join(lines)
+
+
+_EDITS = {
+    Managed.FREE: "next start",
+    Managed.TIGHTER: "tightens, or new revision",
+    Managed.REVISION: "new revision",
+}
+
+
+def _settable() -> list[str]:
+    """Paths that a MarketMaker's spec shares with the config, in the table's order."""
+    from mm_api.kinds import MarketMakerSpec  # a trader that reloads its file needs no kinds
+
+    spec = set(leaves(MarketMakerSpec))
+    return [rule.path for rule in RULES if rule.path in spec]
 
 
 def _not_earned(rule: Rule, change: Change) -> str:

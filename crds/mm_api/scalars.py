@@ -6,6 +6,7 @@ Numbers that mean money or size are strings in YAML and `Decimal` in Python: a f
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -15,11 +16,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 DECIMAL_PATTERN = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
 DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h|d))+$"
@@ -182,6 +186,98 @@ Fraction = Annotated[
     ),
 ]
 """An exact decimal above 0 and at most 1, a string on the wire."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """The legal range of a `Duration` or an `ExactDecimal`, both ends included: `Annotated[Duration, Between("1s", "5m")]`.
+
+    What is outside is refused with the range, by the model and by a rule of the API server. Its CEL reads no days, so of a duration
+    with `d` in it the API server judges only whether days can be legal at all, and the operator the rest.
+    """
+
+    least: str
+    most: str | None = None
+
+    @property
+    def legal(self) -> str:
+        """For people."""
+        return f"must be from {self.least} to {self.most}" if self.most else f"must be at least {self.least}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validation after the scalar's own."""
+
+        def within(value: Any) -> Any:
+            parse: Any = parse_duration if isinstance(value, timedelta) else Decimal
+            if value < parse(self.least) or (self.most is not None and value > parse(self.most)):
+                raise ValueError(self.legal)
+            return value
+
+        return core_schema.no_info_after_validator_function(within, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The scalar's own, with the range as a rule."""
+        found = dict(handler(schema))
+        rule = self._duration_rule() if found.get("pattern") == DURATION_PATTERN else self._decimal_rule()
+        return found | rules((rule, self.legal))
+
+    def _duration_rule(self) -> str:
+        low, high = parse_duration(self.least), parse_duration(self.most) if self.most else None
+        rule = f"duration(self) >= duration('{_cel(low)}')"
+        if high is not None:
+            rule += f" && duration(self) <= duration('{_cel(high)}')"
+        if high is not None and high < timedelta(days=1):
+            return f"!self.contains('d') && {rule}"
+        return f"self.contains('d') || ({rule})"
+
+    def _decimal_rule(self) -> str:
+        rule = f"double(self) >= {float(self.least)}"
+        return rule if self.most is None else f"{rule} && double(self) <= {float(self.most)}"
+
+
+def _cel(value: timedelta) -> str:
+    """As CEL reads it: whole seconds, or milliseconds."""
+    ms = round(value.total_seconds() * 1000)
+    return f"{ms // 1000}s" if ms % 1000 == 0 else f"{ms}ms"
+
+
+_QUANTITY = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti|)$")
+_UNITS = dict(
+    zip(("m", "", "k", "M", "G", "T"), (Decimal(1000) ** power for power in range(-1, 5)), strict=True)
+)
+_UNITS |= dict(zip(("Ki", "Mi", "Gi", "Ti"), (Decimal(1024) ** power for power in range(1, 5)), strict=True))
+
+
+def parse_quantity(value: str) -> Decimal:
+    """A Kubernetes quantity as a number: `'256Mi'` → 268435456, `'100m'` → 0.1. Raises ValueError for what is none, or not above 0."""
+    found = _QUANTITY.match(value)
+    amount = Decimal(found[1]) * _UNITS[found[2]] if found else Decimal(0)
+    if amount <= 0:
+        raise ValueError(f"{value!r} is not a quantity above 0 such as '256Mi', '1Gi' or '100m'")
+    return amount
+
+
+def _quantity(value: str) -> str:
+    parse_quantity(value)
+    return value
+
+
+Quantity = Annotated[
+    str,
+    AfterValidator(_quantity),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 16}
+        | rules(
+            (
+                "isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))",
+                "must be a quantity above 0, such as '256Mi', '1Gi' or '100m'",
+            )
+        )
+    ),
+]
+"""A Kubernetes quantity, such as 256Mi."""
 
 
 class ApiModel(BaseModel):

@@ -6,14 +6,37 @@ Every field has its unit in the name or the type. Secrets are never in here: the
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from mm_api.kinds.common import AlertKind, Environment, PortfolioSpec, Venue
-from mm_api.risk_config import BreakerConfig, FlattenConfig, GuardConfig
-from mm_api.scalars import SYMBOL_PATTERN, ApiModel, Duration, ExactDecimal, PositiveDecimal
+from mm_api.alerts_config import AlertChannel, AlertsConfig
+from mm_api.engine_config import EngineSpec, StrategySpec
+from mm_api.kinds.common import Environment, PortfolioSpec, Venue
+from mm_api.process_config import DeadManConfig, LoggingConfig, ProcessConfig, RecordingConfig
+from mm_api.risk_config import BreakerConfig, FlattenConfig, GuardConfig, RiskSpec
+from mm_api.scalars import SYMBOL_PATTERN, ApiModel, Duration, PositiveDecimal
+
+__all__ = [
+    "IDENTITY_PATTERN",
+    "AdminConfig",
+    "AlertChannel",
+    "AlertsConfig",
+    "BreakerConfig",
+    "DeadManConfig",
+    "EngineConfig",
+    "FlattenConfig",
+    "GuardConfig",
+    "LeaseConfig",
+    "LoggingConfig",
+    "ProcessConfig",
+    "RecordingConfig",
+    "RedisConfig",
+    "RiskConfig",
+    "StrategyConfig",
+    "TraderConfig",
+    "VenueConfig",
+]
 
 IDENTITY_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,126}[a-z0-9])?$"
 
@@ -42,92 +65,18 @@ class VenueConfig(ApiModel):
         return self
 
 
-class StrategyConfig(ApiModel):
-    """Strategy by name, parameters as exact decimals."""
-
-    name: str = "BasicMarketMaking"
-    parameters: dict[str, ExactDecimal] = Field(default_factory=dict)
-    symbol_parameters: dict[str, dict[str, ExactDecimal]] | None = Field(
-        default=None, description="By symbol: parameters that replace those above for it, such as its sizes."
-    )
-
-    def parameters_of(self, symbol: str) -> dict[str, Decimal]:
-        """What this symbol is quoted with, defaults apart."""
-        return self.parameters | (self.symbol_parameters or {}).get(symbol, {})
+StrategyConfig = StrategySpec
+EngineConfig = EngineSpec
 
 
-class RiskConfig(ApiModel):
+class RiskConfig(RiskSpec):
     """Limits. A breach of a *limit* latches a halt; a refused *check* only drops the order."""
 
     capital: PositiveDecimal = Field(
         description="Quote currency. Inventory and open orders together never exceed it."
     )
-    daily_loss_limit: PositiveDecimal = Decimal(100)
     loss_budget: PositiveDecimal | None = Field(
         default=None, description="Loss within this stage that halts."
-    )
-    symbol_loss_limit: PositiveDecimal | None = Field(
-        default=None,
-        description="Loss of one symbol in a UTC day, in quote currency, that halts that symbol and no other. Unset: none.",
-    )
-    max_net_exposure: PositiveDecimal | None = Field(
-        default=None,
-        description="Quote currency, over all symbols: what could be long, and short, if every order of that side filled. Unset: the capital alone.",
-    )
-    max_correlated_exposure: PositiveDecimal | None = Field(
-        default=None,
-        description="The same with every other symbol counted by its correlation, from each symbol's point of view; a correlation not known yet counts as 1.",
-    )
-    max_drawdown: PositiveDecimal = Field(default=Decimal("0.03"), le=1)
-    max_order_rate: int = Field(default=20, ge=1, le=1000, description="Orders per second.")
-    max_cancel_ratio: PositiveDecimal = Field(default=Decimal("0.90"), le=1)
-    max_reject_streak: int = Field(default=20, ge=1, le=10_000, description="Refusals in a row that halt.")
-    price_band: PositiveDecimal = Field(
-        default=Decimal("0.02"), le=1, description="Farthest an order may be from the mid, as a fraction."
-    )
-    max_order_notional: PositiveDecimal | None = Field(
-        default=None, description="Quote currency. Unset: the capital."
-    )
-    max_fill_rate: int = Field(
-        default=600,
-        ge=1,
-        le=100_000,
-        description="Own fills per minute above which the trader turns cautious.",
-    )
-    max_clock_skew: Duration = Field(
-        default=timedelta(seconds=2),
-        ge=timedelta(milliseconds=10),
-        description="Largest difference between our clock and the venue's at which anything is quoted.",
-    )
-    breaker: BreakerConfig = Field(default_factory=BreakerConfig)
-    guards: GuardConfig = Field(default_factory=GuardConfig)
-    flatten: FlattenConfig = Field(default_factory=FlattenConfig)
-    fee_asset_rates: dict[str, PositiveDecimal] = Field(
-        default_factory=dict,
-        max_length=16,
-        description="Quote currency per unit of an asset that is neither base nor quote but pays commissions, such as BNB. "
-        "A commission in an asset that is not here halts.",
-    )
-
-
-class EngineConfig(ApiModel):
-    """Timings."""
-
-    order_timeout: Duration = timedelta(seconds=5)
-    reconcile_interval: Duration = timedelta(seconds=30)
-    health_check_interval: Duration = timedelta(seconds=10)
-    stale_after: Duration = timedelta(seconds=3)
-    requote_interval: Duration = Field(
-        default=timedelta(milliseconds=250),
-        description="Shortest time between two looks at the quotes of a symbol, fills and risk events apart.",
-    )
-    requote_tolerance: ExactDecimal = Field(
-        default=Decimal("0.2"),
-        description="An order stays where it is while it is within this fraction of the half spread of where it should be.",
-    )
-    evidence_interval: Duration = Field(
-        default=timedelta(seconds=1),
-        description="How often evidence and state are written, and one PnL sample taken.",
     )
 
 
@@ -166,126 +115,6 @@ class AdminConfig(ApiModel):
     token_file: str | None = Field(
         default=None,
         description="File with the bearer token for /admin/…. Unset: environment variable MM_ADMIN_TOKEN; neither: /admin answers on loopback only.",
-    )
-
-
-class DeadManConfig(ApiModel):
-    """The watcher beside the trader: `mm-trader dead-man` cancels its orders when it gives no sign of life. docs/risk.md has the rules."""
-
-    heartbeat_file: str = Field(
-        min_length=1,
-        description="File both processes share, best in memory (an emptyDir). Its directory must exist.",
-    )
-    timeout: Duration = Field(
-        default=timedelta(seconds=5),
-        ge=timedelta(seconds=1),
-        le=timedelta(minutes=5),
-        description="Silence after which orders are cancelled. 1s to 5m.",
-    )
-    start_grace: Duration = Field(
-        default=timedelta(seconds=60),
-        ge=timedelta(seconds=1),
-        description="How long to wait for the first sign of life before orders of earlier incarnations are cancelled.",
-    )
-    server_switch: bool = Field(
-        default=True,
-        description="Also arm the venue's own switch where it has one (Binance USD-M). It cancels a symbol's orders of others, too.",
-    )
-
-
-class AlertChannel(ApiModel):
-    """One way to tell people, beside the log and the alert stream, which always are. Secrets are files."""
-
-    name: str = Field(min_length=1, max_length=63, description="For logs and messages.")
-    type: Literal["Console", "Smtp", "Webhook", "Alertmanager"]
-    min_severity: Literal["info", "warning", "critical"] = Field(
-        default="warning", description="Less severe alerts do not go here."
-    )
-    kinds: list[AlertKind] = Field(
-        default_factory=list, max_length=16, description="Only these kinds. Empty: all."
-    )
-    url: str | None = Field(default=None, description="Webhook: where to POST. Alertmanager: its base URL.")
-    host: str | None = Field(default=None, description="Smtp: the server.")
-    port: int | None = Field(default=None, ge=1, le=65535, description="Smtp: its port. Unset: 25.")
-    security: Literal["none", "starttls", "tls"] = Field(default="starttls", description="Smtp.")
-    username: str | None = Field(default=None, description="Smtp: unset means no login.")
-    sender: str | None = Field(default=None, description="Smtp: From.")
-    recipients: list[str] = Field(default_factory=list, max_length=16, description="Smtp: To.")
-    secret_file: str | None = Field(
-        default=None, description="File with the password (Smtp) or the bearer token (Webhook, Alertmanager)."
-    )
-
-    @model_validator(mode="after")
-    def _has_what_its_type_needs(self) -> AlertChannel:
-        needs: dict[str, tuple[str, ...]] = {
-            "Smtp": ("host", "sender", "recipients"),
-            "Webhook": ("url",),
-            "Alertmanager": ("url",),
-        }
-        for field in needs.get(self.type, ()):
-            if not getattr(self, field):
-                raise ValueError(f"alerts: the {self.type} channel {self.name!r} needs {field}")
-        if self.url is not None and not self.url.startswith(("http://", "https://")):
-            raise ValueError(
-                f"alerts: the channel {self.name!r} needs a url that begins with http:// or https://"
-            )
-        if self.username is not None and self.secret_file is None:
-            raise ValueError(f"alerts: the channel {self.name!r} has a username; it needs secretFile, too")
-        if self.username is not None and self.security == "none":
-            raise ValueError(
-                f"alerts: the channel {self.name!r} would send a password in the clear; use starttls or tls"
-            )
-        return self
-
-
-class AlertsConfig(ApiModel):
-    """Which alerts go where. docs/trader.md has an example of each channel."""
-
-    throttle: Duration = Field(
-        default=timedelta(seconds=60),
-        description="Alerts of one kind, severity, reason and halt go to a channel once in this time; the rest as a number. 0s: all.",
-    )
-    queue: int = Field(default=256, ge=1, le=10_000, description="Alerts that may wait for one channel.")
-    channels: list[AlertChannel] = Field(default_factory=list, max_length=8)
-
-    @model_validator(mode="after")
-    def _names_once(self) -> AlertsConfig:
-        names = [channel.name for channel in self.channels]
-        if len(set(names)) != len(names):
-            raise ValueError("alerts: two channels have the same name")
-        return self
-
-
-class LoggingConfig(ApiModel):
-    """Where log lines go."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    format: Literal["json", "console"] = "json"
-    file: str | None = Field(default=None, description="Also write all lines here, as JSON.")
-    error_file: str | None = Field(default=None, description="Also write errors here, as JSON.")
-
-
-class ProcessConfig(ApiModel):
-    """The process itself."""
-
-    memory_limit_mib: int = Field(
-        default=240,
-        ge=0,
-        le=65536,
-        description="Resident memory in MiB beyond which the trader cancels everything and ends, to be started anew. 0: never.",
-    )
-
-
-class RecordingConfig(ApiModel):
-    """Everything the kernel is told, written down for `mm-trader replay`. docs/trader.md has what it costs."""
-
-    directory: str | None = Field(default=None, description="Where segments go. Unset: nothing is recorded.")
-    segment_mib: int = Field(default=32, ge=1, le=4096, description="Compressed size of a segment.")
-    keep_segments: int = Field(
-        default=8,
-        ge=2,
-        le=10_000,
-        description="Segments kept; the oldest go. Bounds what the disk must hold.",
     )
 
 

@@ -17,6 +17,8 @@ MAINNET = venue_account("bad-input", host="simulator", port=9180, secret="keys")
 del MAINNET["spec"]["endpoints"]
 MAINNET["spec"]["environment"] = "mainnet"
 
+MAIL: Object = {"name": "mail", "type": "Smtp", "host": "smtp", "sender": "mm@x", "recipients": ["desk@x"]}
+
 
 def _with(change: Callable[[Object], object], base: Object = GOOD) -> Object:
     made = copy.deepcopy(base)
@@ -66,6 +68,42 @@ REFUSED = {
     "a duration without a unit": (
         _with(lambda spec: spec["engine"].update(orderTimeout="5")),
         ["spec.engine.orderTimeout", "ms|s|m|h|d"],
+    ),
+    "a clock skew out of its range": (
+        _with(lambda spec: spec["risk"].update(maxClockSkew="2h")),
+        ["spec.risk.maxClockSkew", "from 10ms to 1h"],
+    ),
+    "a breaker that opens for longer than its longest": (
+        _with(lambda spec: spec["risk"].update(breaker={"openFor": "40s"})),
+        ["spec.risk.breaker", "longest must not be shorter than openFor"],
+    ),
+    "a guard whose deeper level comes first": (
+        _with(lambda spec: spec["risk"].update(guards={"vpinCautious": "0.8", "vpinReduce": "0.7"})),
+        ["spec.risk.guards", "vpinReduce must not be below vpinCautious"],
+    ),
+    "a dead man that sleeps": (
+        _with(lambda spec: spec.update(deadMan={"timeout": "10m"})),
+        ["spec.deadMan.timeout", "from 1s to 5m"],
+    ),
+    "an alert channel with its password in it": (
+        _with(lambda spec: spec.update(alerts={"channels": [MAIL | {"password": "hunter2"}]})),
+        ["spec.alerts.channels[0].password"],
+    ),
+    "a login without its secret": (
+        _with(lambda spec: spec.update(alerts={"channels": [MAIL | {"username": "mm"}]})),
+        ["spec.alerts.channels[0]", "needs secretRef"],
+    ),
+    "two alert channels of one name": (
+        _with(lambda spec: spec.update(alerts={"channels": [MAIL, MAIL]})),
+        ["spec.alerts.channels", "same name"],
+    ),
+    "weights of more than the capital": (
+        _with(lambda spec: spec.update(portfolio={"weights": {ETH: "0.7", BTC: "0.7"}})),
+        ["spec.portfolio", "more than 1"],
+    ),
+    "a volume of no known size": (
+        _with(lambda spec: spec.update(trader={"storage": "12 apples"})),
+        ["spec.trader.storage", "such as '256Mi'"],
     ),
     "a field that does not exist": (
         _with(lambda spec: spec["risk"].update(dailyLosLimit="1")),

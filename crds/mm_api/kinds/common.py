@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mm_api.scalars import NAME_PATTERN, ApiModel, Duration, Fraction, Timestamp
+from mm_api.scalars import NAME_PATTERN, ApiModel, Duration, Fraction, Timestamp, rules
 
 
 class Venue(StrEnum):
@@ -40,21 +40,6 @@ class HaltLevel(StrEnum):
     def depth(self) -> int:
         """0 (trading) to 3 (no pod): for comparing two levels."""
         return list(HaltLevel).index(self)
-
-
-AlertKind = Literal[
-    "Halt",
-    "HaltLifted",
-    "RiskLevel",
-    "OrderAnomaly",
-    "Reconciled",
-    "Started",
-    "Stopped",
-    "Violation",
-    "Warning",
-    "Report",
-]
-"""What an alert is about."""
 
 
 class ObjectReference(ApiModel):
@@ -135,6 +120,19 @@ class SplitMethod(StrEnum):
 
 class PortfolioSpec(ApiModel):
     """Several symbols in one trader: who gets how much of the capital."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.weights) || size(self.weights) == 0 || !has(self.split) || self.split == 'Fixed'",
+                "portfolio.weights: they are for split Fixed alone",
+            ),
+            (
+                "!has(self.weights) || self.weights.map(s, double(self.weights[s])).sum() < 1.000000001",
+                "portfolio.weights: they add up to more than 1",
+            ),
+        )
+    )
 
     split: SplitMethod = Field(
         default=SplitMethod.FIXED,

@@ -6,14 +6,17 @@ The spec is the user's, the status the operator's. PnL and inventory are metrics
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from mm_api.alerts_config import AlertsSpec
+from mm_api.engine_config import EngineSpec, StrategySpec
 from mm_api.kinds.common import Column, HaltLevel, Names, ObjectReference, PortfolioSpec, Resource
 from mm_api.kinds.market_maker_status import MarketMakerStatus
+from mm_api.process_config import DeadManSpec, LoggingSpec, ProcessConfig, RecordingSpec
+from mm_api.risk_config import RiskSpec
 from mm_api.scalars import (
     NAME_PATTERN,
     ApiModel,
@@ -21,6 +24,7 @@ from mm_api.scalars import (
     ExactDecimal,
     Fraction,
     PositiveDecimal,
+    Quantity,
     Symbol,
     rules,
 )
@@ -48,89 +52,12 @@ class FailurePolicy(StrEnum):
     HALT = "Halt"
 
 
-SymbolParameters = Annotated[dict[str, ExactDecimal], Field(max_length=64)]
-
-
-class StrategySpec(ApiModel):
-    """Which quoting strategy, with which parameters."""
-
-    name: str = Field(
-        default="BasicMarketMaking",
-        max_length=63,
-        pattern=r"^[A-Za-z][A-Za-z0-9]*$",
-        description="Name of a strategy the trader knows.",
-    )
-    parameters: dict[str, ExactDecimal] = Field(
-        default_factory=dict,
-        max_length=64,
-        description="Parameters of the strategy as decimal strings; `mm-trader strategies` lists them. BasicMarketMaking: baseSpread (fraction of the price, "
-        "both sides together, 0.0005), baseSize (base units, 0.01), maxInventory (base units, 0.05), skewFactor (0.3).",
-    )
-    symbol_parameters: dict[str, SymbolParameters] | None = Field(
-        default=None,
-        max_length=16,
-        description="By symbol: parameters that replace those above for it, such as its sizes.",
-    )
-
-
-class RiskSpec(ApiModel):
-    """Limits that stop the trader. All hold on every stage; a stage's lossBudget may be tighter."""
-
-    symbol_loss_limit: PositiveDecimal | None = Field(
-        default=None,
-        description="Loss of one symbol in a UTC day, in quote currency, that halts that symbol and no other. Unset: none.",
-    )
-    max_net_exposure: PositiveDecimal | None = Field(
-        default=None,
-        description="Quote currency, over all symbols: what could be long, and short, if every order of that side filled. Unset: the capital alone.",
-    )
-    max_correlated_exposure: PositiveDecimal | None = Field(
-        default=None,
-        description="The same with every other symbol counted by its correlation, from each symbol's point of view; a correlation not known yet counts as 1.",
-    )
-
-    daily_loss_limit: PositiveDecimal = Field(
-        default=Decimal(100),
-        description="Loss in a UTC day, in quote currency and marked to market, that halts trading.",
-    )
-    max_drawdown: Fraction = Field(
-        default=Decimal("0.03"),
-        description="Drawdown from peak equity, as a fraction of the stage's capital, that halts trading. At most 1.",
-    )
-    max_order_rate: int = Field(
-        default=20, ge=1, le=1000, description="Orders per second; above it new orders are refused."
-    )
-    max_cancel_ratio: Fraction = Field(
-        default=Decimal("0.90"),
-        description="Cancelled orders over placed orders in the behaviour window; above it the trader turns cautious. At most 1.",
-    )
-
-
-class EngineSpec(ApiModel):
-    """Timings of the trading engine."""
-
-    order_timeout: Duration = Field(
-        default=timedelta(seconds=5),
-        description="After this long without an answer the trader asks the venue about an order.",
-    )
-    reconcile_interval: Duration = Field(
-        default=timedelta(seconds=30),
-        description="Full comparison with the venue's orders, trades and balances.",
-    )
-    health_check_interval: Duration = Field(
-        default=timedelta(seconds=10), description="Period of the trader's own health check."
-    )
-    stale_after: Duration = Field(
-        default=timedelta(seconds=3), description="Market data older than this is not quoted on."
-    )
-
-
 class ResourcesSpec(ApiModel):
     """Resources of the trader's container, as Kubernetes quantities."""
 
-    cpu_request: str = Field(default="100m", max_length=16)
-    memory_request: str = Field(default="96Mi", max_length=16)
-    memory_limit: str = Field(default="256Mi", max_length=16)
+    cpu_request: Quantity = "100m"
+    memory_request: Quantity = "96Mi"
+    memory_limit: Quantity = "256Mi"
 
 
 class TraderSpec(ApiModel):
@@ -143,7 +70,10 @@ class TraderSpec(ApiModel):
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec)
-    storage: str = Field(default="256Mi", max_length=16, description="Size of the journal's volume.")
+    storage: Quantity = Field(
+        default="256Mi",
+        description="Size of the journal's volume; fixed when it is made. Recordings are on it, too.",
+    )
     termination_grace_period: Duration = Field(
         default=timedelta(seconds=20), description="Time to cancel and flush after SIGTERM."
     )
@@ -300,6 +230,19 @@ class MarketMakerSpec(ApiModel):
         default=None, description="Split of a stage's capital over its symbols. Unset: equal."
     )
     engine: EngineSpec = Field(default_factory=EngineSpec)
+    alerts: AlertsSpec | None = Field(
+        default=None, description="Who is told of what. Unset: the log and the operator alone."
+    )
+    dead_man: DeadManSpec | None = Field(
+        default=None, description="The watcher in the trader's pod. Unset: its defaults."
+    )
+    logging: LoggingSpec | None = Field(default=None, description="The traders' log. Unset: INFO, as JSON.")
+    process: ProcessConfig | None = Field(
+        default=None, description="Unset: the trader ends in order at 15/16 of its memory limit."
+    )
+    recording: RecordingSpec | None = Field(
+        default=None, description="Record what the kernel is told, on the journal's volume. Unset: nothing."
+    )
     trader: TraderSpec = Field(default_factory=TraderSpec)
     rollout: RolloutSpec
     pause: HaltLevel = Field(

@@ -46,8 +46,10 @@ from mm_operator.reconcile.plan import (
     Tighten,
     WriteRecord,
 )
+from mm_operator.reconcile.revision import in_force
 from mm_operator.reconcile.snapshot import Snapshot
 from mm_operator.resources import records, trader
+from mm_operator.resources.trader_config import trader_config
 
 log = structlog.get_logger()
 
@@ -192,10 +194,11 @@ class Actor:
 
     async def _run_trader(self, action: RunTrader) -> None:
         kube, settings = self._context.kube, self._context.settings
-        spec = action.revision.spec
+        spec = in_force(action.revision.spec, self._snapshot.market_maker.spec)
         view = self._snapshot.accounts[action.account]
         account = action.revision.accounts[action.account]
-        config = trader.trader_config(
+        housing = self._snapshot.market_maker.spec.trader
+        config = trader_config(
             definition_name=self._name,
             namespace=self._namespace,
             identity=action.identity,
@@ -208,8 +211,8 @@ class Actor:
             limits=action.limits,
             redis_url=settings.trader_redis_url or settings.redis_url,
             lease_ttl=settings.trader_lease_ttl,
+            memory_limit=housing.resources.memory_limit,
         )
-        housing = self._snapshot.market_maker.spec.trader
         if view.workload is not None and view.workload.storage:
             housing = housing.model_copy(update={"storage": view.workload.storage})
         definition = trader.TraderDefinition(
@@ -224,6 +227,7 @@ class Actor:
             image=action.revision.image,
             config=config,
             credentials_secret=account.credentials_secret_ref.name,
+            alerts=spec.alerts,
             housing=housing,
         )
         await self._ensure_sign_in(definition)

@@ -192,8 +192,9 @@ def _fill(draft: Draft, view: AccountView, run: RunStatus, rung: Rung) -> SlotRe
         and view.pod is not None
     )
     problem = start_problem(snapshot, view, rung, scope)
-    if problem is not None and (not in_place or problem.reason == "SymbolNotListed"):
+    if problem is not None:
         draft.start_problems[view.name] = problem
+    if problem is not None and (not in_place or problem.reason == "SymbolNotListed"):
         stop: list[Action] = (
             [StopTrader(view.name)] if in_place and view.workload and view.workload.replicas else []
         )

@@ -25,6 +25,7 @@ from mm_operator.reconcile.decide import decide
 from mm_operator.reconcile.observe import observe
 from mm_operator.reconcile.plan import Plan
 from mm_operator.reconcile.snapshot import Snapshot
+from mm_operator.reconcile.unreadable import UnreadableSpecError, status_of
 
 log = structlog.get_logger()
 FIRST_BACKOFF_S = 0.2
@@ -100,7 +101,15 @@ class MarketMakerLoop:
         if body is None:
             self._metrics.forget(self.key.namespace, self.key.name)
             return None
-        snapshot = await observe(self._context, body)
+        try:
+            snapshot = await observe(self._context, body)
+        except UnreadableSpecError as error:
+            status = status_of(body, str(error), self._context.clock.now())
+            if status != body.get("status"):
+                await self._context.kube.replace(
+                    MARKET_MAKERS, {**body, "status": status}, subresource="status"
+                )
+            return self._until(None)
         self._seen(self.key, snapshot)
         plan = decide(snapshot)
         await Actor(self._context, snapshot, body).carry_out(plan)

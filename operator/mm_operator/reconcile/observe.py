@@ -38,6 +38,7 @@ from mm_operator.reconcile.ladder import rung_of
 from mm_operator.reconcile.releases import run_scope
 from mm_operator.reconcile.revision import RevisionSnapshot
 from mm_operator.reconcile.snapshot import AccountView, LeaseView, Snapshot
+from mm_operator.reconcile.unreadable import readable
 from mm_operator.reconcile.views import lease_view, pod_view, workload_view
 from mm_operator.resources.venues import NoAddressError, addresses
 
@@ -46,14 +47,15 @@ Model = TypeVar("Model", bound=Resource)
 
 async def observe(context: Context, body: Object) -> Snapshot:
     """The snapshot for a MarketMaker as the API server just gave it."""
-    market_maker = MarketMaker.model_validate(body)
-    namespace, name = market_maker.metadata.namespace or "default", market_maker.metadata.name
+    namespace, name = body["metadata"].get("namespace") or "default", body["metadata"]["name"]
     kube, labels = context.kube, {names.LABEL_MARKET_MAKER: name}
     workloads, pods, revisions = await asyncio.gather(
         kube.list(STATEFUL_SETS, namespace, labels),
         kube.list(PODS, namespace, labels),
         kube.list(CONTROLLER_REVISIONS, namespace, labels),
     )
+    snapshots = _revisions(revisions)
+    market_maker, spec_error = readable(body, snapshots)
     accounts, others, approvals, halts = await asyncio.gather(
         kube.list(VENUE_ACCOUNTS, namespace),
         kube.list(MARKET_MAKERS, namespace),
@@ -61,7 +63,6 @@ async def observe(context: Context, body: Object) -> Snapshot:
         _halts(context, namespace),
     )
     database_id, redis_error = await _database(context)
-    snapshots = _revisions(revisions)
     views = await asyncio.gather(
         *(
             _account(context, market_maker, account, accounts, workloads, pods, others, database_id)
@@ -82,8 +83,17 @@ async def observe(context: Context, body: Object) -> Snapshot:
         redis_error=redis_error,
         default_image=context.settings.trader_image,
         timing=context.settings.timing,
+        spec_error=spec_error,
+        missing_secrets=await _missing_secrets(context, market_maker, namespace),
         frozen_by=open_window(market_maker.spec.rollout.freeze, context.clock.now()),
     )
+
+
+async def _missing_secrets(context: Context, market_maker: MarketMaker, namespace: str) -> tuple[str, ...]:
+    alerts = market_maker.spec.alerts
+    wanted = alerts.secrets() if alerts else []
+    there = await asyncio.gather(*(context.kube.exists(SECRETS, namespace, name) for name in wanted))
+    return tuple(name for name, found in zip(wanted, there, strict=True) if not found)
 
 
 def _account_names(market_maker: MarketMaker, workloads: list[Object]) -> list[str]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
+from mm_api.scalars import parse_quantity
 from mm_operator.reconcile import freeze
 from mm_operator.reconcile.ladder import Rung, ladder, most_capital
 from mm_operator.reconcile.snapshot import AccountView, Snapshot
 
+JOURNAL_MIB = 64
+"""What the trader's journal takes of its volume at most, with room to spare."""
 REPORT_HOLDS_FOR = timedelta(minutes=5)
 """How long a trader's word that a symbol is not listed keeps a new one from being made."""
 
@@ -35,6 +39,10 @@ def start_problem(snapshot: Snapshot, view: AccountView, rung: Rung, scope: str)
     return next(
         (problem for rule in START_RULES if (problem := rule(snapshot, view, rung, scope)) is not None), None
     )
+
+
+def _readable(snapshot: Snapshot) -> Problem | None:
+    return Problem("InvalidSpec", snapshot.spec_error) if snapshot.spec_error else None
 
 
 def _account_exists(snapshot: Snapshot) -> Problem | None:
@@ -98,6 +106,16 @@ def _secret_exists(_snapshot: Snapshot, view: AccountView, _rung: Rung, _scope: 
     )
 
 
+def _alert_secrets_exist(snapshot: Snapshot, _view: AccountView, _rung: Rung, _scope: str) -> Problem | None:
+    """A trader that could not tell anybody is not started."""
+    if not snapshot.missing_secrets:
+        return None
+    return Problem(
+        "AlertSecretNotFound",
+        f"spec.alerts: Secret {', '.join(snapshot.missing_secrets)} does not exist in this namespace",
+    )
+
+
 def _venue_lists(_snapshot: Snapshot, view: AccountView, rung: Rung, _scope: str) -> Problem | None:
     if view.unlisted_symbols:
         return Problem(
@@ -121,14 +139,35 @@ def _trader_says_listed(snapshot: Snapshot, view: AccountView, rung: Rung, scope
     )
 
 
+def _recording_fits(snapshot: Snapshot) -> Problem | None:
+    """A full volume would stop the journal, and with it the trader."""
+    spec = snapshot.market_maker.spec
+    if spec.recording is None:
+        return None
+    made = [view.workload.storage for view in snapshot.accounts.values() if view.workload]
+    volume = min(parse_quantity(size) for size in (spec.trader.storage, *made) if size)
+    wanted = Decimal(spec.recording.segment_mib * (spec.recording.keep_segments + 1) + JOURNAL_MIB) * 2**20
+    if wanted <= volume:
+        return None
+    return Problem(
+        "StorageTooSmall",
+        f"spec.recording: {spec.recording.keep_segments} segments of {spec.recording.segment_mib} MiB, the one that is written and "
+        f"{JOURNAL_MIB} MiB of journal need {wanted / 2**20:.0f} MiB; the journal's volume has {volume / 2**20:.0f}: keep less, or ask for "
+        "more in spec.trader.storage (a volume that is made keeps its size)",
+    )
+
+
 SPEC_RULES: tuple[Callable[[Snapshot], Problem | None], ...] = (
+    _readable,
     _account_exists,
     _within_ceiling,
     _quote_asset,
     _freeze_readable,
+    _recording_fits,
 )
 START_RULES: tuple[Callable[[Snapshot, AccountView, Rung, str], Problem | None], ...] = (
     _secret_exists,
+    _alert_secrets_exist,
     _venue_lists,
     _trader_says_listed,
 )

@@ -15,6 +15,7 @@ from mm_operator.reconcile.ladder import Rung, ladder
 from mm_operator.reconcile.plan import Action, Announce, KeepRevision, WriteRecord
 from mm_operator.reconcile.progress import Progress
 from mm_operator.reconcile.revision import RevisionSnapshot
+from mm_operator.reconcile.revision_rules import Change, classify
 from mm_operator.reconcile.snapshot import Snapshot
 
 NO_FALLBACK = "none"
@@ -70,13 +71,13 @@ def begin(snapshot: Snapshot, runs: Runs, revision: RevisionSnapshot) -> Runs:
             actions.extend(
                 _record(snapshot, runs, old, StageResult.SUPERSEDED, f"revision {revision.revision} began")
             )
-    if stable is not None and stable.revision == revision.revision:
+    if stable is not None and _same(runs, stable, revision):
         # back to what went through all its stages: nothing to earn again
         actions.append(
             Announce(
                 "Normal",
                 "RevisionRestored",
-                f"back to revision {revision.revision}, which has passed all its stages",
+                f"back to revision {stable.revision}, which has passed all its stages",
             )
         )
         return replace(
@@ -102,6 +103,14 @@ def begin(snapshot: Snapshot, runs: Runs, revision: RevisionSnapshot) -> Runs:
         actions=(*runs.actions, *actions),
         snapshots=snapshots,
     )
+
+
+def _same(runs: Runs, stable: RunStatus, revision: RevisionSnapshot) -> bool:
+    """Whether the spec is the stable revision's again: by content, since its hash may be an older release's."""
+    earned = runs.snapshots.get(stable.revision)
+    if earned is None:
+        return stable.revision == revision.revision
+    return classify(earned, revision.spec, revision.accounts) is Change.NONE
 
 
 def promote(snapshot: Snapshot, runs: Runs, run: RunStatus, progress: Progress) -> Runs:

@@ -219,6 +219,12 @@ def _ready(report: Report) -> Fact:
         )
     view = report.snapshot.accounts[run.account]
     if view.pod is None or not view.pod.ready:
+        if run.account in report.start_problems:
+            return (
+                False,
+                report.start_problems[run.account].reason,
+                report.start_problems[run.account].message,
+            )
         reason = view.pod.waiting_reason if view.pod and view.pod.waiting_reason else "PodNotReady"
         return False, reason, pod_problem(view.pod) if view.pod else ""
     state = view.redis.state if view.redis else None

@@ -12,10 +12,32 @@ from typing import Any
 from pydantic import ConfigDict
 
 from mm_api.kinds import MarketMakerSpec, VenueAccountSpec
+from mm_api.reload_rules import RULES, Managed
 from mm_api.scalars import ApiModel
 from mm_operator.names import short_hash
 
 REVISION_LENGTH = 10
+HASHED_FROM_THE_START = {
+    "risk": (
+        "dailyLossLimit",
+        "symbolLossLimit",
+        "maxNetExposure",
+        "maxCorrelatedExposure",
+        "maxDrawdown",
+        "maxOrderRate",
+        "maxCancelRatio",
+    ),
+    "engine": ("orderTimeout", "reconcileInterval", "healthCheckInterval", "staleAfter"),
+}
+"""Fields that every hash has held. One that came later is in it only where it is not at its default: a release that adds a field renames no revision."""
+FREE_ENGINE = tuple(
+    rule.path.removeprefix("engine.")
+    for rule in RULES
+    if rule.path.startswith("engine.") and rule.managed is Managed.FREE
+)
+"""Timings that any value may be given to without earning anything (docs/reference/reload.md)."""
+OPERATIONS = ("alerts", "dead_man", "logging", "process", "recording")
+"""Sections of a spec that say how a trader is watched, not what it trades: the newest value counts for every trader, from its next start on."""
 NOT_TRADING = {
     "rollout": ("freeze", "onFailure", "attempt"),
     "trader": ("resources", "storage", "imagePullPolicy", "terminationGracePeriod"),
@@ -39,10 +61,17 @@ def trading_content(spec: MarketMakerSpec) -> dict[str, Any]:
     wire = spec.to_wire()
     sections = ("strategy", "risk", "portfolio", "engine", "rollout", "trader")
     content = {name: dict(wire[name]) for name in sections if name in wire}
-    for section, fields in NOT_TRADING.items():
+    for section, fields in {**NOT_TRADING, "engine": FREE_ENGINE}.items():
         for name in fields:
             content[section].pop(name, None)
     return content
+
+
+def in_force(revision: MarketMakerSpec, now: MarketMakerSpec) -> MarketMakerSpec:
+    """A revision's spec with what is not earned as the spec has it now: alerts, log, recording, dead man, memory, free timings."""
+    wire, newest = revision.engine.to_wire(), now.engine.to_wire()
+    engine = type(now.engine).model_validate(wire | {name: newest[name] for name in FREE_ENGINE})
+    return revision.model_copy(update={"engine": engine, **{name: getattr(now, name) for name in OPERATIONS}})
 
 
 def account_content(account: VenueAccountSpec) -> dict[str, Any]:
@@ -59,10 +88,22 @@ def revision_of(spec: MarketMakerSpec, accounts: Mapping[str, VenueAccountSpec])
     """Hash over everything that changes trading, hexadecimal."""
     used = sorted({stage.account_ref.name for stage in spec.rollout.stages})
     content = {
-        "spec": trading_content(spec),
+        "spec": _hashed(spec),
         "accounts": {name: account_content(accounts[name]) for name in used},
     }
     return short_hash(json.dumps(content, sort_keys=True, separators=(",", ":")), REVISION_LENGTH)
+
+
+def _hashed(spec: MarketMakerSpec) -> dict[str, Any]:
+    content, wire = trading_content(spec), spec.to_wire()
+    for section, model in (("risk", spec.risk), ("engine", spec.engine)):
+        first, defaults = HASHED_FROM_THE_START[section], type(model)().to_wire()
+        content[section] = {
+            name: value
+            for name, value in wire[section].items()
+            if name in first or value != defaults.get(name)
+        }
+    return content
 
 
 def snapshot_of(

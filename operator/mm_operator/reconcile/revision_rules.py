@@ -12,15 +12,17 @@ from enum import StrEnum
 from typing import Any
 
 from mm_api.kinds import MarketMakerSpec, VenueAccountSpec
+from mm_api.reload_rules import TIGHTENABLE
+from mm_api.risk_config import RiskSpec
 from mm_operator.reconcile.ladder import Rung
 from mm_operator.reconcile.revision import RevisionSnapshot, account_content, trading_content
 
-OPTIONAL_RISK = ("symbolLossLimit", "maxNetExposure", "maxCorrelatedExposure")
-"""Those of them that may be unset, which is loosest."""
-TIGHTER_IF_SMALLER_RISK = ("dailyLossLimit", "maxDrawdown", "maxOrderRate", "maxCancelRatio", *OPTIONAL_RISK)
-"""Fields of spec.risk whose smaller value only tightens."""
 TIGHTER_IF_SMALLER_STAGE = ("capital", "lossBudget")
 """Fields of a stage, and of a step, whose smaller value only tightens. A loss budget where there was none tightens too."""
+TIGHTER_IF_SMALLER_RISK = tuple(sorted(TIGHTENABLE - set(TIGHTER_IF_SMALLER_STAGE)))
+"""Fields of spec.risk whose smaller value only tightens; unset, where that is possible, is loosest."""
+ALWAYS_IN_FORCE = ("dailyLossLimit", "maxDrawdown", "maxOrderRate", "maxCancelRatio")
+"""Limits that are always handed to a trader; the others where they are not at their default, which the trader has of itself."""
 
 
 class Change(StrEnum):
@@ -52,18 +54,11 @@ def effective_limits(
     spec: MarketMakerSpec, rung: Rung, running: RevisionSnapshot, base: Rung
 ) -> dict[str, str]:
     """The limits in force, by the wire name of the trader's risk configuration: never looser than what the revision began with."""
-    risk, earned = spec.risk, running.spec.risk
-    limits: dict[str, Decimal] = {
-        "capital": min(rung.capital, base.capital),
-        "dailyLossLimit": min(risk.daily_loss_limit, earned.daily_loss_limit),
-        "maxDrawdown": min(risk.max_drawdown, earned.max_drawdown),
-        "maxOrderRate": Decimal(min(risk.max_order_rate, earned.max_order_rate)),
-        "maxCancelRatio": min(risk.max_cancel_ratio, earned.max_cancel_ratio),
-    }
-    wire, wire_earned = risk.to_wire(), earned.to_wire()
-    for name in OPTIONAL_RISK:
-        values = [Decimal(each[name]) for each in (wire, wire_earned) if name in each]
-        if values:
+    now, earned, defaults = (risk.to_wire() for risk in (spec.risk, running.spec.risk, RiskSpec()))
+    limits: dict[str, Decimal] = {"capital": min(rung.capital, base.capital)}
+    for name in (*ALWAYS_IN_FORCE, *TIGHTER_IF_SMALLER_RISK):
+        values = {Decimal(each[name]) for each in (now, earned) if name in each}
+        if values and (name in ALWAYS_IN_FORCE or values != {Decimal(defaults.get(name, 0))}):
             limits[name] = min(values)
     budgets = [budget for budget in (rung.loss_budget, base.loss_budget) if budget is not None]
     if budgets:

@@ -100,6 +100,10 @@ class Snapshot:
     redis_error: str = ""
     default_image: str = ""
     timing: Timing = field(default_factory=Timing)
+    spec_error: str = ""
+    """Why the spec in hand is the running revision's and not the object's; empty when it is the object's."""
+    missing_secrets: tuple[str, ...] = ()
+    """Secrets that spec.alerts refers to and that do not exist."""
     frozen_by: FreezeWindow | None = None
     """The freeze window that is open now."""
 

@@ -9,44 +9,32 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import yaml
 
 from mm_api import API_VERSION
-from mm_api.kinds.common import PortfolioSpec
+from mm_api.alerts_config import AlertsSpec
 from mm_api.kinds.market_maker import TraderSpec
-from mm_api.trader_config import (
-    AdminConfig,
-    DeadManConfig,
-    EngineConfig,
-    LeaseConfig,
-    RedisConfig,
-    RiskConfig,
-    StrategyConfig,
-    TraderConfig,
-)
+from mm_api.trader_config import TraderConfig
 from mm_operator import names
-from mm_operator.resources.venues import CREDENTIALS_DIR, venue_config
+from mm_operator.resources.trader_config import ALERTS_DIR, HEARTBEAT_DIR, JOURNAL_DIR, REDIS_DIR
+from mm_operator.resources.venues import CREDENTIALS_DIR
 
 Object = dict[str, Any]
 USER_ID = 10001
 _Dumper: Any = getattr(
     yaml, "CSafeDumper", yaml.SafeDumper
 )  # built at every look at a trader: libyaml's is ten times faster
-REDIS_DIR = "/etc/mm/redis"
-JOURNAL_DIR = "/var/lib/mm"
 CONFIG_FILE = "/etc/mm/config.yaml"
-HEARTBEAT_DIR = "/run/mm"
-"""Shared by the trader and its dead man, in memory."""
 DEAD_MAN_RESOURCES: Object = {
     "requests": {"cpu": "10m", "memory": "24Mi"},
     "limits": {"memory": "96Mi"},
 }
 """It lives in some 20 MiB; checking the config at its start takes more for a moment."""
+SHOWN_LIMITS = ("dailyLossLimit", "maxDrawdown", "maxOrderRate", "maxCancelRatio")
+"""Always written, so that whoever reads the ConfigMap sees what holds."""
 _SECURITY: Object = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -72,6 +60,8 @@ class TraderDefinition:
     credentials_secret: str
     housing: TraderSpec
     """Resources, storage, grace period, pull policy."""
+    alerts: AlertsSpec | None = None
+    """Whose Secrets are mounted; the channels themselves are in `config`."""
 
     @property
     def object_name(self) -> str:
@@ -87,73 +77,6 @@ class TraderDefinition:
             names.LABEL_MARKET_MAKER: self.name,
             names.LABEL_ACCOUNT: self.account,
         }
-
-
-def trader_config(
-    *,
-    definition_name: str,
-    namespace: str,
-    identity: str,
-    revision: str,
-    scope: str,
-    epoch: int,
-    symbols: tuple[str, ...],
-    spec: Any,
-    account: Any,
-    limits: Mapping[str, str],
-    redis_url: str,
-    lease_ttl: timedelta,
-) -> TraderConfig:
-    """The configuration a trader reads. `spec`: the revision's MarketMakerSpec; `account`: its VenueAccountSpec; `limits`: the limits in force."""
-    strategy, engine = spec.strategy, spec.engine
-    ttl = lease_ttl
-    return TraderConfig(
-        name=definition_name,
-        namespace=namespace,
-        identity=identity,
-        revision=revision,
-        scope=scope,
-        epoch=epoch,
-        symbols=list(symbols),
-        venue=venue_config(account),
-        strategy=StrategyConfig(
-            name=strategy.name,
-            parameters=dict(strategy.parameters),
-            symbol_parameters=_of_symbols(strategy.symbol_parameters, symbols),
-        ),
-        portfolio=_portfolio(spec.portfolio, symbols),
-        risk=RiskConfig.model_validate(
-            {name: int(value) if name == "maxOrderRate" else value for name, value in limits.items()}
-        ),
-        engine=EngineConfig(
-            order_timeout=engine.order_timeout,
-            reconcile_interval=engine.reconcile_interval,
-            health_check_interval=engine.health_check_interval,
-            stale_after=engine.stale_after,
-        ),
-        lease=LeaseConfig(ttl=ttl, renew_interval=ttl / 5, margin=ttl / 5, managed=True),
-        redis=RedisConfig(
-            url=redis_url, username=names.redis_user(identity), password_file=f"{REDIS_DIR}/password"
-        ),
-        journal_dir=JOURNAL_DIR,
-        dead_man=DeadManConfig(heartbeat_file=f"{HEARTBEAT_DIR}/heartbeat"),
-        admin=AdminConfig(host="0.0.0.0", port=names.ADMIN_PORT, token_file=f"{REDIS_DIR}/adminToken"),  # noqa: S104 - probes come from the node
-    )
-
-
-def _of_symbols(values: Mapping[str, Any] | None, symbols: tuple[str, ...]) -> dict[str, Any] | None:
-    """Of a spec for all stages, what concerns the symbols of this one."""
-    if values is None:
-        return None
-    return {symbol: value for symbol, value in values.items() if symbol in symbols}
-
-
-def _portfolio(spec: PortfolioSpec | None, symbols: tuple[str, ...]) -> PortfolioSpec | None:
-    """The split for the symbols of this stage; a stage with a symbol that has no weight gets equal ones."""
-    if spec is None or not spec.weights:
-        return spec
-    weights = _of_symbols(spec.weights, symbols) or {}
-    return spec.model_copy(update={"weights": weights if len(weights) == len(symbols) else {}})
 
 
 def owner_reference(name: str, uid: str) -> Object:
@@ -180,8 +103,16 @@ def _metadata(trader: TraderDefinition, name: str, **annotations: str) -> Object
 
 
 def config_text(trader: TraderDefinition) -> str:
-    """`config.yaml`, byte for byte the same for the same configuration."""
-    return yaml.dump(trader.config.to_wire(), Dumper=_Dumper, sort_keys=True, allow_unicode=True)
+    """`config.yaml`, byte for byte the same for the same configuration.
+
+    What is at its default is left out, the limits apart: so an operator that knows more fields than the image of a revision that began before it
+    writes none that this image would refuse, and changes no text by being upgraded. (A default of a field, once released, does not change.)
+    """
+    wire = trader.config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    risk = trader.config.risk.to_wire()
+    wire["risk"] |= {name: risk[name] for name in SHOWN_LIMITS}
+    wire["schemaVersion"] = trader.config.schema_version
+    return yaml.dump(wire, Dumper=_Dumper, sort_keys=True, allow_unicode=True)
 
 
 def config_map_name(trader: TraderDefinition) -> str:
@@ -307,11 +238,23 @@ def _pod_template(trader: TraderDefinition) -> Object:
                     "secret": {"secretName": trader.credentials_secret, "defaultMode": 0o440},
                 },
                 {"name": "redis", "secret": {"secretName": trader.object_name, "defaultMode": 0o440}},
+                *_alert_volume(trader),
                 {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
                 {"name": "heartbeat", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
             ],
         },
     }
+
+
+def _alert_volume(trader: TraderDefinition) -> list[Object]:
+    """The secrets of the alert channels, one directory a channel; no volume where there is none. A Secret that is not there keeps the pod from starting."""
+    sources: list[Object] = []
+    for channel in trader.alerts.channels if trader.alerts else ():
+        for file, reference in (("url", channel.url_secret_ref), ("secret", channel.secret_ref)):
+            if reference is not None:
+                item = {"key": reference.key, "path": f"{channel.name}/{file}"}
+                sources.append({"secret": {"name": reference.name, "items": [item]}})
+    return [{"name": "alerts", "projected": {"sources": sources, "defaultMode": 0o440}}] if sources else []
 
 
 def _container(trader: TraderDefinition) -> Object:
@@ -347,6 +290,11 @@ def _container(trader: TraderDefinition) -> Object:
             {"name": "config", "mountPath": CONFIG_FILE, "subPath": "config.yaml", "readOnly": True},
             {"name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": True},
             {"name": "redis", "mountPath": REDIS_DIR, "readOnly": True},
+            *(
+                [{"name": "alerts", "mountPath": ALERTS_DIR, "readOnly": True}]
+                if _alert_volume(trader)
+                else []
+            ),
             {"name": "journal", "mountPath": JOURNAL_DIR},
             {"name": "heartbeat", "mountPath": HEARTBEAT_DIR},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - inside the container

@@ -2,67 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 import yaml
+from operator_definitions import account, definition
 
-from mm_api.kinds import Environment, MarketMakerSpec, Venue, VenueAccountSpec
+from mm_api.kinds import Environment, Venue
 from mm_api.trader_config import TraderConfig
 from mm_operator import names
 from mm_operator.resources import trader
 from mm_operator.resources.venues import NoAddressError, addresses, venue_config
-
-
-def account(environment: str = "testnet", **more: Any) -> VenueAccountSpec:
-    wire = {
-        "environment": environment,
-        "credentialsSecretRef": {"name": "keys"},
-        "capitalCeiling": {"amount": "1", "asset": "USDC"},
-        **more,
-    }
-    return VenueAccountSpec.model_validate(wire)
-
-
-def definition(epoch: int = 3, **limits: str) -> trader.TraderDefinition:
-    stage = {"name": "s", "accountRef": {"name": "main"}, "symbols": ["ETHUSDC"], "capital": "100"}
-    spec = MarketMakerSpec.model_validate({"rollout": {"stages": [stage]}})
-    config = trader.trader_config(
-        definition_name="eth",
-        namespace="ns",
-        identity="testnet.ns.keys",
-        revision="abc",
-        scope="abc/s/0/1",
-        epoch=epoch,
-        symbols=("ETHUSDC",),
-        spec=spec,
-        account=account(),
-        limits={
-            "capital": "100",
-            "dailyLossLimit": "10",
-            "maxDrawdown": "0.03",
-            "maxOrderRate": "20",
-            "maxCancelRatio": "0.9",
-            **limits,
-        },
-        redis_url="redis://redis:6379/0",
-        lease_ttl=timedelta(seconds=5),
-    )
-    return trader.TraderDefinition(
-        name="eth",
-        uid="u1",
-        namespace="ns",
-        account="main",
-        identity="testnet.ns.keys",
-        epoch=epoch,
-        scope="abc/s/0/1",
-        revision="abc",
-        image="img:1",
-        config=config,
-        credentials_secret="keys",
-        housing=spec.trader,
-    )
 
 
 def test_the_pod_is_restricted_in_every_way_it_can_be() -> None:

@@ -75,6 +75,17 @@ BASE = snapshot_of(spec(), ACCOUNTS, "image:1")
         ({"portfolio": {"split": "RiskParity"}}, Change.NEW_REVISION),
         ({"strategy": {"symbolParameters": {"ETHUSDC": {"baseSize": "0.02"}}}}, Change.NEW_REVISION),
         ({"steps": {"steps": [{"capital": "200"}]}}, Change.NEW_REVISION),
+        ({"risk": {"priceBand": "0.01", "maxRejectStreak": 5, "maxOrderNotional": "50"}}, Change.TIGHTENS),
+        ({"risk": {"priceBand": "0.03"}}, Change.NEW_REVISION),
+        ({"risk": {"guards": {"vpinCautious": "0.6"}}}, Change.NEW_REVISION),
+        ({"risk": {"breaker": {"failures": 3}}}, Change.NEW_REVISION),
+        ({"risk": {"flatten": {"enabled": True}}}, Change.NEW_REVISION),
+        ({"risk": {"maxFillRate": 10}}, Change.NEW_REVISION),
+        ({"engine": {"requoteInterval": "1s"}}, Change.NEW_REVISION),
+        ({"engine": {"healthCheckInterval": "1s", "evidenceInterval": "2s"}}, Change.NONE),
+        ({"alerts": {"channels": [{"name": "c", "type": "Console"}]}}, Change.NONE),
+        ({"logging": {"level": "DEBUG"}, "deadMan": {"timeout": "9s"}, "recording": {}}, Change.NONE),
+        ({"process": {"memoryLimitMib": 100}}, Change.NONE),
     ],
 )
 def test_an_edit_is(edit: dict[str, Any], change: Change) -> None:
@@ -97,6 +108,19 @@ def test_a_limit_over_symbols_taken_away_or_raised_is_a_new_revision_and_the_tig
 
 def test_a_spec_without_the_new_fields_hashes_as_it_did() -> None:
     assert BASE.revision == "39e2f965a3", "an operator upgrade must not be a new revision"
+
+
+def test_a_field_of_a_later_release_is_in_the_hash_only_where_it_is_not_at_its_default() -> None:
+    assert revision_of(spec(risk={"priceBand": "0.02", "guards": {}}), ACCOUNTS) == BASE.revision
+    assert revision_of(spec(risk={"guards": {"hold": "31s"}}), ACCOUNTS) != BASE.revision
+
+
+def test_a_limit_is_in_force_where_either_side_is_not_at_the_default() -> None:
+    base = snapshot_of(spec(risk={"maxRejectStreak": 50}), ACCOUNTS, "image:1")
+    rung = rung_of(base.spec, "s", 0)
+    assert rung
+    assert effective_limits(spec(), rung, base, rung)["maxRejectStreak"] == "20"
+    assert "maxRejectStreak" not in effective_limits(spec(), rung, BASE, rung)
 
 
 def test_another_address_of_the_account_is_a_new_revision_and_another_ceiling_is_none() -> None:

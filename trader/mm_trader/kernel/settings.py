@@ -138,7 +138,7 @@ def ns(length: timedelta) -> int:
 
 def _guards(config: GuardConfig) -> GuardLimits:
     def number(value: Decimal | None) -> float | None:
-        return None if value is None else float(value)
+        return float(value) if value else None  # 0 is off, as unset is
 
     return GuardLimits(
         hold=ns(config.hold),

@@ -33,22 +33,27 @@ def _sender(config: TraderConfig, channel: AlertChannel, clock: Clock) -> Sender
     # imported here: a trader without channels does not pay for them
     from mm_trader.shell.alerts import senders
 
-    secret: str | None = None
-    if channel.secret_file is not None:
-        secret = secret_file(channel.secret_file, f"alerts.channels.{channel.name}.secretFile")
-        redactor.register(secret)
+    secret = _secret(channel, "secretFile", channel.secret_file)
+    url = _secret(channel, "urlFile", channel.url_file) or channel.url or ""
     match channel.type:
         case "Console":
             return senders.ConsoleSender(config)
         case "Smtp":
             return senders.SmtpSender(config, channel, secret)
         case "Webhook":
-            return senders.WebhookSender(config, senders.HttpSender(channel.url or "", secret))
+            return senders.WebhookSender(config, senders.HttpSender(url, secret))
         case "Alertmanager":
-            url = f"{(channel.url or '').rstrip('/')}/api/v2/alerts"
-            return senders.AlertmanagerSender(
-                config, senders.HttpSender(url, secret), lambda: clock.wall_ns() // NS_PER_MS
-            )
+            http = senders.HttpSender(f"{url.rstrip('/')}/api/v2/alerts", secret)
+            return senders.AlertmanagerSender(config, http, lambda: clock.wall_ns() // NS_PER_MS)
+
+
+def _secret(channel: AlertChannel, field: str, path: str | None) -> str | None:
+    """What a channel's file holds, kept out of every log from now on; None: it names none."""
+    if path is None:
+        return None
+    value = secret_file(path, f"alerts.channels.{channel.name}.{field}")
+    redactor.register(value)
+    return value
 
 
 class AlertsPart:
