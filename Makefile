@@ -69,8 +69,8 @@ SEEDS ?= 1000
 simulate: setup ## the deterministic simulation, SEEDS of it; a failing one prints its story and how to run it again
 	@$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(WORKERS)
 
-mutation: setup | $(UV) ## mutation testing of orders/ and risk/ (about an hour on two cores; goes on where it was interrupted)
-	@$(BIN)/python tests/mutation/run.py --uv $(UV) --children $(WORKERS)
+mutation: setup | $(UV) ## mutation testing of orders/ and risk/ (some twenty minutes on two cores; goes on where it was interrupted)
+	@$(BIN)/python tests/mutation/run.py --uv $(UV) --workers $(WORKERS) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
 	@tests/cluster/test-all
