@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from mm_api.kinds import GateName, MarketMaker, StageApproval, TradingHalt, VenueAccount, VenueAccountSpec
 from mm_api.kinds.common import Resource
-from mm_api.kinds.market_maker_status import RunStatus
+from mm_api.kinds.market_maker_status import MarketMakerStatus, RunStatus
 from mm_api.kinds.trading_halt import HaltScope
 from mm_operator import names
 from mm_operator.gates.model import MetricAnswer
@@ -227,12 +227,15 @@ async def _listing(
 
 
 def _claims(account: str, others: list[Object], own_uid: str) -> Decimal:
+    """By their status alone: another one's spec that cannot be read is no reason not to look after this one."""
     total = Decimal(0)
-    for other in _parsed(others, MarketMaker):
-        if other.metadata.uid == own_uid or other.status is None:
+    for other in others:
+        if other["metadata"].get("uid") == own_uid or not other.get("status"):
             continue
+        status = MarketMakerStatus.model_validate(other["status"])
+        runs = (status.run, status.stable, status.fallback)
         total += sum(
-            (run.capital for run in _runs(other) if run.account == account and run.phase != "Failed"),
+            (run.capital for run in runs if run and run.account == account and run.phase != "Failed"),
             Decimal(0),
         )
     return total

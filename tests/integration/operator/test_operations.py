@@ -99,5 +99,13 @@ async def test_an_edit_that_only_the_models_refuse_leaves_the_trader_alone_and_a
     assert world.status().state == "Halted"
 
 
+async def test_one_spec_that_cannot_be_read_stops_no_other_marketmaker(world: World) -> None:
+    world.market_maker("broken", portfolio={"weights": {"ETHUSDC": "0.7", "BTCUSDC": "0.7"}})
+    world.market_maker()
+    await world.settle("broken", "eth-usdc")
+    assert world.condition("Ready", "broken") == ("False", "InvalidSpec")
+    await world.run_until("Live")
+
+
 def _uids(world: World) -> dict[str, str]:
     return {name: body["metadata"]["uid"] for name, body in world.kube.named("pods").items()}

@@ -44,7 +44,7 @@ def test_mainnet_is_refused_without_the_switch(tmp_path: Path, capsys: pytest.Ca
 def test_a_venue_that_does_not_answer_fails_the_first_item_and_ends(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mm_trader.shell.check.items.START_S", 3.0)
+    monkeypatch.setattr("mm_trader.shell.check.starting.START_S", 3.0)
     file = tmp_path / "trader.yaml"
     file.write_text(yaml.safe_dump(trader_config(tmp_path, "http://127.0.0.1:1", None)))
     assert main(["check", "--config", str(file)]) == 1

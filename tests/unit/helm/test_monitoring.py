@@ -34,11 +34,8 @@ def exported() -> dict[str, set[str]]:
             names = [f"{metric.name}_{part}" for part in ("bucket", "sum", "count")]
         for name in names:
             found.setdefault(name, set()).update({"market_maker", *metric.labels})
-    own = Metrics().registry
-    for family in own.collect():
-        collector = own._names_to_collectors[family.name]
-        for name in own._collector_to_names[collector]:
-            found.setdefault(name, set()).update(getattr(collector, "_labelnames", ()))
+    for name, collector in Metrics().registry._names_to_collectors.items():
+        found.setdefault(name, set()).update(getattr(collector, "_labelnames", ()))
     return found
 
 

@@ -26,7 +26,8 @@ from mm_trader.shell.check.bench import (
     embedded_config,
     until,
 )
-from mm_trader.shell.check.items import ITEMS, START_S, Item, SkippedError
+from mm_trader.shell.check.item import START_S, Item, SkippedError
+from mm_trader.shell.check.items import ITEMS
 from mm_trader.shell.config import load_config
 from mm_trader.shell.errors import ConfigError
 

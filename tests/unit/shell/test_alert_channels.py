@@ -1,4 +1,4 @@
-"""Alerts: who gets what and how often, a channel that is dead costs nobody anything, and what each channel says, heard by real servers."""
+"""What each channel says, heard by real servers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
-from pydantic import ValidationError
+from alert_doubles import AT_MS, alert, channel, config, until
 
-from mm_api.redis_contract import AlertRecord
-from mm_api.trader_config import AlertChannel, AlertsConfig, TraderConfig
+from mm_api.trader_config import AlertChannel
 from mm_trader.core.clock import ManualClock
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.alerts.build import AlertsPart, build_outlets
-from mm_trader.shell.alerts.outlet import Outlet, SendError
-from mm_trader.shell.alerts.route import Throttle, wanted
+from mm_trader.shell.alerts.outlet import SendError
 from mm_trader.shell.alerts.senders import (
     AlertmanagerSender,
     ConsoleSender,
@@ -32,231 +30,7 @@ from mm_trader.shell.alerts.senders import (
     SmtpSender,
     WebhookSender,
 )
-from mm_trader.shell.errors import ConfigError
 from mm_trader.shell.tasks import Tasks
-
-S = 1_000_000_000
-AT_MS = 1_700_000_000_000
-
-
-def alert(reason: str = "DailyLossLimit", **changes: Any) -> AlertRecord:
-    fields = {
-        "kind": "Halt",
-        "severity": "critical",
-        "at_ms": AT_MS,
-        "reason": reason,
-        "message": "loss is 20",
-    }
-    return AlertRecord.model_validate({**fields, "halt_id": "risk-dailylosslimit-1", **changes})
-
-
-def config(*channels: dict[str, Any], **alerts: Any) -> TraderConfig:
-    return TraderConfig.model_validate(
-        {
-            "name": "eth",
-            "namespace": "desk",
-            "identity": "sim.acc1",
-            "symbols": ["ETHUSDC"],
-            "venue": {
-                "environment": "simulator",
-                "restUrl": "http://v",
-                "wsApiUrl": "ws://v",
-                "streamUrl": "w",
-            },
-            "risk": {"capital": "100"},
-            "alerts": {"channels": list(channels), **alerts},
-        }
-    )
-
-
-def channel(type_: str = "Console", **fields: Any) -> AlertChannel:
-    return AlertChannel.model_validate({"name": "c", "type": type_, **fields})
-
-
-# --- rules --------------------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("rule", "fields", "goes"),
-    [
-        ({}, {"severity": "warning"}, True),
-        ({}, {"severity": "info"}, False),
-        ({"minSeverity": "critical"}, {"severity": "warning"}, False),
-        ({"minSeverity": "info"}, {"severity": "info"}, True),
-        ({"kinds": ["Halt"]}, {}, True),
-        ({"kinds": ["Halt"]}, {"kind": "Warning"}, False),
-    ],
-)
-def test_a_channel_gets_its_kinds_from_its_severity_on(
-    rule: dict[str, Any], fields: dict[str, Any], goes: bool
-) -> None:
-    assert wanted(channel(**rule), alert(**fields)) is goes
-
-
-def test_repeats_within_the_window_become_one_with_their_number_and_another_halt_is_another_alert() -> None:
-    throttle = Throttle(60 * S)
-    assert throttle.take(alert(), 0) == [alert()]
-    assert throttle.take(alert(), 1 * S) == []
-    assert throttle.take(alert(message="loss is 22"), 2 * S) == []
-    assert throttle.take(alert(halt_id="risk-dailylosslimit-2"), 2 * S) != []
-    assert throttle.due(59 * S) == []
-    held = throttle.due(60 * S)
-    assert [record.message for record in held] == ["loss is 22 (2 like this meanwhile; the last is shown)"]
-    assert throttle.due(61 * S) == []
-    assert throttle.take(alert(), 100 * S) == []
-    assert len(throttle.take(alert(), 121 * S)) == 2
-    assert throttle.held == 3
-
-
-def test_the_throttle_remembers_a_bounded_number_of_kinds() -> None:
-    throttle = Throttle(60 * S)
-    for number in range(10_000):
-        throttle.take(alert(halt_id=str(number)), number)
-    assert len(throttle._last) == 512
-
-
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"type": "Smtp"}, "needs host"),
-        ({"type": "Webhook"}, "needs url"),
-        ({"type": "Alertmanager", "url": "alertmanager:9093"}, "begins with http"),
-        (
-            {"type": "Smtp", "host": "h", "sender": "a", "recipients": ["b"], "username": "u"},
-            "needs secretFile",
-        ),
-        (
-            {
-                "type": "Smtp",
-                "host": "h",
-                "sender": "a",
-                "recipients": ["b"],
-                "username": "u",
-                "secretFile": "f",
-                "security": "none",
-            },
-            "in the clear",
-        ),
-        ({"type": "Pigeon"}, "type"),
-        ({"type": "Console", "kinds": ["Halts"]}, "kinds"),
-    ],
-)
-def test_a_channel_that_cannot_work_is_refused_at_the_start(fields: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValidationError, match=says):
-        AlertChannel.model_validate({"name": "c", **fields})
-
-
-def test_two_channels_of_one_name_are_refused_and_a_secret_that_cannot_be_read_is_named(
-    tmp_path: Path,
-) -> None:
-    with pytest.raises(ValidationError, match="same name"):
-        AlertsConfig(channels=[channel(), channel()])
-    lost = {"name": "hook", "type": "Webhook", "url": "http://x", "secretFile": str(tmp_path / "none")}
-    with pytest.raises(ConfigError, match=r"alerts\.channels\.hook\.secretFile"):
-        build_outlets(config(lost), ManualClock())
-
-
-# --- delivery -----------------------------------------------------------------------------------------------------------------------------
-
-
-class FakeSender:
-    def __init__(self) -> None:
-        self.got: list[AlertRecord] = []
-        self.fails: Exception | None = None
-        self.closed = False
-
-    async def send(self, record: AlertRecord) -> None:
-        if self.fails is not None:
-            raise self.fails
-        self.got.append(record)
-
-    async def repeat(self) -> None: ...
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-class Bench:
-    """An outlet whose pauses are taken at once, and counted."""
-
-    def __init__(self, capacity: int = 3) -> None:
-        self.clock = ManualClock()
-        self.sender = FakeSender()
-        self.pauses: list[float] = []
-        self.outlet = Outlet(
-            channel(minSeverity="info"),
-            self.sender,
-            self.clock,
-            window_ns=0,
-            capacity=capacity,
-            sleep=self.sleep,
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.clock.advance(round(seconds * S))
-        if len(self.pauses) == 5:
-            self.sender.fails = None
-        await asyncio.sleep(0)
-
-
-async def until(look: Any) -> None:
-    async with asyncio.timeout(10):
-        while not look():
-            await asyncio.sleep(0)
-
-
-@pytest.mark.parametrize(
-    "error", [OSError("refused"), TimeoutError(), SendError("status 500"), KeyError("bug")]
-)
-async def test_a_channel_that_is_down_is_tried_again_with_growing_pauses_and_loses_nothing(
-    error: Exception,
-) -> None:
-    bench = Bench()
-    bench.sender.fails = error
-    running = asyncio.create_task(bench.outlet.run())
-    bench.outlet(alert("A"))
-    bench.outlet(alert("B"))
-    await until(lambda: len(bench.sender.got) == 2)
-    running.cancel()
-    assert [record.reason for record in bench.sender.got] == ["A", "B"]
-    assert bench.pauses == [1, 2, 4, 8, 16]
-    assert (bench.outlet.delivered, bench.outlet.dropped, bench.outlet.failing) == (2, 0, "")
-
-
-def test_a_full_queue_drops_the_oldest_counts_it_and_never_blocks_nor_raises() -> None:
-    bench = Bench()
-    for number in range(10):
-        bench.outlet(alert(str(number)))
-    assert (bench.outlet.pending, bench.outlet.dropped) == (3, 7)
-
-
-async def test_what_could_not_be_delivered_for_a_quarter_of_an_hour_is_dropped() -> None:
-    bench = Bench()
-    bench.outlet(alert("old"))
-    bench.clock.advance(901 * S)
-    bench.outlet(alert("new"))
-    await bench.outlet.flush(5)
-    assert [record.reason for record in bench.sender.got] == ["new"]
-    assert bench.outlet.dropped == 1
-    assert bench.sender.closed
-
-
-async def test_the_log_line_comes_first_and_a_dead_channel_does_not_cost_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    bench = Bench()
-    bench.sender.fails = OSError("down")
-    seen: list[str] = []
-    alerts = Alerts([lambda record: seen.append(record.reason), bench.outlet])
-    alerts.send(alert("A"))
-    assert seen == ["A"]
-    await bench.outlet.flush(0.5)
-    assert bench.outlet.failing == "down"
-    assert bench.outlet.pending == 1
-
-
-# --- channels, heard by real servers ------------------------------------------------------------------------------------------------------
 
 
 class Mailbox:
