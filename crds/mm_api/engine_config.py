@@ -65,6 +65,10 @@ class EngineSpec(ApiModel):
         default=Decimal("0.2"),
         description="An order stays where it is while it is within this fraction of the half spread of where it should be. 0 to 1.",
     )
+    requote_in_place: bool = Field(
+        default=True,
+        description="Orders move and shrink in one request where the venue can. False: cancel, wait for the end, place anew.",
+    )
     evidence_interval: Annotated[Duration, Between("10ms", "2s")] = Field(
         default=timedelta(seconds=1),
         description="How often evidence and state are written, and one PnL sample taken. 10ms to 2s: the operator takes older ones for silence.",

@@ -117,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     Rule("engine.staleAfter", _H, _REVISION, _EARNED),
     Rule("engine.requoteInterval", _H, _REVISION, _EARNED),
     Rule("engine.requoteTolerance", _H, _REVISION, _EARNED),
+    Rule("engine.requoteInPlace", _H, _REVISION, _EARNED),
     Rule(
         "engine.evidenceInterval",
         _R,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from shell_doubles import FakeKernel, fill, ledger, order
 
-from mm_trader.core.commands import Cancel, CancelReplace, Command, FillBooked, OrderChanged, Place
+from mm_trader.core.commands import Cancel, CancelReplace, Command, FillBooked, Modify, OrderChanged, Place
 from mm_trader.core.events import CommandDropped, Event, HaltLifted, LimitsTightened, Side, Tick
 from mm_trader.shell.dispatcher import Dispatcher
 
@@ -32,6 +32,9 @@ class Recorder:
             self.on_place()
 
     def replace(self, command: CancelReplace) -> None:
+        self.done.append(command)
+
+    def modify(self, command: Modify) -> None:
         self.done.append(command)
 
     def submit(self, command: Command) -> None:

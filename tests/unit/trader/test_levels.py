@@ -176,7 +176,7 @@ ORDERS = st.lists(
 def test_matching_loses_no_order_and_no_level(side, orders, prices, tolerance):
     live = [_order(side, *each) for each in orders]
     levels = [Quote(price, 5) for price in sorted(prices, reverse=side is Side.BUY)]
-    stale, missing = match(live, levels, tolerance, lambda _: 100)
+    stale, missing, _ = match(live, levels, tolerance, lambda _: 100)
     standing = [o for o in live if o.state in (OrderState.PENDING, OrderState.NEW)]
     assert all(order.state is OrderState.NEW for order in stale), (
         "nothing else can be withdrawn for a better price"

@@ -117,6 +117,10 @@ class SymbolRules(msgspec.Struct, frozen=True, kw_only=True):
     """The venue takes CancelReplace for this symbol."""
     max_amends: int = 10
     """Amends of one order, over its life."""
+    modifiable: bool = False
+    """The venue takes Modify for this symbol."""
+    reducible: bool = False
+    """The venue keeps `Place.reduce_only` for this symbol."""
 
     @property
     def money_per_tick_lot(self) -> int:

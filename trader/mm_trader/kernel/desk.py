@@ -187,7 +187,7 @@ class Core:
                 amount = max(order.size - order.filled, 0) * desk.position.lot
                 if order.side is Side.BUY:
                     asset = desk.rules.quote_asset
-                    amount = -(-amount * order.price * desk.position.tick // 10**8)
+                    amount = -(-amount * order.risk_price * desk.position.tick // 10**8)
                 else:
                     asset = desk.rules.base_asset
                 locked[asset] = locked.get(asset, 0) + amount
@@ -199,7 +199,7 @@ class Core:
         position = desk.position
         notional = abs(position.base) * position.tick * position.mark2 >> 1
         for order in self.table.live(desk.symbol):
-            notional += max(order.size - order.filled, 0) * position.lot * order.price * position.tick
+            notional += max(order.size - order.filled, 0) * position.lot * order.risk_price * position.tick
         return margin_of(notional, margin) + max(0, -position.unrealised)
 
     def scope_net(self) -> int:

@@ -94,6 +94,20 @@ class Ears:
         if core.evidence.started_ms == 0:
             core.evidence.started_ms = order.created_ms
 
+    def on_change_sent(self) -> None:
+        """It counts as an order, and as the cancel that it stands for."""
+        core = self._core
+        core.behaviour.placed(core.now)
+        core.behaviour.canceled(core.now)
+        core.breakers[Endpoint.ORDERS].sent(core.now)
+
+    def on_change_refused(self, order: Order, error: ErrorClass) -> None:
+        """Another look decides what becomes of the order."""
+        core = self._core
+        self._halting.judge_call(Endpoint.ORDERS, failed=error in _NOT_NOW)
+        core.desks[order.symbol].hold_until = core.now + core.settings.requote_interval
+        core.desks[order.symbol].dirty = True
+
     def on_accepted(self, order: Order) -> None:
         """See OrderListener."""
         if not order.inherited:

@@ -85,7 +85,14 @@ class Flattening:
             machine.refused()
             return
         core.manager.place(
-            desk.symbol, close.side, close.price, close.size, ts, post_only=close.post_only, closing=True
+            desk.symbol,
+            close.side,
+            close.price,
+            close.size,
+            ts,
+            post_only=close.post_only,
+            closing=True,
+            reduce_only=desk.rules.reducible,
         )
 
     def _view(self, desk: Desk, ts: int) -> View:

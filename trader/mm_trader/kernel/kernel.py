@@ -12,7 +12,7 @@ from typing import Any
 from mm_api.redis_contract import Evidence, LedgerRecord, OrderRecord
 from mm_api.trader_config import TraderConfig
 from mm_trader.core import events as ev
-from mm_trader.core.commands import Cancel, Command, Place
+from mm_trader.core.commands import Amend, Cancel, CancelReplace, Command, Modify, Place
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored, RiskLevel
 from mm_trader.core.units import SymbolRules, from_asset_units, to_asset_units
@@ -78,6 +78,7 @@ class Kernel:
             ev.CommandUnknown: self._core.manager.on_unknown,
             ev.CommandDropped: self._on_dropped,
             ev.OrderFound: self._core.manager.on_found,
+            ev.OrderAmended: self._core.manager.on_amended,
             ev.OrderNotFound: self._core.manager.on_not_found,
             ev.QueryFailed: self._core.manager.on_query_failed,
             ev.ReconcileSnapshot: self._on_reconciled,
@@ -305,25 +306,40 @@ class Kernel:
         return commands
 
     def _without_places(self, commands: list[Command]) -> list[Command]:
-        """Take back what was decided before the halt in the same event: it never leaves, so the order is over."""
+        """Take back what was decided before the halt in the same event: it never leaves, so a new order is over and a changed one is as it was. Of a
+        cancel-replace the cancel remains."""
         core = self._core
-        dropped = [command for command in commands if type(command) is Place]
+        dropped = [command for command in commands if type(command) in _ADDING]
         if not dropped:
             return commands
-        gone = {place.client_id for place in dropped}
-        for place in dropped:
+        gone: set[str] = set()
+        for command in dropped:
+            new = command.place if isinstance(command, CancelReplace) else command
+            assert isinstance(new, Place | Amend | Modify)
+            placed = isinstance(new, Place)
+            if placed:
+                gone.add(new.client_id)
             core.manager.on_dropped(
                 ev.CommandDropped(
                     ts=core.now,
-                    symbol=place.symbol,
-                    client_id=place.client_id,
-                    command="place",
+                    symbol=new.symbol,
+                    client_id=new.client_id,
+                    command="place" if placed else "amend",
                     reason="halt",
                 )
             )
-        commands = commands + core.outbox.drain()
+        commands = [
+            Cancel(symbol=command.symbol, client_id=command.client_id, venue_id=command.venue_id)
+            if isinstance(command, CancelReplace)
+            else command
+            for command in commands
+        ]
         return [
             command
-            for command in commands
-            if type(command) is not Place and not (type(command) is Cancel and command.client_id in gone)
+            for command in commands + core.outbox.drain()
+            if type(command) not in _ADDING and not (type(command) is Cancel and command.client_id in gone)
         ]
+
+
+_ADDING = frozenset({Place, CancelReplace, Amend, Modify})
+"""Commands that a halt takes back."""

@@ -7,6 +7,7 @@ but one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import OPEN_STATES, OrderState
@@ -16,14 +17,30 @@ _STANDS = OPEN_STATES | {OrderState.PENDING}
 """States in which an order stands for a level. One on its way out stands for none, and an UNKNOWN one for nobody knows which."""
 
 
+class Match(NamedTuple):
+    """What must change on one side."""
+
+    stale: list[Order]
+    """Must go, the best first."""
+    missing: list[Quote]
+    """Levels without an order, the best first."""
+    large: list[tuple[Order, int]]
+    """Well placed, and may stay with so many lots open."""
+
+
 def match(
-    live: Sequence[Order], levels: Sequence[Quote], tolerance: float, room: Callable[[int], int]
-) -> tuple[list[Order], list[Quote]]:
-    """Live orders of one side against its levels. Returns (orders that must go, levels without an order, the best first).
+    live: Sequence[Order],
+    levels: Sequence[Quote],
+    tolerance: float,
+    room: Callable[[int], int],
+    shrinks: Callable[[Order, int], bool] = lambda _order, _lots: False,
+) -> Match:
+    """Live orders of one side against its levels.
 
     `tolerance`: ticks. `room`: lots that the limits leave for one more order at a price; asked only about an order that is small for its level.
+    `shrinks`: whether an order can be made smaller where it is, down to so many open lots; asked only about one that is too large.
     Both lists are sorted and the tolerance is the same for all, so taking the first that fits gives the most matches there can be.
-    A PENDING order is never among those that must go: it is judged when the venue has answered.
+    An order of which an answer is awaited is never among those that must go: it is judged when the venue has spoken.
     """
     orders = [order for order in live if order.state in _STANDS and not order.leftover]
     sign = orders[0].side.sign if orders else 1
@@ -31,6 +48,7 @@ def match(
         orders.sort(key=lambda order: -sign * order.price)
     stale: list[Order] = []
     missing: list[Quote] = []
+    large: list[tuple[Order, int]] = []
     i = j = 0
     while i < len(levels) and j < len(orders):
         level, order = levels[i], orders[j]
@@ -40,13 +58,21 @@ def match(
             i += 1
             continue
         j += 1
-        if nearer <= tolerance and (order.state is OrderState.PENDING or _right_size(order, level, room)):
+        awaited = _awaited(order)
+        if nearer <= tolerance and (awaited or _right_size(order, level, room)):
             i += 1
-        elif order.state is not OrderState.PENDING:
+        elif nearer <= tolerance and order.size - order.filled > level.size and shrinks(order, level.size):
+            large.append((order, level.size))
+            i += 1
+        elif not awaited:
             stale.append(order)
     missing += levels[i:]
-    stale += [order for order in orders[j:] if order.state is not OrderState.PENDING]
-    return stale, missing
+    stale += [order for order in orders[j:] if not _awaited(order)]
+    return Match(stale, missing, large)
+
+
+def _awaited(order: Order) -> bool:
+    return order.state is OrderState.PENDING or order.change is not None
 
 
 def _right_size(order: Order, level: Quote, room: Callable[[int], int]) -> bool:

@@ -1,25 +1,15 @@
-"""From a view of the market to the fewest commands: may we quote, what does the strategy want, what do the limits leave of it, what must change at the venue.
-
-- One intent, one live order: a side never has more live orders than wanted levels, whatever state they are in. A replacement is placed only when the venue has
-  confirmed the end of the one before. That costs a round trip per move, and buys that no limit is ever lent out twice.
-- UNKNOWN blocks its side: nothing is placed there until the venue has spoken.
-- The limits hold over all levels together: each order is fitted to what those before it have left, the best levels of both sides first.
-"""
+"""From a view of the market to what should rest: may we quote, what does the strategy want, what does the risk level leave of it. `work` sees to the rest."""
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from math import ceil, floor
 
-from mm_trader.core.events import Side, StreamName
+from mm_trader.core.events import StreamName
 from mm_trader.core.state import RiskLevel
-from mm_trader.core.units import to_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.halting import Halting
-from mm_trader.kernel.levels import match
-from mm_trader.kernel.room import Room
+from mm_trader.kernel.work import Work, least_lots
 from mm_trader.orders.states import OrderState
-from mm_trader.risk.checks import Intent, first_refusal, self_cross
 from mm_trader.risk.levels import CAUTIOUS_PATIENCE, CAUTIOUS_SIZE, CAUTIOUS_WIDEN
 from mm_trader.strategy.base import DesiredQuotes, MarketView, Quote
 
@@ -36,6 +26,7 @@ class Quoter:
     def __init__(self, core: Core, halting: Halting) -> None:
         self._core = core
         self._halting = halting
+        self._work = Work(core)
 
     def look(self, desk: Desk, ts: int) -> None:
         """Bring the orders of a symbol to where they should be."""
@@ -62,7 +53,7 @@ class Quoter:
             desk.blocked = desired.waiting
             self._withdraw(desk, ts)
             return
-        self._work(desk, desired, ts)
+        self._work.do(desk, desired, ts)
 
     def _withdraw(self, desk: Desk, ts: int) -> None:
         """Cancel whatever is, or may be, open."""
@@ -158,68 +149,12 @@ class Quoter:
             intensity=None if signals is None else signals.intensity,
         )
 
-    # --- what must change -------------------------------------------------------------------------------------------------------------
-
-    def _work(self, desk: Desk, desired: DesiredQuotes, ts: int) -> None:
-        core = self._core
-        basis = min(desired.half_spread, desired.spacing) if desired.spacing else desired.half_spread
-        tolerance = core.settings.requote_tolerance * basis
-        room = Room(core, desk, ts)
-        bids = self._tend(desk, Side.BUY, desired.bids, tolerance, room, ts)
-        asks = self._tend(desk, Side.SELL, desired.asks, tolerance, room, ts)
-        if ts < desk.hold_until:
-            return
-        for bid, ask in zip_longest(bids, asks):
-            if bid is not None:
-                self._place(desk, Side.BUY, bid, len(desired.bids), room, ts)
-            if ask is not None:
-                self._place(desk, Side.SELL, ask, len(desired.asks), room, ts)
-
-    def _tend(
-        self, desk: Desk, side: Side, levels: tuple[Quote, ...], tolerance: float, room: Room, ts: int
-    ) -> list[Quote]:
-        """Cancel what may not stay. Returns the levels to be placed now."""
-        core = self._core
-        live = core.table.on_side(desk.symbol, side)
-        if not live:
-            return list(levels)
-        if not levels or room.must_shrink(side):
-            for order in live:
-                if not order.leftover:  # one of those is asked about, and cancelled if it is there
-                    core.manager.cancel(order, ts)
-            return []
-        stale, missing = match(live, levels, tolerance, lambda price: room.lots(side, price))
-        for order in stale:
-            core.manager.cancel(order, ts)
-        if any(order.state is OrderState.UNKNOWN for order in live):
-            return []
-        return missing[: max(0, len(levels) - len(live))]
-
-    def _place(self, desk: Desk, side: Side, quote: Quote, wanted: int, room: Room, ts: int) -> None:
-        """Fit one order to the limits, have it checked, and send it."""
-        core = self._core
-        if room.rate_spent:
-            core.evidence.count("orders_refused_locally")
-            return  # the next look places the rest
-        size = min(quote.size, room.lots(side, quote.price))
-        if size < _least_lots(desk, quote.price):
-            return
-        facts = room.facts(side, wanted)
-        intent = Intent(side, quote.price, size)
-        if self_cross(intent, facts) is not None:
-            return  # the other side's old order is on its way out; its end brings us here again
-        if first_refusal(intent, facts) is None:
-            core.manager.place(desk.symbol, side, quote.price, size, ts)
-            room.placed(side, quote.price, size)
-        else:
-            core.evidence.count("orders_refused_locally")
-
 
 def _cautious(desk: Desk, quote: Quote, mid2: int) -> Quote:
     """Farther from the mid and smaller, but not smaller than the venue takes."""
     distance = (quote.price - mid2 / 2) * CAUTIOUS_WIDEN
     price = ceil(mid2 / 2 + distance) if distance > 0 else floor(mid2 / 2 + distance)
-    size = min(quote.size, max(quote.size // CAUTIOUS_SIZE, _least_lots(desk, quote.price)))
+    size = min(quote.size, max(quote.size // CAUTIOUS_SIZE, least_lots(desk, quote.price)))
     return Quote(price, size)
 
 
@@ -232,9 +167,3 @@ def _within(quotes: tuple[Quote, ...], lots: int) -> tuple[Quote, ...]:
         kept.append(Quote(quote.price, min(quote.size, lots)))
         lots -= quote.size
     return tuple(kept)
-
-
-def _least_lots(desk: Desk, price: int) -> int:
-    """The smallest size the venue takes at this price."""
-    per_lot = price * desk.position.tick * desk.position.lot
-    return max(desk.rules.min_quantity, -(-to_money(desk.rules.min_notional) // per_lot))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mm_trader.core.events import Side
 from mm_trader.core.units import margin_of
 from mm_trader.kernel.desk import Core, Desk
+from mm_trader.orders.order import Order
 from mm_trader.orders.states import OrderState
 from mm_trader.portfolio.cross import correlated_room, directional, net_room
 from mm_trader.risk.breaker import Endpoint
@@ -80,11 +81,14 @@ class Room:
         self._money = self.exposure.money
         self._locked = None
 
-    def facts(self, side: Side, wanted: int) -> Facts:
-        """Everything the pre-trade checks look at. `wanted`: levels that this side should have."""
+    def facts(self, side: Side, wanted: int, instead_of: Order | None = None) -> Facts:
+        """Everything the pre-trade checks look at. `wanted`: levels that this side should have. `instead_of`: the order that makes way; it counts in
+        everything but the number of orders, as it may fill before it does."""
         core, desk, settings = self._core, self._desk, self._core.settings
-        own = core.table.on_side(desk.symbol, side)
-        opposite = [order.price for order in core.table.on_side(desk.symbol, side.opposite)]
+        own = [order for order in core.table.on_side(desk.symbol, side) if order is not instead_of]
+        opposite = [
+            price for order in core.table.on_side(desk.symbol, side.opposite) for price in _prices(order)
+        ]
         top = desk.top
         net, correlated = self._cross(side)
         return Facts(
@@ -108,7 +112,7 @@ class Room:
             max_order_rate=settings.max_order_rate,
             side_busy=len(own) >= wanted or any(order.state is OrderState.UNKNOWN for order in own),
             own_opposite=(min(opposite) if side is Side.BUY else max(opposite)) if opposite else None,
-            open_orders=len(own) + len(opposite),
+            open_orders=len(core.table.live(desk.symbol)),
             clock_skew=core.skew.ns,
             max_clock_skew=settings.max_clock_skew,
             circuit_open=not core.breakers[Endpoint.ORDERS].allows(self._ts),
@@ -142,6 +146,11 @@ class Room:
         if self._locked is None:
             self._locked = self._core.own_locked()
         return self._core.balances.available(asset, self._locked)
+
+
+def _prices(order: Order) -> tuple[int, ...]:
+    """Where it may be: at two prices while a change is on its way."""
+    return (order.price,) if order.change is None else (order.price, order.change.before[0])
 
 
 def _exposure(core: Core, desk: Desk) -> Exposure:

@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, kw_only=True):
     stale_after: int
     requote_interval: int
     requote_tolerance: float
+    requote_in_place: bool
     evidence_interval: int
     tightened: dict[str, Decimal] = msgspec.field(default_factory=dict)
     """Limits that commands have tightened, by wire name: no reload takes them back."""
@@ -111,6 +112,7 @@ _HOT = (
     "stale_after",
     "requote_interval",
     "requote_tolerance",
+    "requote_in_place",
 )
 """The fields that hot fields of the config become."""
 
@@ -207,5 +209,6 @@ def settings_from(config: TraderConfig) -> Settings:
         stale_after=ns(engine.stale_after),
         requote_interval=ns(engine.requote_interval),
         requote_tolerance=float(engine.requote_tolerance),
+        requote_in_place=engine.requote_in_place,
         evidence_interval=ns(engine.evidence_interval),
     )

@@ -43,6 +43,14 @@ class OrderListener(Protocol):
         """A Place is going out."""
         ...
 
+    def on_change_sent(self) -> None:
+        """Another price and size for an order is going out. A smaller size alone does not count."""
+        ...
+
+    def on_change_refused(self, order: Order, error: ErrorClass) -> None:
+        """The venue said no to a change: the order is as it was."""
+        ...
+
     def on_accepted(self, order: Order) -> None:
         """The venue is heard of this order for the first time."""
         ...

@@ -118,13 +118,9 @@ class Lifecycle:
             if order.state in OPEN_STATES or order.state is OrderState.PENDING:
                 self.move(order, OrderState.UNKNOWN, "unreadable", ts)
             return
-        if (view.price, view.size) != (order.price, order.size):
-            self._listener.on_anomaly(
-                order.symbol,
-                f"{order.client_id}: {order.size} @ {order.price} placed, {view.size} @ {view.price} at the venue",
-            )
-            order.price, order.size = view.price, view.size
+        differs = order.change is not None or (view.price, view.size) != (order.price, order.size)
         grew = view.filled > order.filled
+        grew |= differs and self._describe(order, view)
         order.filled = max(order.filled, view.filled)
         state = self._next_state(order, target, answers_us)
         if state is not order.state:
@@ -136,6 +132,27 @@ class Lifecycle:
             self.move(order, state, cause, ts)
         elif grew:
             self.changed(order, cause, ts)
+
+    def _describe(self, order: Order, view: OrderView) -> bool:
+        """Price and size as the venue says; True: they are news. A change that is on its way explains the new ones; the old ones do not say that it will
+        not come."""
+        described, change = (view.price, view.size), order.change
+        older = view.update_ms < order.changed_ms
+        if older or (view.update_ms == order.changed_ms and described == order.before):
+            return False  # from before the last change that was carried out
+        if change is not None and described == change.before:
+            return False
+        # the record of an inherited order may be from before a change
+        explained = described == change.after if change is not None else order.inherited
+        if not explained:
+            self._listener.on_anomaly(
+                order.symbol,
+                f"{order.client_id}: {order.size} @ {order.price} placed, {view.size} @ {view.price} at the venue",
+            )
+        order.end_change(view.price, view.size, view.update_ms)
+        if change is not None and not order.cancel_in_flight and order.state in OPEN_STATES:
+            order.deadline = None
+        return True
 
     def _next_state(self, order: Order, target: OrderState, answers_us: bool) -> OrderState:
         """Where the evidence leads from here; the same state when it is older than what is known."""

@@ -5,11 +5,13 @@ Policies
 - "Not found" means "never placed" only when it was asked after created + recvWindow + the venue's engine time-out: until then the place may still arrive.
 - A refused cancel asks for the status. Cancels repeat with growing pauses and are capped; at the cap trading halts and a person is called.
 - An order that we want gone stays wanted gone: a late ack is answered by another cancel.
+- An order moves in one request where the venue can: `replace` is a cancel and a place in one, each half with its own answer; `changes` gives it another
+  size, or price and size.
 """
 
 from __future__ import annotations
 
-from mm_trader.core.commands import Cancel, Place, QueryOrder
+from mm_trader.core.commands import Cancel, CancelReplace, Place, QueryOrder
 from mm_trader.core.events import (
     CommandDropped,
     CommandRefused,
@@ -17,6 +19,7 @@ from mm_trader.core.events import (
     ErrorClass,
     ExecutionReport,
     OrderAccepted,
+    OrderAmended,
     OrderFound,
     OrderNotFound,
     OrderView,
@@ -24,6 +27,7 @@ from mm_trader.core.events import (
     Side,
 )
 from mm_trader.core.ids import ClientIds
+from mm_trader.orders.changes import Changes
 from mm_trader.orders.journal import OrderListener, Outbox
 from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.order import Order
@@ -36,7 +40,7 @@ from mm_trader.orders.retry import (
     Backoff,
     Step,
 )
-from mm_trader.orders.states import VENUE_STATES, OrderState
+from mm_trader.orders.states import OPEN_STATES, VENUE_STATES, OrderState
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import ENGINE_TIMEOUT_NS, Timings
 
@@ -61,6 +65,7 @@ class OrderManager:
         self._life = lifecycle
         self._outbox = outbox
         self._listener = listener
+        self.changes = Changes(lifecycle, outbox, listener, self.doubt, self.cancel)
         self.enabled = False
         """False until this process has been allowed to trade once: what an earlier incarnation left may be another's now."""
 
@@ -80,8 +85,40 @@ class OrderManager:
         *,
         post_only: bool = True,
         closing: bool = False,
+        reduce_only: bool = False,
     ) -> Order:
-        """Send an order. The caller has passed every pre-trade check. `closing`: see `Place`."""
+        """Send an order. The caller has passed every pre-trade check. `closing`, `reduce_only`: see `Place`."""
+        order, place = self._new(symbol, side, price, size, ts, post_only, closing, reduce_only)
+        self._outbox.emit(place)
+        self._listener.on_placed(order)
+        return order
+
+    def can_replace(self, order: Order, ts: int) -> bool:
+        """It is open, and a cancel of it could leave now."""
+        return order.state in OPEN_STATES and not order.cancel_wanted and self._cancel_may_leave(order, ts)
+
+    def replace(self, order: Order, price: int, size: int, ts: int, *, reduce_only: bool = False) -> Order:
+        """Cancel an order and send another of its side in its stead, in one request. The caller has passed every pre-trade check for the new one, with the
+        old one counted as if it stayed, and has asked `can_replace`."""
+        new, place = self._new(order.symbol, order.side, price, size, ts, True, False, reduce_only)
+        self._outbox.emit(CancelReplace(client_id=order.client_id, venue_id=order.venue_id, place=place))
+        order.cancel_wanted = True
+        self._cancel_leaves(order, "replacement sent", ts)
+        self._listener.on_placed(new)
+        return new
+
+    def _new(
+        self,
+        symbol: str,
+        side: Side,
+        price: int,
+        size: int,
+        ts: int,
+        post_only: bool,
+        closing: bool,
+        reduce_only: bool,
+    ) -> tuple[Order, Place]:
+        """An order, journaled before its Place leaves."""
         order = Order(
             client_id=self.ids.next(),
             symbol=symbol,
@@ -93,29 +130,27 @@ class OrderManager:
             created_ms=self._listener.wall_ms(ts),
         )
         order.deadline = ts + self._timings.order_timeout
+        order.closing = closing
+        order.reduce_only = reduce_only
         self._table.add(order)
         self._life.changed(order, "placed", ts)
-        self._outbox.emit(
-            Place(
-                symbol=symbol,
-                client_id=order.client_id,
-                side=side,
-                price=price,
-                size=size,
-                post_only=post_only,
-                closing=closing,
-            )
+        return order, Place(
+            symbol=symbol,
+            client_id=order.client_id,
+            side=side,
+            price=price,
+            size=size,
+            post_only=post_only,
+            reduce_only=reduce_only,
+            closing=closing,
         )
-        order.closing = closing
-        self._listener.on_placed(order)
-        return order
 
     def cancel(self, order: Order, ts: int) -> None:
         """Want the order gone. Sends at once unless a cancel is on its way or its pause is not over; the rest happens by itself."""
         if order.over:
             return
         order.cancel_wanted = True
-        if not self.enabled or order.cancel_in_flight or ts < order.next_cancel:
+        if not self._cancel_may_leave(order, ts):
             return
         if order.cancel_refusals >= MAX_CANCEL_REFUSALS:
             self._listener.on_cancel_exhausted(order)
@@ -123,13 +158,28 @@ class OrderManager:
             order.cancel_refusals = MAX_CANCEL_REFUSALS - 1
             self._query(order, ts)
             return
+        self._outbox.emit(Cancel(symbol=order.symbol, client_id=order.client_id, venue_id=order.venue_id))
+        self._cancel_leaves(order, "cancel sent", ts)
+
+    def _cancel_may_leave(self, order: Order, ts: int) -> bool:
+        return self.enabled and not order.cancel_in_flight and ts >= order.next_cancel
+
+    def _cancel_leaves(self, order: Order, cause: str, ts: int) -> None:
         order.cancel_attempts += 1
         order.next_cancel = ts + self._backoff.pause(order.client_id, order.cancel_attempts)
         order.cancel_in_flight = True
         order.deadline = ts + self._timings.order_timeout
-        self._outbox.emit(Cancel(symbol=order.symbol, client_id=order.client_id, venue_id=order.venue_id))
         self._listener.on_cancel_sent(order)
-        self._life.move(order, OrderState.CANCELING, "cancel sent", ts)
+        self._life.move(order, OrderState.CANCELING, cause, ts)
+
+    def amend(self, order: Order, size: int, ts: int) -> None:
+        """Make an open order smaller; it keeps its place in the queue. `size`: lots in all, filled ones included."""
+        self.changes.shrink(order, size, ts, ts + self._timings.order_timeout)
+
+    def modify(self, order: Order, price: int, size: int, ts: int) -> None:
+        """Give an open order another price and size (filled lots included), under the same ids. The caller has passed every pre-trade check for what is new,
+        with the old order counted as if it stayed, and has asked `can_replace`."""
+        self.changes.move(order, price, size, ts, ts + self._timings.order_timeout)
 
     def doubt(self, order: Order, cause: str, ts: int) -> None:
         """Evidence is missing: UNKNOWN, and ask."""
@@ -165,6 +215,8 @@ class OrderManager:
             return
         if event.command == "cancel":
             self._cancel_refused(order, event)
+        elif event.command == "amend":
+            self.changes.on_refused(order, event)
         elif order.acked_ts is not None:
             # a refusal of an order that the venue has shown us is no evidence of anything
             self._listener.on_anomaly(
@@ -181,6 +233,9 @@ class OrderManager:
         order = self._table.get(event.symbol, event.client_id)
         if order is None or order.over:
             return
+        if event.command == "amend":
+            self.changes.lost(order, event.reason, event.ts)
+            return
         if event.command == "cancel":
             order.cancel_in_flight = False
         elif order.acked_ts is not None and order.state is not OrderState.UNKNOWN:
@@ -191,6 +246,9 @@ class OrderManager:
     def on_dropped(self, event: CommandDropped) -> None:
         order = self._table.get(event.symbol, event.client_id)
         if order is None or order.over:
+            return
+        if event.command == "amend":
+            self.changes.never_left(order, event.ts)
             return
         if event.command != "cancel":
             self._life.move(order, OrderState.REJECTED, f"dropped: {event.reason}", event.ts)
@@ -232,6 +290,13 @@ class OrderManager:
         self._digest(order, view, "query", event.ts, answers_us=True)
         if order.state is OrderState.UNKNOWN:
             self._ask_later(order, event.ts)
+
+    def on_amended(self, event: OrderAmended) -> None:
+        """The answer to an amend or modify that was carried out, or that ended the order."""
+        view = event.order
+        order = self._table.get(view.symbol, view.client_id)
+        if order is not None:
+            self._digest(order, view, "changed", event.ts, answers_us=False)
 
     def on_not_found(self, event: OrderNotFound) -> None:
         order = self._table.get(event.symbol, event.client_id)
@@ -283,7 +348,10 @@ class OrderManager:
         for order in self._table.all_live():
             if order.deadline is not None and ts >= order.deadline:
                 order.cancel_in_flight = False
-                self.doubt(order, "time-out", ts)
+                if order.change is not None:
+                    self.changes.lost(order, "time-out", ts)
+                else:
+                    self.doubt(order, "time-out", ts)
             elif order.query_due is not None and ts >= order.query_due:
                 self._query(order, ts)
             if (

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mm_api.redis_contract import OrderRecord
 from mm_trader.core.events import Side
 from mm_trader.core.units import SymbolRules
 from mm_trader.orders.states import OrderState, is_final
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """Another price or size that is on its way to the venue, or already there. Ticks and lots, filled ones included."""
+
+    before: tuple[int, int]
+    """(price, size) as the venue last had them."""
+    after: tuple[int, int]
 
 
 class Order:
@@ -13,11 +23,16 @@ class Order:
 
     __slots__ = (
         "acked_ts",
+        "before",
         "booked",
         "cancel_attempts",
         "cancel_in_flight",
         "cancel_refusals",
         "cancel_wanted",
+        "change",
+        "change_refused",
+        "changed_ms",
+        "changes",
         "client_id",
         "closing",
         "created_ms",
@@ -31,6 +46,8 @@ class Order:
         "queries",
         "query_due",
         "query_in_flight",
+        "reduce_only",
+        "risk_price",
         "side",
         "size",
         "state",
@@ -55,7 +72,11 @@ class Order:
         self.symbol = symbol
         self.side = side
         self.price = price
+        """Where it is, or is going."""
+        self.risk_price = price
+        """The highest price it may have: what limits count."""
         self.size = size
+        """While a change is on its way the larger of both sizes."""
         self.state = state
         self.created_ts = created_ts
         self.created_ms = self.updated_ms = created_ms
@@ -80,6 +101,17 @@ class Order:
         self.queries = 0
         self.closing = False
         """It brings a position back after an emergency stop: a halt does not withdraw it."""
+        self.reduce_only = False
+        """The venue itself keeps it from making the position larger."""
+        self.change: Change | None = None
+        """On its way, not answered: until then the worst of both counts."""
+        self.changes = 0
+        self.change_refused = False
+        """The venue said no to a change: from then on it is cancelled and placed anew."""
+        self.changed_ms = 0
+        """Venue time of the last change that was carried out: an older description of the order says nothing about price and size."""
+        self.before = (price, size)
+        """Before that change."""
         self.leftover = False
         """Not placed by this incarnation: it is cancelled before anything is quoted."""
 
@@ -98,13 +130,37 @@ class Order:
             return 0 if self.over else max(self.size - self.filled, 0)
         return (self.filled if self.over else max(self.size, self.filled)) - self.booked
 
+    def begin_change(self, price: int, size: int) -> None:
+        """It may have the new price and size from now on, and the old ones still."""
+        self.change = Change((self.price, self.size), (price, size))
+        self.changes += 1
+        self.price = price
+        self.risk_price = max(self.risk_price, price)
+        self.size = max(self.size, size)
+
+    def end_change(self, price: int, size: int, venue_ms: int) -> None:
+        """The venue describes it like this, and that is no older than the change."""
+        if self.change is not None:
+            self.before = self.change.before
+            self.changed_ms = venue_ms
+        self.change = None
+        self.price = self.risk_price = price
+        self.size = size
+
+    def undo_change(self) -> None:
+        """It was never made."""
+        if self.change is not None:
+            self.price, self.size = self.change.before
+            self.risk_price = self.price
+            self.change = None
+
     def record(self, rules: SymbolRules) -> OrderRecord:
         """The order in exact amounts."""
         return OrderRecord.trusted(
             client_id=self.client_id,
             symbol=self.symbol,
             side="BUY" if self.side is Side.BUY else "SELL",
-            price=rules.price(self.price),
+            price=rules.price(self.risk_price),
             quantity=rules.quantity(self.size),
             filled=rules.quantity(self.filled),
             state=self.state.value,

@@ -32,6 +32,8 @@ class Asked(StrEnum):
 
     PLACE = "place"
     CANCEL = "cancel"
+    CHANGE = "change"
+    """Another size, or price and size, for an open order."""
 
 
 class Step(StrEnum):
@@ -41,6 +43,8 @@ class Step(StrEnum):
     """Definite: the order is over. Whether another is placed is a new decision, after a pause of the symbol."""
     ASK = "ask"
     """Nobody can say: UNKNOWN, and the venue is asked about this order until it has spoken."""
+    KEEP = "keep"
+    """Definite that nothing was done: the order is as it was, and is changed no more but cancelled."""
     REPEAT = "repeat"
     """Definite that nothing was done: the same command again after a pause, a bounded number of times."""
 
@@ -55,7 +59,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 _ERR = ErrorClass
-_PLACE, _CANCEL = Asked.PLACE, Asked.CANCEL
+_PLACE, _CANCEL, _CHANGE = Asked.PLACE, Asked.CANCEL, Asked.CHANGE
 
 POLICIES: Mapping[tuple[Asked, ErrorClass], Policy] = MappingProxyType(
     {
@@ -89,6 +93,18 @@ POLICIES: Mapping[tuple[Asked, ErrorClass], Policy] = MappingProxyType(
         (_CANCEL, _ERR.DUPLICATE): Policy(Step.ASK, "no answer to a cancel: its status tells"),
         (_CANCEL, _ERR.AUTH): Policy(Step.ASK, "refused; the cap on refusals halts"),
         (_CANCEL, _ERR.AMBIGUOUS): Policy(Step.ASK, "it may have been executed"),
+        (_CHANGE, _ERR.REFUSED): Policy(Step.KEEP, "the venue looked at it and said no"),
+        (_CHANGE, _ERR.POST_ONLY): Policy(Step.KEEP, "it would have taken"),
+        (_CHANGE, _ERR.BALANCE): Policy(Step.KEEP, "not enough free balance"),
+        (_CHANGE, _ERR.THROTTLED): Policy(Step.KEEP, "not executed"),
+        (_CHANGE, _ERR.CLOCK): Policy(Step.KEEP, "not executed; the gateway measures the clock anew"),
+        (_CHANGE, _ERR.CLOSED): Policy(Step.KEEP, "the symbol is not traded now"),
+        (_CHANGE, _ERR.NOT_FOUND): Policy(Step.ASK, "it ended: how, the venue knows"),
+        (_CHANGE, _ERR.AUTH): Policy(
+            Step.ASK, "refused; the cancel that follows is refused, too, and its cap halts"
+        ),
+        (_CHANGE, _ERR.DUPLICATE): Policy(Step.ASK, "no answer to a change: its status tells"),
+        (_CHANGE, _ERR.AMBIGUOUS): Policy(Step.ASK, "it may have been executed: the order goes"),
     }
 )
 

@@ -56,14 +56,14 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = MappingProxyType(
             _S.CANCELING: "we want it gone",
             _S.CANCELED: "cancelled by the venue or by a person, without our asking",
             _S.EXPIRED: "expired in match, or the venue's own clean-up",
-            _S.UNKNOWN: "missing from the venue's open orders although no end was reported: ask",
+            _S.UNKNOWN: "missing from the venue's open orders although no end was reported, or a change got no trustworthy answer: ask",
         },
         _S.PARTIALLY_FILLED: {
             _S.FILLED: "the last fill",
             _S.CANCELING: "we want the rest gone",
             _S.CANCELED: "the rest was cancelled without our asking",
             _S.EXPIRED: "the rest expired in match",
-            _S.UNKNOWN: "missing from the venue's open orders although no end was reported: ask",
+            _S.UNKNOWN: "missing from the venue's open orders although no end was reported, or a change got no trustworthy answer: ask",
         },
         _S.CANCELING: {
             _S.CANCELED: "cancel confirmed",

@@ -74,7 +74,7 @@ def exposure_of(position: Position, orders: Iterable[Order]) -> Exposure:
         orders
     ):  # plain integers: this runs at every look, and a dictionary keyed by side would hash an Enum in Python
         amount = max(order.unbooked, 0) * lot
-        price = order.price * tick
+        price = order.risk_price * tick
         if order.side is Side.BUY:
             buys += amount
             buy_money += amount * price

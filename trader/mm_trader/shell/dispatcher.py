@@ -20,6 +20,7 @@ from mm_trader.core.commands import (
     Command,
     FillBooked,
     FundingBooked,
+    Modify,
     OrderChanged,
     Place,
     RaiseHalt,
@@ -61,6 +62,7 @@ class Effects(Protocol):
 
     def place(self, command: Place) -> None: ...
     def replace(self, command: CancelReplace) -> None: ...
+    def modify(self, command: Modify) -> None: ...
     def submit(self, command: Command) -> None: ...
     def order_changed(self, command: OrderChanged) -> None: ...
     def fill_booked(self, record: FillRecord, ledger: LedgerRecord | None) -> None: ...
@@ -102,7 +104,8 @@ class Dispatcher:
         self.last_snapshot: ReconcileSnapshot | None = None
         self._table: dict[type[Command], Callable[[Any], None]] = {
             Place: self._place,
-            CancelReplace: effects.replace,
+            CancelReplace: self._replace,
+            Modify: effects.modify,
             OrderChanged: effects.order_changed,
             FillBooked: self._fill,
             FundingBooked: self._funding,
@@ -177,6 +180,10 @@ class Dispatcher:
     def _place(self, command: Place) -> None:
         self._acks.sent(command.client_id, self._monotonic_ns())
         self._effects.place(command)
+
+    def _replace(self, command: CancelReplace) -> None:
+        self._acks.sent(command.place.client_id, self._monotonic_ns())
+        self._effects.replace(command)
 
     def _fill(self, command: FillBooked) -> None:
         """The ledger goes with the event's last fill: it contains all of them, and one that is on disk before its fills would hide those after a kill."""

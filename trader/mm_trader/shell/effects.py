@@ -15,6 +15,7 @@ from mm_trader.core.commands import (
     CancelAllOwn,
     CancelReplace,
     Command,
+    Modify,
     OrderChanged,
     Place,
     QueryOrder,
@@ -75,6 +76,15 @@ class ShellEffects:
         else:
             self.submit(Cancel(symbol=command.symbol, client_id=command.client_id, venue_id=command.venue_id))
 
+    def modify(self, command: Modify) -> None:
+        """It can make an order larger or move it: held by whatever holds a place. The kernel has journaled it."""
+        closed = self._gate.closed
+        if not closed and self._lease_valid():
+            self.submit(command)
+        elif self.emit is not None:
+            reason = "places are blocked" if closed else "the lease has run out"
+            self.emit(_dropped(command, "amend", reason, self._clock.monotonic_ns()))
+
     def _may_leave(self, place: Place) -> bool:
         """Journal it; False: the kernel has been told that it was dropped."""
         self.journal_intent(place)
@@ -105,15 +115,7 @@ class ShellEffects:
 
     def _drop(self, command: Place, reason: str) -> None:
         if self.emit is not None:
-            self.emit(
-                CommandDropped(
-                    ts=self._clock.monotonic_ns(),
-                    symbol=command.symbol,
-                    client_id=command.client_id,
-                    command="place",
-                    reason=reason,
-                )
-            )
+            self.emit(_dropped(command, "place", reason, self._clock.monotonic_ns()))
 
     def submit(self, command: Command) -> None:
         """Cancels and questions: let through whenever there is a connection; without one the kernel is told, and asks again later."""
@@ -179,17 +181,19 @@ class ShellEffects:
 NOT_CONNECTED = "not connected to the venue"
 
 
+def _dropped(command: Place | Cancel | Amend | Modify, word: str, reason: str, ts: int) -> CommandDropped:
+    return CommandDropped(
+        ts=ts, symbol=command.symbol, client_id=command.client_id, command=word, reason=reason
+    )
+
+
 def _unanswered(command: Command, ts: int) -> Event | None:
     """What the kernel hears of a command that cannot leave: before the first connection, and after the last. None: nobody waits for an answer."""
     match command:
-        case Cancel(symbol=symbol, client_id=client_id):
-            return CommandDropped(
-                ts=ts, symbol=symbol, client_id=client_id, command="cancel", reason=NOT_CONNECTED
-            )
-        case Amend(symbol=symbol, client_id=client_id):
-            return CommandDropped(
-                ts=ts, symbol=symbol, client_id=client_id, command="amend", reason=NOT_CONNECTED
-            )
+        case Cancel():
+            return _dropped(command, "cancel", NOT_CONNECTED, ts)
+        case Amend() | Modify():
+            return _dropped(command, "amend", NOT_CONNECTED, ts)
         case QueryOrder(symbol=symbol, client_id=client_id):
             return QueryFailed(
                 ts=ts, symbol=symbol, client_id=client_id, error=ErrorClass.AMBIGUOUS, reason=NOT_CONNECTED

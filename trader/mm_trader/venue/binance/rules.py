@@ -8,6 +8,7 @@ from typing import Any
 from mm_trader.core.units import PriceBands, SymbolRules
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.replies import CommissionBody, RateBody, SymbolBody
+from mm_trader.venue.products import SPOT
 
 _FAR = 2**62
 """The venue writes 0 where a bound is off."""
@@ -42,8 +43,8 @@ def symbol_rules(body: SymbolBody, commission: CommissionBody | None) -> SymbolR
             status=body.status,
             max_open_orders=int(filters.get("MAX_NUM_ORDERS", {}).get("maxNumOrders", 200)),
             trading=body.status == "TRADING" and body.is_spot_trading_allowed and _posts(body),
-            amendable=body.amend_allowed,
-            replaceable=body.cancel_replace_allowed,
+            amendable=body.amend_allowed and SPOT.amend_keeps_priority,
+            replaceable=body.cancel_replace_allowed and SPOT.cancel_replace,
             max_amends=int(filters.get("MAX_NUM_ORDER_AMENDS", {}).get("maxNumOrderAmends", 10)),
         )
     except (KeyError, InvalidOperation, TypeError, ValueError) as error:

@@ -26,6 +26,7 @@ from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, Notic
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.replies import RateLimit
 from mm_trader.venue.binance.wire.user import SIDES
+from mm_trader.venue.products import USDM
 
 PUBLIC_CHANNELS = ("bookTicker", "depth@100ms")
 MARKET_CHANNELS = ("aggTrade",)
@@ -358,6 +359,8 @@ def symbol_rules(body: SymbolBody, fees: CommissionBody, leverage: int) -> Symbo
             and body.contract_type == "PERPETUAL"
             and (not body.time_in_force or "GTX" in body.time_in_force),
             initial_margin=Decimal(1) / leverage,
+            modifiable=USDM.modify_price,
+            reducible=USDM.reduce_only,
             status=body.status,
         )
     except (KeyError, ArithmeticError, TypeError, ValueError) as error:
