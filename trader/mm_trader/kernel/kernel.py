@@ -126,12 +126,14 @@ class Kernel:
 
     def _look(self) -> None:
         """Let every touched symbol look at its quotes. One look may touch others (a halt touches all): a second and third round settle that."""
-        for _ in range(_ROUNDS):
-            touched = [desk for desk in self._desks if desk.dirty]
+        rounds, desks, now = _ROUNDS, self._desks, self._core.now
+        while rounds:
+            rounds -= 1
+            touched = [desk for desk in desks if desk.dirty]
             if not touched:
                 return
             for desk in touched:
-                self._quoter.look(desk, self._core.now)
+                self._quoter.look(desk, now)
 
     def begin_incarnation(self, ids: ClientIds) -> None:
         """The lease was lost and taken again: new ids; everything unresolved stays known and is cleared away before quoting."""

@@ -8,6 +8,7 @@ from mm_trader.core.events import StreamName
 from mm_trader.core.state import RiskLevel
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.halting import Halting
+from mm_trader.kernel.standing import stands
 from mm_trader.kernel.work import Work, least_lots
 from mm_trader.orders.states import OrderState
 from mm_trader.risk.levels import CAUTIOUS_PATIENCE, CAUTIOUS_SIZE, CAUTIOUS_WIDEN
@@ -53,7 +54,8 @@ class Quoter:
             desk.blocked = desired.waiting
             self._withdraw(desk, ts)
             return
-        self._work.do(desk, desired, ts)
+        if not stands(core, desk, desired):
+            self._work.do(desk, desired, ts)
 
     def _withdraw(self, desk: Desk, ts: int) -> None:
         """Cancel whatever is, or may be, open."""

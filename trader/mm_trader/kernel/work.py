@@ -19,6 +19,7 @@ from mm_trader.core.units import to_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.levels import match
 from mm_trader.kernel.room import Room
+from mm_trader.kernel.standing import tolerance_of
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import OrderState
 from mm_trader.risk.checks import Intent, first_refusal, self_cross
@@ -42,8 +43,7 @@ class Work:
     def do(self, desk: Desk, desired: DesiredQuotes, ts: int) -> None:
         """Emit what brings the orders of a symbol to where they should be."""
         core = self._core
-        basis = min(desired.half_spread, desired.spacing) if desired.spacing else desired.half_spread
-        tolerance = core.settings.requote_tolerance * basis
+        tolerance = tolerance_of(core, desired)
         room = Room(core, desk, ts)
         bids = self._tend(desk, Side.BUY, desired.bids, tolerance, room, ts)
         asks = self._tend(desk, Side.SELL, desired.asks, tolerance, room, ts)

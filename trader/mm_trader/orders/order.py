@@ -7,7 +7,7 @@ import msgspec
 from mm_api.redis_contract import OrderRecord
 from mm_trader.core.events import Side
 from mm_trader.core.units import SymbolRules
-from mm_trader.orders.states import OrderState, is_final
+from mm_trader.orders.states import FINAL_STATES, OrderState
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -121,7 +121,7 @@ class Order:
     @property
     def over(self) -> bool:
         """The venue has ended it."""
-        return is_final(self.state)
+        return self.state in FINAL_STATES
 
     @property
     def unbooked(self) -> int:

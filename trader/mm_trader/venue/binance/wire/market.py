@@ -15,7 +15,7 @@ from mm_trader.core.events import BookTicker, DepthUpdate, Event, PublicTrade
 from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.levels import LevelReader
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
-from mm_trader.venue.binance.wire.ticker import TickerReader
+from mm_trader.venue.binance.wire.ticker import TickerReader, ticker_reader
 
 CHANNELS = ("bookTicker", "depth@100ms", "trade")
 
@@ -102,7 +102,7 @@ class MarketDecoder:
                 stream = f"{symbol.lower()}@{channel}"
                 self._add(stream, data, route)
                 if data is Ticker:
-                    self._tickers[stream.encode()] = TickerReader(symbol, stream, number)
+                    self._tickers[stream.encode()] = ticker_reader(symbol, stream, number)
         self.parse: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tuple(self._routes)]).decode  # noqa: UP007 - made of a list
         """A frame as its type, `data` with the venue's names and exact texts. Raises msgspec.DecodeError for frames of no known stream."""
 
@@ -123,11 +123,11 @@ class MarketDecoder:
 
     def decode(self, frame: bytes, ts: int) -> Event | Notice:
         """One frame, received at `ts` (monotonic ns). Raises FrameError."""
-        ticker = self._tickers.get(frame[_NAME : frame.find(b'"', _NAME)])
-        if ticker is not None:
-            event = ticker.read(frame, ts)
-            if event is not None:
-                return event
+        read = self._tickers.get(frame[_NAME : frame.find(b'"', _NAME)])
+        if read is not None:
+            ticker = read(frame, ts)
+            if ticker is not None:
+                return ticker
         try:
             parsed = self.parse(frame)
         except DECODE_ERRORS as error:

@@ -13,81 +13,89 @@ from mm_trader.core.events import BookTicker
 from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 
-_AFTER_BID, _AFTER_BID_SIZE, _AFTER_ASK = b'","B":"', b'","a":"', b'","A":"'
-_END = b'"}}'
+TickerReader = Callable[[bytes, int], BookTicker | None]
+"""(frame, ts) → its event. None: the frame is not in this form, or holds no sound numbers."""
+
+_AFTER_BID, _AFTER_BID_SIZE, _AFTER_ASK, _END = b'","B":"', b'","a":"', b'","A":"', b'"}}'
+_MARK = 7
+"""Length of what stands between two numbers."""
 _LONGEST_ID = 18
 """Digits of an update id: fits into 64 bits."""
 
 
-class _Field:
-    """One number and the text behind it, as they stood in the last frame."""
+def ticker_reader(symbol: str, stream: str, numbers: SymbolNumbers) -> TickerReader:
+    """Of one symbol. One function with its state around it, and the four numbers one after the other: calls and attributes would cost more than what they do."""
+    head = f'{{"stream":"{stream}","data":{{"u":'.encode()
+    middle = f',"s":"{symbol}","b":"'.encode()
+    start, skip = len(head), len(middle)
+    ticks, lots = numbers.ticks, numbers.public_lots.read
+    # each number as it stood in the last frame, with what is behind it; no frame begins with one of none
+    bid_text: bytes | tuple[bytes, ...] = ()
+    bid_size_text: bytes | tuple[bytes, ...] = ()
+    ask_text: bytes | tuple[bytes, ...] = ()
+    ask_size_text: bytes | tuple[bytes, ...] = ()
+    bid = bid_size = ask = ask_size = 0
+    bid_end = bid_size_end = ask_end = ask_size_end = 0
+    """Lengths of these texts."""
 
-    __slots__ = ("after", "length", "read", "text", "value")
-
-    def __init__(self, read: Callable[[str], int], after: bytes) -> None:
-        self.read = read
-        self.after = after
-        self.text = b""
-        """The number with what is behind it."""
-        self.length = 0
-        """Of `text`; 0: there has been no frame yet."""
-        self.value = 0
-
-    def find(self, frame: bytes, at: int) -> int:
-        """Read another number that begins `at`; where the next one begins, or -1 where this is not the form. Raises UnitError or UnicodeDecodeError."""
-        end = frame.find(self.after, at)
-        if end < 0:
-            return -1
-        self.value = self.read(frame[at:end].decode())
-        beyond = end + len(self.after)
-        self.text = frame[at:beyond]
-        self.length = beyond - at
-        return beyond
-
-
-class TickerReader:
-    """Of one symbol."""
-
-    __slots__ = ("_ask", "_ask_size", "_bid", "_bid_size", "_head", "_middle", "_symbol")
-
-    def __init__(self, symbol: str, stream: str, numbers: SymbolNumbers) -> None:
-        self._symbol = symbol
-        self._head = f'{{"stream":"{stream}","data":{{"u":'.encode()
-        self._middle = f',"s":"{symbol}","b":"'.encode()
-        price, size = numbers.ticks.__getitem__, numbers.public_lots.read
-        self._bid, self._bid_size = _Field(price, _AFTER_BID), _Field(size, _AFTER_BID_SIZE)
-        self._ask, self._ask_size = _Field(price, _AFTER_ASK), _Field(size, _END)
-
-    def read(self, frame: bytes, ts: int) -> BookTicker | None:
-        """The event; None: the frame is not in this form, or holds no sound numbers."""
-        head = self._head
+    def read(frame: bytes, ts: int) -> BookTicker | None:
+        nonlocal bid_text, bid_size_text, ask_text, ask_size_text, bid, bid_size, ask, ask_size
+        nonlocal bid_end, bid_size_end, ask_end, ask_size_end
         if not frame.startswith(head):
             return None
-        start = len(head)
-        at = frame.find(self._middle, start)
-        digits = frame[start:at]
-        if at < 0 or not digits.isdigit() or len(digits) > _LONGEST_ID or digits.startswith(b"0"):
+        at = frame.find(middle, start)
+        update_id = frame[start:at]
+        if not update_id.isdigit() or update_id[0] == 48 or at - start > _LONGEST_ID:
             return None
-        at += len(self._middle)
-        bid, bid_size, ask, ask_size = self._bid, self._bid_size, self._ask, self._ask_size
+        at += skip
         try:
-            for field in (bid, bid_size, ask, ask_size):
-                if field.length and frame.startswith(field.text, at):
-                    at += field.length
-                else:
-                    at = field.find(frame, at)
-                    if at < 0:
-                        return None
+            if frame.startswith(bid_text, at):
+                at += bid_end
+            else:
+                end = frame.find(_AFTER_BID, at)
+                if end < 0:
+                    return None
+                bid = ticks[frame[at:end].decode()]
+                end += _MARK
+                bid_text, bid_end, at = frame[at:end], end - at, end
+            if frame.startswith(bid_size_text, at):
+                at += bid_size_end
+            else:
+                end = frame.find(_AFTER_BID_SIZE, at)
+                if end < 0:
+                    return None
+                bid_size = lots(frame[at:end].decode())
+                end += _MARK
+                bid_size_text, bid_size_end, at = frame[at:end], end - at, end
+            if frame.startswith(ask_text, at):
+                at += ask_end
+            else:
+                end = frame.find(_AFTER_ASK, at)
+                if end < 0:
+                    return None
+                ask = ticks[frame[at:end].decode()]
+                end += _MARK
+                ask_text, ask_end, at = frame[at:end], end - at, end
+            if frame.startswith(ask_size_text, at):
+                at += ask_size_end
+            else:
+                end = len(frame) - len(_END)
+                if not frame.endswith(_END):
+                    return None
+                ask_size = lots(frame[at:end].decode())
+                ask_size_text, ask_size_end, at = frame[at:], len(frame) - at, len(frame)
         except (UnitError, UnicodeDecodeError):
             return None
         if at != len(frame):
             return None
         return BookTicker(
             ts=ts,
-            symbol=self._symbol,
-            update_id=int(digits),
-            bid=bid.value,
-            bid_size=bid_size.value,
-            ask=ask.value,
-            ask_size=ask_size.value,
+            symbol=symbol,
+            update_id=int(update_id),
+            bid=bid,
+            bid_size=bid_size,
+            ask=ask,
+            ask_size=ask_size,
         )
+
+    return read
