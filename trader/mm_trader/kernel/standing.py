@@ -19,8 +19,8 @@ def tolerance_of(core: Core, desired: DesiredQuotes) -> float:
 
 
 def stands(core: Core, desk: Desk, desired: DesiredQuotes) -> bool:
-    """True: each level has its order, open, unfilled, not being changed, of its size and within the tolerance; there is no other; and even if every order filled, no limit on
-    capital would be passed. Then there is nothing to send for this symbol."""
+    """True: each level has its order, open, unfilled, not being changed, of its size and within the tolerance; there is no other; and even if every order
+    filled, no limit on capital would be passed. Then there is nothing to send for this symbol."""
     settings, orders = core.settings, core.table.live(desk.symbol)
     bids, asks = desired.bids, desired.asks
     if len(orders) != len(bids) + len(asks):

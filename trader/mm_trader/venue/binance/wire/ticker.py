@@ -24,7 +24,8 @@ _LONGEST_ID = 18
 
 
 def ticker_reader(symbol: str, stream: str, numbers: SymbolNumbers) -> TickerReader:
-    """Of one symbol. One function with its state around it, and the four numbers one after the other: calls and attributes would cost more than what they do."""
+    """Of one symbol. One function with its state around it and the four numbers one after the other, as calls and attributes would cost more than what
+    they do."""
     head = f'{{"stream":"{stream}","data":{{"u":'.encode()
     middle = f',"s":"{symbol}","b":"'.encode()
     start, skip = len(head), len(middle)
