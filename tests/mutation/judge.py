@@ -105,7 +105,10 @@ class Judge:
         self._trace()
         gc.collect()
         gc.freeze()  # children write to no page of what is there already
+        code = self._code_version()
         for module in self._plan.modules:
+            if self._code_version() != code:
+                sys.exit("the code has changed since it was loaded: start again, what was judged is kept")
             started = time.monotonic()
             self._counts.clear()
             for mutant in chosen(self._plan, module):
@@ -120,7 +123,7 @@ class Judge:
     # --- which test executes what -----------------------------------------------------------------------------------------------------
 
     def _trace(self) -> None:
-        code = version(*(self._plan.root / "trader" / "mm_trader").rglob("*.py"))
+        code = self._code_version()
         for file, own in self._versions.items():
             if not self._traces.has(file, code + own):
                 items = [item for item in self._items.values() if item.nodeid.partition("::")[0] == file]
@@ -131,6 +134,9 @@ class Judge:
             for path, lines in trace.lines.items():
                 for line in lines:
                     self._by_line[path, line].add(name)
+
+    def _code_version(self) -> str:
+        return version(*(self._plan.root / "trader" / "mm_trader").rglob("*.py"))
 
     def _traced(self, items: list[pytest.Item]) -> dict[str, Trace]:
         """In a child, so that this process stays as fresh as the children of the mutants find it."""
