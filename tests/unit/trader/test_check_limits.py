@@ -1,4 +1,6 @@
-"""Pre-trade checks at their limits: what is just allowed, and what is just not. The sound order is 1 base (100 lots of 0.01) at 99.0 (tick 0.1), market 99.9 / 100.1."""
+"""Pre-trade checks at their limits: what is just allowed, and what is just not.
+
+The sound order is 1 base (100 lots of 0.01) at 99.0 (tick 0.1); the market is 99.9 / 100.1."""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ SELL = msgspec.structs.replace(BUY, side=Side.SELL, price=1010)
 def alone(code: Refusal, order: Intent = BUY, **facts: Any) -> Refusal | None:
     """What the check with this code says, whatever the others would."""
     rules = {name: facts.pop(name) for name in list(facts) if name in type(FACTS.rules).__struct_fields__}
-    changed = msgspec.structs.replace(FACTS, rules=msgspec.structs.replace(FACTS.rules, **rules), **facts)
+    _, sound = self_test._sound()
+    changed = msgspec.structs.replace(sound, rules=msgspec.structs.replace(sound.rules, **rules), **facts)
     (check,) = [check for check, codes in CHECKS if code in codes]
     return check(order, changed)
 
@@ -217,13 +220,22 @@ def test_on_margin_an_order_that_only_brings_the_position_back_needs_no_balance(
     assert alone(Refusal.BALANCE, order, exposure=held(base), available=available, **MARGIN) is None
 
 
+def test_the_sound_order_is_what_its_docstring_says():
+    order, facts = self_test._sound()
+    assert order == Intent(Side.BUY, 990, 100)
+    assert (facts.bid, facts.ask, facts.level, facts.rules.trading) == (999, 1001, RiskLevel.NORMAL, True)
+    assert order.size * facts.lot == BASE
+    assert order.price * facts.tick == 99 * 10**8
+    assert facts.exposure.mark == MARK
+
+
 def test_the_first_check_that_refuses_gives_the_reason():
     both = msgspec.structs.replace(FACTS, level=RiskLevel.HALTED, side_busy=True)
     assert first_refusal(BUY, both) is Refusal.HALTED
 
 
 def violations() -> list[tuple[Refusal, Intent, Facts]]:
-    return list(self_test._violations(BUY, FACTS))
+    return list(self_test._violations(*self_test._sound()))
 
 
 @pytest.mark.parametrize("number", range(len(violations())), ids=[str(v[0]) for v in violations()])
