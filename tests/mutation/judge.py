@@ -2,7 +2,7 @@
 
 Pytest starts and collects once. A first child runs every test and notes which lines it executes and how long it takes. Then each mutant gets a
 child of its own: it puts the mutant into place and runs the tests that execute the changed line until one fails, those first that noticed others of
-that function, then the quickest. Processor time is limited, not time: a busy machine makes no mutant look hung.
+that function, then those that execute the least. Processor time is limited, not time: a busy machine makes no mutant look hung.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ class Judge:
         path = str(self._plan.root / "trader" / (mutant.module.replace(".", "/") + ".py"))
         first, last = mutant.lines
         found = {test for line in range(first, last + 1) for test in self._by_line.get((path, line), ())}
-        return sorted(found, key=lambda test: (self._tests[test].seconds, test))
+        return sorted(found, key=lambda test: (self._tests[test].breadth, self._tests[test].seconds, test))
 
     def _files(self, tests: list[str]) -> dict[str, str]:
         names = {test.partition("::")[0] for test in tests}

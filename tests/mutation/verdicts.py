@@ -63,6 +63,11 @@ class Trace(msgspec.Struct, frozen=True):
     lines: dict[str, list[int]]
     """Of each file."""
 
+    @property
+    def breadth(self) -> int:
+        """Lines in all: the fewer, the more a test says about each."""
+        return sum(map(len, self.lines.values()))
+
 
 class Traces:
     """Of every test, kept by test file for as long as neither it nor the code has changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp, sqrt
 from random import Random
 from typing import Any
@@ -84,7 +85,7 @@ def test_vpin_begins_a_minute_after_its_first_trade_and_says_nothing_before_its_
 def jump_of(prior: float, samples: list[tuple[float, int]]) -> float:
     """√ of (fast over slow mean of r²/Δt), each an exponential mean over time that begins at the prior."""
     means = {5.0: prior * prior, 300.0: prior * prior}
-    for (t0, m0), (t1, m1) in zip(samples, samples[1:], strict=False):
+    for (t0, m0), (t1, m1) in pairwise(samples):
         for tau in means:
             weight = exp(-(t1 - t0) / tau)
             means[tau] = weight * means[tau] + (1 - weight) * ((m1 - m0) / m0) ** 2 / (t1 - t0)
