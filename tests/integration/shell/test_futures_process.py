@@ -6,19 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from shellkit.processes import ACCOUNT, Trader, Venue, trader_config, venue_positions
+from shellkit.processes import ACCOUNT, Trader, Venue, on_futures, trader_config, venue_positions
 from shellkit.waiting import until
 
 PATIENT = 60
 
 
 def futures_config(directory: Path, venue: Venue) -> dict[str, Any]:
-    config = trader_config(directory, venue.url, None, symbols=["ETHUSDC"])
-    config["venue"] |= {
-        "kind": "binance-usdm",
-        "wsApiUrl": f"{config['venue']['streamUrl']}/ws-fapi/v1",
-    }
-    return config
+    return on_futures(trader_config(directory, venue.url, None, symbols=["ETHUSDC"]))
 
 
 def expected(journal: list[dict[str, Any]], mid: Decimal) -> tuple[Decimal, Decimal]:

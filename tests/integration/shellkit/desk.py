@@ -12,9 +12,16 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.shell.app import App
 from mm_trader.shell.store.memory import MemoryStore
-from mm_trader.venue.binance import BinanceGateway, Credentials
+from mm_trader.venue.binance import Credentials
+from mm_trader.venue.binance.choice import gateway_for
 from mm_trader.venue.port import VenueGateway
-from mm_trader.venue.simulator.config import SimulatorConfig, parse_account, parse_market, parse_symbols
+from mm_trader.venue.simulator.config import (
+    Product,
+    SimulatorConfig,
+    parse_account,
+    parse_market,
+    parse_symbols,
+)
 from mm_trader.venue.simulator.engine.types import (
     NewOrder,
     Order,
@@ -23,11 +30,16 @@ from mm_trader.venue.simulator.engine.types import (
     TimeInForce,
 )
 from mm_trader.venue.simulator.simulator import Simulator
-from shellkit.processes import ACCOUNT, API_KEY, BALANCES, SECRET, trader_config
+from shellkit.processes import ACCOUNT, API_KEY, BALANCES, SECRET, on_futures, trader_config
 from shellkit.waiting import until
 
 COUNTERPARTY = "counterparty"
 SYMBOL = "ETHUSDC"
+FUNDS = {
+    Product.SPOT: (BALANCES, "ETH=100000,USDC=900000000"),
+    Product.USDM: ("USDC=50000", "USDC=900000000"),
+}
+"""Of the trader and of its counterparty."""
 
 
 class Desk:
@@ -115,29 +127,32 @@ async def desk(
     market: str = "seeded:7:calm",
     config_file: Path | None = None,
     keys: tuple[str, str] = (SECRET, SECRET),
+    product: Product = Product.SPOT,
     **changes: Any,
 ) -> AsyncIterator[Desk]:
     """A connected pair; the trader has been started and is on its way to quoting. `keys`: what the venue knows the trader by, and the trader's secret."""
     changes.setdefault("symbols", [SYMBOL])
     listed = changes.pop("listed", changes["symbols"])
+    own_funds, other_funds = FUNDS[product]
     config = SimulatorConfig(
         accounts=(
-            parse_account(f"{ACCOUNT}:{API_KEY}:{keys[0]}:{BALANCES}"),
-            parse_account(
-                f"{COUNTERPARTY}:otherKey0123456789:otherSecret0123456789:ETH=100000,USDC=900000000"
-            ),
+            parse_account(f"{ACCOUNT}:{API_KEY}:{keys[0]}:{own_funds}"),
+            parse_account(f"{COUNTERPARTY}:otherKey0123456789:otherSecret0123456789:{other_funds}"),
         ),
-        symbols=parse_symbols(",".join(listed)),
+        product=product,
+        symbols=parse_symbols(",".join(listed), product),
         market=parse_market(market),
     )
 
     def gateway(config: TraderConfig, clock: Clock, before_send: Any) -> VenueGateway:
-        return BinanceGateway(
-            config.venue, clock, before_send=before_send, credentials=Credentials(API_KEY, keys[1])
-        )
+        make = gateway_for(config.venue.kind)
+        return make(config.venue, clock, before_send=before_send, credentials=Credentials(API_KEY, keys[1]))
 
     async with Simulator(config) as sim:
-        trader = TraderConfig.model_validate(trader_config(directory, sim.url, None, **changes))
+        wire = trader_config(directory, sim.url, None, **changes)
+        if product is Product.USDM:
+            wire = on_futures(wire)
+        trader = TraderConfig.model_validate(wire)
         app = App(trader, "test", gateway_factory=gateway, config_file=config_file)
         await app.start()
         try:
@@ -146,4 +161,4 @@ async def desk(
             await app.stop("test over")
 
 
-__all__ = ["SYMBOL", "Desk", "Order", "Side", "desk"]
+__all__ = ["SYMBOL", "Desk", "Order", "Product", "Side", "desk"]

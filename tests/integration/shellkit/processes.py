@@ -167,6 +167,13 @@ def trader_config(directory: Path, venue_url: str, redis_url: str | None, **chan
     return config
 
 
+def on_futures(config: dict[str, Any]) -> dict[str, Any]:
+    """The same config for the futures profile."""
+    venue = config["venue"]
+    futures = {"kind": "binance-usdm", "wsApiUrl": f"{venue['streamUrl']}/ws-fapi/v1"}
+    return {**config, "venue": {**venue, **futures}}
+
+
 class Trader(Program):
     """`mm-trader --config FILE`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,10 +19,12 @@ from mm_trader.deadman.client import CallError
 from mm_trader.deadman.heartbeat import LINE_BYTES, Beat, Heartbeat, decode, encode, read
 from mm_trader.deadman.launch import options_of
 from mm_trader.deadman.process import DeadMan, Options
+from mm_trader.deadman.switch import ServerSwitch
 from mm_trader.deadman.watch import Verdict, Watch, may_cancel
 from mm_trader.shell.errors import ConfigError
 
 S = 1_000_000_000
+MS = 1_000_000
 IDENTITY = "sim.acc1"
 
 
@@ -142,6 +145,7 @@ class FakeVenue:
         self.canceled: list[int] = []
         self.armed: list[int] = []
         self.error: CallError | None = None
+        self.switch_error: CallError | None = None
         self.on_list: Any = None
 
     def open_orders(self, symbol: str) -> list[tuple[str, int]]:
@@ -158,8 +162,8 @@ class FakeVenue:
         return True
 
     def arm(self, symbol: str, countdown_ms: int) -> None:
-        if self.error is not None:
-            raise self.error
+        if self.switch_error is not None:
+            raise self.switch_error
         self.armed.append(countdown_ms)
 
 
@@ -293,6 +297,75 @@ def test_the_venues_own_switch_is_kept_armed_while_the_trader_lives_and_disarmed
     world.man.step()
     world.man.step()
     assert world.venue.armed == [7000, 7000, 0]
+
+
+def test_a_switch_that_could_not_be_armed_is_not_taken_for_armed_and_is_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(tmp_path, monkeypatch, switch="/fapi/v1/countdownCancelAll")
+    world.venue.switch_error = CallError("POST /fapi/v1/countdownCancelAll: status 503, code -1008")
+    world.beat()
+    world.man.step()
+    world.silent_for(0.1)
+    world.venue.switch_error = None
+    world.silent_for(0.1)
+    assert world.venue.armed == [7000]
+    world.silent_for(0.1)
+    assert world.venue.armed == [7000]
+    lines = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["dead_man_alive", "dead_man_switch_failed", "dead_man_switch_works_again"]
+
+
+def test_a_venue_that_throttles_is_not_asked_for_the_switch_before_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, monkeypatch, switch="/fapi/v1/countdownCancelAll")
+    world.venue.switch_error = CallError("status 429, code -1003", wait_s=3.0)
+    world.beat()
+    world.man.step()
+    world.venue.switch_error = None
+    world.silent_for(2.9)
+    assert world.venue.armed == []
+    world.silent_for(0.1)
+    assert world.venue.armed == [7000]
+
+
+def test_one_symbol_that_fails_does_not_keep_the_others_from_being_armed() -> None:
+    armed: list[str] = []
+
+    class Venue:
+        def arm(self, symbol: str, countdown_ms: int) -> None:
+            if symbol == "A" and countdown_ms:
+                raise CallError("no")
+            armed.append(symbol)
+
+    switch = ServerSwitch(Venue(), ["A", "B"], countdown_ms=7000, refresh_ms=1666, retry_ms=100)
+    for moment in range(0, 600, 100):
+        with contextlib.suppress(CallError):
+            switch.keep(moment * MS)
+    assert armed == ["B"]
+    assert switch.may_run(600 * MS), "an answer that was lost may have been a yes"
+    for moment in range(600, 1000, 100):
+        switch.end(moment * MS)
+    assert armed == ["B", "B", "A"]
+    assert not switch.may_run(1000 * MS)
+
+
+def test_told_to_stop_it_first_ends_the_countdown_or_lets_it_run_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, monkeypatch, switch="/fapi/v1/countdownCancelAll")
+    world.beat()
+    world.man.step()
+    world.beat(gone=True)
+    world.venue.switch_error = CallError("status 503, code -1008")
+    world.man.told_to_stop_ns = world.now
+    world.man.step()
+    assert not world.man.may_leave()
+    world.silent_for(6.9)
+    assert not world.man.may_leave()
+    world.silent_for(0.2)
+    assert world.man.may_leave()
 
 
 def test_its_options_come_from_the_traders_config_and_a_config_without_one_is_refused() -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from mm_trader.deadman.client import CallError, VenueClient
 from mm_trader.deadman.heartbeat import read
+from mm_trader.deadman.switch import ServerSwitch
 from mm_trader.deadman.watch import Verdict, Watch, may_cancel
 
 LOOK_S = 0.1
@@ -71,7 +72,16 @@ class DeadMan:
         )
         self._said = Verdict.WAIT
         self._complaint = ""
-        self._armed_ns = 0
+        self._switch: ServerSwitch | None = None
+        if client.paths.switch is not None and options.server_switch:
+            self._switch = ServerSwitch(
+                client,
+                options.symbols,
+                countdown_ms=options.timeout_ms + SWITCH_MARGIN_MS,
+                refresh_ms=options.timeout_ms // 3,
+                retry_ms=round(RETRY_S * 1000),
+            )
+        self._switch_complaint = ""
         self._next_sweep_ns = 0
         self.told_to_stop_ns: int | None = None
         self.zero_seen = False
@@ -86,7 +96,8 @@ class DeadMan:
         if verdict is not Verdict.CANCEL:
             self.zero_seen = False
             self._complaint = ""
-            self._keep_switch(verdict)
+            if self._switch is not None:
+                self._keep_switch(self._switch, verdict)
         elif time.monotonic_ns() >= self._next_sweep_ns:
             pause_s = self._cancel_everything()
             self._next_sweep_ns = time.monotonic_ns() + round(pause_s * _NS)
@@ -113,8 +124,12 @@ class DeadMan:
         """Told to stop, and nothing is left to watch over."""
         if self.told_to_stop_ns is None:
             return False
-        waited = time.monotonic_ns() - self.told_to_stop_ns
-        return self._said in (Verdict.GONE, Verdict.WAIT) or self.zero_seen or waited >= LEAVE_AFTER_S * _NS
+        now = time.monotonic_ns()
+        if now - self.told_to_stop_ns >= LEAVE_AFTER_S * _NS or self.zero_seen:
+            return True
+        # a countdown that is left behind would take the orders of whoever trades the symbol next
+        counting = self._switch is not None and self._switch.may_run(now)
+        return self._said in (Verdict.GONE, Verdict.WAIT) and not counting
 
     def _look(self) -> Verdict:
         return self._watch.look(read(self._file), time.monotonic_ns())
@@ -145,26 +160,19 @@ class DeadMan:
                     say("warning", "dead_man_canceled", symbol=symbol, client_id=client_id)
         return zero
 
-    def _keep_switch(self, verdict: Verdict) -> None:
-        """Arm the venue's own switch while the trader lives, three times in each time-out; disarm it when the trader has left in good order."""
-        if self._client.paths.switch is None or not self._o.server_switch:
-            return
+    def _keep_switch(self, switch: ServerSwitch, verdict: Verdict) -> None:
+        """Armed while the trader lives, three times in each time-out; ended when it has left in good order; left to run out otherwise."""
         now = time.monotonic_ns()
-        countdown_ms = 0
-        if verdict is Verdict.ALIVE:
-            if now - self._armed_ns < self._o.timeout_ms * 1_000_000 // 3:
-                return
-            countdown_ms = self._o.timeout_ms + SWITCH_MARGIN_MS
-        elif self._armed_ns == 0:
-            return
         try:
-            for symbol in self._o.symbols:
-                self._client.arm(symbol, countdown_ms)
+            fine = switch.keep(now) if verdict is Verdict.ALIVE else switch.end(now)
         except CallError as error:
-            if str(error) != self._complaint:
-                self._complaint = str(error)
-                say("error", "dead_man_switch_not_armed", reason=str(error))
-        self._armed_ns = now if countdown_ms else 0
+            if str(error) != self._switch_complaint:
+                self._switch_complaint = str(error)
+                say("error", "dead_man_switch_failed", reason=str(error), verdict=verdict.value)
+            return
+        if fine and self._switch_complaint:
+            self._switch_complaint = ""
+            say("info", "dead_man_switch_works_again")
 
 
 def main(arguments: list[str]) -> int:
