@@ -16,9 +16,10 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from yarl import URL
 
 from mm_trader.venue.simulator import ManualClock, Simulator, SimulatorConfig
-from mm_trader.venue.simulator.config import parse_account, parse_market, parse_symbols
+from mm_trader.venue.simulator.config import Product, parse_account, parse_market, parse_symbols
 
 DEADLINE_S = 30
 KEY, SECRET = "ALPHAKEY", "alpha-secret"
@@ -30,16 +31,23 @@ MS = 1_000_000
 S = 1_000_000_000
 
 
-def config(market: str = "seeded:7", symbols: str = "ETHUSDC,BTCUSDC", **changes: Any) -> SimulatorConfig:
-    """Three accounts: `alpha` and `beta` with HMAC keys, `ed` with an Ed25519 key."""
+def config(
+    market: str = "seeded:7",
+    symbols: str = "ETHUSDC,BTCUSDC",
+    product: Product = Product.SPOT,
+    **changes: Any,
+) -> SimulatorConfig:
+    """Three accounts: `alpha` and `beta` with HMAC keys, `ed` with an Ed25519 key. 50,000 USDC each, on spot with coins beside."""
+    coins = "ETH=10,BTC=1," if product is Product.SPOT else ""
     return SimulatorConfig(
         accounts=(
-            parse_account(f"alpha:{KEY}:{SECRET}:ETH=10,BTC=1,USDC=50000"),
-            parse_account(f"beta:{BETA_KEY}:{BETA_SECRET}:ETH=10,BTC=1,USDC=50000"),
-            parse_account(f"ed:{ED_KEY}:ed25519={ED_PUBLIC}:ETH=10,USDC=50000"),
+            parse_account(f"alpha:{KEY}:{SECRET}:{coins}USDC=50000"),
+            parse_account(f"beta:{BETA_KEY}:{BETA_SECRET}:{coins}USDC=50000"),
+            parse_account(f"ed:{ED_KEY}:ed25519={ED_PUBLIC}:{coins.replace('BTC=1,', '')}USDC=50000"),
         ),
+        product=product,
         market=parse_market(market),
-        symbols=parse_symbols(symbols),
+        symbols=parse_symbols(symbols, product),
         **changes,
     )
 
@@ -94,7 +102,13 @@ class Socket:
 
 
 class Wire:
-    """A running simulator and a client session."""
+    """A running simulator and a client session. What products differ in are the names here."""
+
+    root = "/api/v3"
+    order_path = "order"
+    quantity = "0.0100"
+    ticker_path = "ticker/bookTicker"
+    api_path = "/ws-api/v3"
 
     def __init__(self, sim: Simulator, session: aiohttp.ClientSession) -> None:
         self.sim = sim
@@ -104,15 +118,18 @@ class Wire:
     def timestamp(self) -> int:
         return self.sim.clock.now() // MS
 
+    def address(self, path: str) -> str | URL:
+        return self.sim.url + path
+
     async def raw(self, method: str, path: str, **kwargs: Any) -> Reply:
         async with (
             asyncio.timeout(DEADLINE_S),
-            self.session.request(method, self.sim.url + path, **kwargs) as reply,
+            self.session.request(method, self.address(path), **kwargs) as reply,
         ):
             return Reply(reply.status, reply.headers, await reply.text())
 
     async def get(self, path: str, **params: str) -> Reply:
-        return await self.raw("GET", f"/api/v3/{path}" + (f"?{urlencode(params)}" if params else ""))
+        return await self.raw("GET", f"{self.root}/{path}" + (f"?{urlencode(params)}" if params else ""))
 
     async def signed(
         self,
@@ -129,21 +146,22 @@ class Wire:
         headers = {"X-MBX-APIKEY": key}
         if in_body:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            return await self.raw(method, f"/api/v3/{path}", data=sent, headers=headers)
-        return await self.raw(method, f"/api/v3/{path}?{sent}", headers=headers)
+            return await self.raw(method, f"{self.root}/{path}", data=sent, headers=headers)
+        return await self.raw(method, f"{self.root}/{path}?{sent}", headers=headers)
 
-    async def order(self, side: str, price: str, quantity: str = "0.0100", /, **more: Any) -> Reply:
+    async def order(self, side: str, price: str, quantity: str = "", /, **more: Any) -> Reply:
         params = {"symbol": "ETHUSDC", "side": side, "type": "LIMIT", "timeInForce": "GTC"}
-        return await self.signed("POST", "order", **{**params, "quantity": quantity, "price": price, **more})
+        params |= {"quantity": quantity or self.quantity, "price": price, **more}
+        return await self.signed("POST", self.order_path, **params)
 
     async def socket(self, path: str) -> Socket:
         return Socket(await self.session.ws_connect(self.sim.ws_url + path, max_msg_size=0))
 
     async def api(self) -> Api:
-        return Api(self, await self.socket("/ws-api/v3"))
+        return Api(self, await self.socket(self.api_path))
 
     async def book(self, symbol: str = "ETHUSDC") -> Any:
-        return (await self.get("ticker/bookTicker", symbol=symbol)).body
+        return (await self.get(self.ticker_path, symbol=symbol)).body
 
 
 class Api:

@@ -2,95 +2,43 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
-from simwire import (
-    BETA_KEY,
-    BETA_SECRET,
-    DEADLINE_S,
-    ED_KEY,
-    ED_PUBLIC,
-    KEY,
-    SECRET,
-    Api,
-    Reply,
-    Socket,
-    Wire,
-    sign,
-)
+from simwire import KEY, Reply, Socket, Wire, config
 from yarl import URL
 
 from mm_trader.venue.simulator import ManualClock, Simulator, SimulatorConfig
-from mm_trader.venue.simulator.config import Product, parse_account, parse_market, parse_symbols
+from mm_trader.venue.simulator.config import Product
 
 
-def usdm_config(
-    market: str = "seeded:7", symbols: str = "ETHUSDC,BTCUSDC", **changes: Any
-) -> SimulatorConfig:
-    """Three accounts with 50,000 USDC each."""
-    return SimulatorConfig(
-        accounts=(
-            parse_account(f"alpha:{KEY}:{SECRET}:USDC=50000"),
-            parse_account(f"beta:{BETA_KEY}:{BETA_SECRET}:USDC=50000"),
-            parse_account(f"ed:{ED_KEY}:ed25519={ED_PUBLIC}:USDC=50000"),
-        ),
-        product=Product.USDM,
-        market=parse_market(market),
-        symbols=parse_symbols(symbols, Product.USDM),
-        **changes,
-    )
+def usdm_config(market: str = "seeded:7", **changes: Any) -> SimulatorConfig:
+    """As `config`, with perpetuals."""
+    return config(market, product=Product.USDM, **changes)
 
 
 class FuturesWire(Wire):
     """Paths are below `/fapi/`, with their version."""
 
-    async def raw(self, method: str, path: str, **kwargs: Any) -> Reply:
+    root = "/fapi"
+    order_path = "v1/order"
+    quantity = "0.100"
+    ticker_path = "v1/ticker/bookTicker"
+    api_path = "/ws-fapi/v1"
+
+    def address(self, path: str) -> URL:
         """As it is: what was signed must not be encoded in another way."""
-        url = URL(self.sim.url + path, encoded=True)
-        async with asyncio.timeout(DEADLINE_S), self.session.request(method, url, **kwargs) as reply:
-            return Reply(reply.status, reply.headers, await reply.text())
-
-    async def get(self, path: str, **params: str) -> Reply:
-        return await self.raw("GET", f"/fapi/{path}" + (f"?{urlencode(params)}" if params else ""))
-
-    async def signed(
-        self,
-        method: str,
-        path: str,
-        key: str = KEY,
-        secret: str = SECRET,
-        in_body: bool = False,
-        **params: Any,
-    ) -> Reply:
-        params.setdefault("timestamp", self.timestamp())
-        payload = urlencode(params)
-        sent = f"{payload}&signature={sign(payload, secret)}"
-        return await self.raw(method, f"/fapi/{path}?{sent}", headers={"X-MBX-APIKEY": key})
+        return URL(self.sim.url + path, encoded=True)
 
     async def keyed(self, method: str, path: str, key: str = KEY) -> Reply:
-        return await self.raw(method, f"/fapi/{path}", headers={"X-MBX-APIKEY": key})
-
-    async def order(self, side: str, price: str, quantity: str = "0.100", /, **more: Any) -> Reply:
-        params = {"symbol": "ETHUSDC", "side": side, "type": "LIMIT", "timeInForce": "GTC"}
-        return await self.signed(
-            "POST", "v1/order", **{**params, "quantity": quantity, "price": price, **more}
-        )
+        return await self.raw(method, f"{self.root}/{path}", headers={"X-MBX-APIKEY": key})
 
     async def taken(self, side: str, quantity: str = "0.100", **more: Any) -> Reply:
         return await self.signed(
             "POST", "v1/order", symbol="ETHUSDC", side=side, type="MARKET", quantity=quantity, **more
         )
-
-    async def api(self) -> Api:
-        return Api(self, await self.socket("/ws-fapi/v1"))
-
-    async def book(self, symbol: str = "ETHUSDC") -> Any:
-        return (await self.get("v1/ticker/bookTicker", symbol=symbol)).body
 
     async def far(self, side: str) -> str:
         """A price that nobody reaches, within the venue's band."""

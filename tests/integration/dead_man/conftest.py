@@ -36,3 +36,6 @@ async def dead_man(tmp_path: Path, trader: Trader) -> AsyncIterator[Program]:
     await program.launch()
     yield program
     await program.kill()
+    assert program.text(), "it has said something"
+    for canary in (API_KEY, SECRET, "signature="):
+        assert canary not in program.text()

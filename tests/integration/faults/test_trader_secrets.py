@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from shellkit.desk import Desk, Side, desk
+from shellkit.desk import Desk, Product, Side, desk
 from shellkit.processes import ACCOUNT, API_KEY, SECRET
 from shellkit.waiting import until
 
@@ -85,16 +85,24 @@ async def everything_fails(d: Desk, echo: str) -> None:
     await until(lambda: d.app.halts.current, "the refused keys halt it", 30)
 
 
+@pytest.mark.parametrize("product", list(Product))
 @pytest.mark.parametrize("kind", CANARIES)
 async def test_nothing_that_a_trader_shows_logs_or_writes_holds_its_keys(
-    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    kind: str,
+    product: Product,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
     keys, needles = CANARIES[kind]
     echo = f"echo {' and '.join(needles[:2])} end"
     with structlog.testing.capture_logs() as logs:
-        async with desk(tmp_path, keys=keys, engine=QUICK) as d:
+        async with desk(tmp_path, keys=keys, engine=QUICK, product=product) as d:
             await d.quoted(Side.BUY)
+            if product is Product.USDM:
+                # whoever has it reads the account
+                needles = (*needles, d.listen_key())
             await everything_fails(d, echo)
             seen = [
                 await everything_answers(d),

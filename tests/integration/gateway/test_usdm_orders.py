@@ -28,6 +28,8 @@ from mm_trader.core.events import (
     ReconcileSnapshot,
     Side,
     StreamName,
+    Trouble,
+    VenueTrouble,
 )
 from mm_trader.market.book import L2Book
 from mm_trader.venue.port import VenueError
@@ -307,6 +309,19 @@ async def test_the_listen_key_is_kept_alive_and_one_that_is_over_is_noticed() ->
         await d.seen.status(StreamName.USER, True, since=mark)
 
 
+async def test_an_order_out_of_the_bounds_around_the_mark_price_never_leaves() -> None:
+    async with futures_desk() as d:
+        bands = d.rules[SYMBOL].bands
+        assert bands is not None
+        touch = await d.touch()
+        await until(lambda: SYMBOL in d.gateway._look._marks)  # type: ignore[union-attr]
+        too_low = round(touch.bid * float(bands.ask_down)) - 1000
+        d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.SELL, price=too_low, size=10))
+        dropped = await d.seen.next(CommandDropped)
+        assert dropped.reason == "refused locally: filter PERCENT_PRICE_BY_SIDE"
+        assert d.open_at_venue() == []
+
+
 async def test_refused_keys_are_said_at_start() -> None:
     async with futures_simulator() as sim:
         gateway = futures_gateway(sim)
@@ -317,24 +332,38 @@ async def test_refused_keys_are_said_at_start() -> None:
         assert caught.value.reason == "CredentialsRefused"
 
 
-async def test_an_account_in_hedge_mode_is_refused() -> None:
-    from mm_trader.venue.simulator.server.desk import Call, Security
-    from mm_trader.venue.simulator.usdm import calls_account
-
+async def test_an_account_in_hedge_mode_is_refused_at_start_and_told_how_to_mend_it() -> None:
     async with futures_simulator() as sim:
-        hedge = Call(
-            ("GET", "v1/positionSide/dual"),
-            None,
-            lambda _d, _r: {"dualSidePosition": True},
-            30,
-            Security.SIGNED,
-        )
-        sim.rest._calls[hedge.rest] = hedge
+        sim.admin.do("hedge", account="desk")
         gateway = futures_gateway(sim)
         try:
-            with pytest.raises(VenueError) as caught:
+            with pytest.raises(VenueError, match="hedge mode; set it to one-way mode at the venue") as caught:
                 await gateway.load_rules([SYMBOL])
+            sim.admin.do("hedge", account="desk", on="false")
+            assert SYMBOL in await gateway.load_rules([SYMBOL])
         finally:
             await gateway.stop()
     assert (caught.value.reason, caught.value.permanent) == ("PositionModeRefused", True)
-    assert calls_account.position_mode is not hedge.handler
+
+
+@pytest.mark.parametrize(("kind", "left"), [("liquidation", 0), ("adl", 10)])
+async def test_a_position_that_the_venue_closes_is_told_and_its_trades_count_as_ours(
+    kind: str, left: int
+) -> None:
+    async with futures_desk() as d:
+        touch = await d.touch()
+        d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.BUY, price=touch.bid, size=20))
+        await d.seen.next(OrderAccepted)
+        d.sim.admin.do("price", symbol=SYMBOL, by_bp=-80)
+        await until(lambda: d.holding.lots == 20)
+        mark = d.seen.mark
+        d.sim.admin.do("liquidate", account="desk", symbol=SYMBOL, kind=kind)
+        trouble = await d.seen.next(VenueTrouble, since=mark)
+        assert trouble.trouble is Trouble.FORCED
+        assert "autoclose" in trouble.detail
+        d.gateway.submit(RequestReconcile(symbol=SYMBOL, from_trade_id=0, cause="forced"))
+        snapshot = await d.seen.next(ReconcileSnapshot, since=mark)
+        assert (
+            sum(t.size if t.side is Side.BUY else -t.size for t in snapshot.trades) == left == d.holding.lots
+        )
+        assert snapshot.open_orders == []

@@ -30,6 +30,7 @@ from mm_trader.venue.simulator.engine.types import (
     TimeInForce,
 )
 from mm_trader.venue.simulator.simulator import Simulator
+from mm_trader.venue.simulator.usdm.desk import futures_desk
 from shellkit.processes import ACCOUNT, API_KEY, BALANCES, SECRET, on_futures, trader_config
 from shellkit.waiting import until
 
@@ -60,6 +61,12 @@ class Desk:
     def account(self) -> Any:
         """The trader's account at the venue."""
         return self.sim.engine.accounts[ACCOUNT]
+
+    def listen_key(self) -> str:
+        """Futures: the key of the trader's user stream."""
+        key = futures_desk(self.sim.desk).listen_keys.key_of(ACCOUNT, self.sim.desk.now_ms())
+        assert key is not None, "the trader has obtained one"
+        return key
 
     def open_at_venue(self, side: Side | None = None) -> list[Order]:
         """The trader's open orders, seen from inside the venue."""

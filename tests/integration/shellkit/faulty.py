@@ -75,7 +75,7 @@ async def traffic(d: Desk) -> None:
         d.sim.admin.do("price", symbol=SYMBOL, by_bp=15 if step % 2 else -15)
         seen = len(d.journal())
         # as long as it takes to react, or to show that the fault keeps it from reacting
-        await until(_changed_or(d, seen), "traffic goes on", 10.0)
+        await until(_changed_or(d, seen), "traffic goes on", 60.0)
 
 
 def _changed_or(d: Desk, seen: int) -> Any:
@@ -107,10 +107,22 @@ async def reconciled(d: Desk, *, compare: bool) -> None:
         assert position == (ledger.positions[SYMBOL].position if ledger is not None else 0)
 
 
+NEEDS_A_POSITION = {"liquidate"}
+
+
+async def take_some(d: Desk) -> None:
+    """The trader comes to hold a position, and knows it."""
+    order = await d.quoted(Side.BUY)
+    d.take(order, max(1, order.remaining // 2))
+    await until(lambda: d.position() > 0, "the trader knows of its position", 30)
+
+
 async def strike(directory: Path, product: Product, action: str, fields: dict[str, Any]) -> None:
     """One fault, from quoting to reconciled."""
     async with desk(directory, strategy=WIDE, engine=QUICK, risk=RISK, product=product) as d:
         await d.quoted(Side.BUY)
+        if action in NEEDS_A_POSITION:
+            await take_some(d)
         # an action is done as its own example says
         d.sim.admin.do(action, **(fields or ACTIONS[action].shape(d.sim)["example"]))
         await traffic(d)

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from mm_trader.core.commands import Place
+from mm_trader.core.commands import Modify, Place
 from mm_trader.core.events import PublicTrade, Side
 from mm_trader.core.units import NS_PER_S, PriceBands, SymbolRules
-from mm_trader.venue.binance.filters import Known, ReferencePrice, first_failure
+from mm_trader.venue.binance.filters import Known, LastLook, ReferencePrice, first_failure
 from mm_trader.venue.binance.rules import symbol_rules
 from mm_trader.venue.binance.wire.replies import CommissionBody, SymbolBody, read_body
 
@@ -64,6 +64,35 @@ def test_an_order_that_a_filter_would_refuse_is_told_by_its_name(
     changes: dict[str, Any], known: Known, failed: str | None
 ) -> None:
     assert first_failure(msgspec.structs.replace(ORDER, **changes), RULES, known) == failed
+
+
+MARGIN = msgspec.structs.replace(
+    RULES, initial_margin=Decimal("0.1"), bands=PriceBands(bid_up=Decimal("1.05"), ask_down=Decimal("0.95"))
+)
+
+
+def test_on_margin_the_mark_price_bounds_orders_and_what_only_reduces_has_no_smallest_notional() -> None:
+    look = LastLook({"ETHUSDC": MARGIN})
+    high = msgspec.structs.replace(ORDER, price=262_501)
+    look.on_trade(trade(1, 100_000, 1))
+    assert look.refuses(high) is None, "the last trade is not what the venue judges by"
+    look.on_mark("ETHUSDC", 250_000.0)
+    assert look.refuses(high) == "refused locally: filter PERCENT_PRICE_BY_SIDE"
+    assert look.refuses(msgspec.structs.replace(high, price=262_500)) is None
+    low_sale = msgspec.structs.replace(ORDER, side=Side.SELL, price=237_499)
+    assert look.refuses(low_sale) == "refused locally: filter PERCENT_PRICE_BY_SIDE"
+    assert look.refuses(msgspec.structs.replace(ORDER, price=100)) == "refused locally: filter NOTIONAL"
+    small = msgspec.structs.replace(ORDER, size=2)
+    assert look.refuses(small) == "refused locally: filter NOTIONAL"
+    assert look.refuses(msgspec.structs.replace(small, reduce_only=True)) is None
+
+
+def test_a_modify_is_looked_at_like_a_place() -> None:
+    look = LastLook({"ETHUSDC": MARGIN})
+    modify = Modify(symbol="ETHUSDC", client_id="a", venue_id=1, side=Side.BUY, price=250_000, size=1000)
+    assert look.refuses(modify) is None
+    assert look.refuses(msgspec.structs.replace(modify, size=1)) == "refused locally: filter LOT_SIZE"
+    assert look.refuses(msgspec.structs.replace(modify, price=99)) == "refused locally: filter PRICE_FILTER"
 
 
 def trade(seconds: float, price: int, size: int) -> PublicTrade:

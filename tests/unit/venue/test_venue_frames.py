@@ -24,7 +24,7 @@ from mm_trader.venue.binance.wire.numbers import numbers_by_symbol
 from mm_trader.venue.binance.wire.replies import (
     DepthBody,
     OrderBody,
-    TradeBody,
+    SpotTradeBody,
     depth_snapshot,
     order_view,
     read_body,
@@ -271,7 +271,7 @@ def test_a_row_of_my_trades_is_a_trade() -> None:
         "symbol": "ETHUSDT", "id": 28457, "orderId": 100, "price": "4.00", "qty": "12.0", "commission": "10.1",
         "commissionAsset": "BNB", "time": 5, "isBuyer": False, "isMaker": True, "isBestMatch": True,
     }  # fmt: skip
-    trade = trade_view(read_body(json.dumps(row).encode(), TradeBody), NUMBERS["ETHUSDT"])
+    trade = trade_view(read_body(json.dumps(row).encode(), SpotTradeBody), NUMBERS["ETHUSDT"])
     assert (trade.trade_id, trade.venue_id, trade.side) == (28457, 100, Side.SELL)
     assert (trade.price, trade.size, trade.commission) == (400, 120_000, Decimal("10.1"))
 

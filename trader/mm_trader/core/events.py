@@ -311,6 +311,8 @@ class Trouble(StrEnum):
     """The keys are refused where they were good before."""
     RESET = "reset"
     """The venue has started over (testnets do, without notice): our orders and trades are gone, balances are others, ids begin anew."""
+    FORCED = "forced"
+    """The venue closed a position of the account by itself: liquidation, auto-deleveraging, the end of a contract. Told again with each of its fills."""
 
 
 class VenueTrouble(Event, frozen=True, kw_only=True, gc=False):

@@ -14,6 +14,7 @@ _HALTS = {
     ev.Trouble.BANNED: HaltReason.VENUE_BANNED,
     ev.Trouble.KEYS: HaltReason.CREDENTIALS_REFUSED,
     ev.Trouble.RESET: HaltReason.VENUE_RESET,
+    ev.Trouble.FORCED: HaltReason.POSITION_FORCED,
 }
 
 
@@ -48,6 +49,10 @@ class VenueNews:
             for order in core.table.all_live():
                 core.manager.doubt(order, "the venue was reset", event.ts)
         self._halting.halt(_HALTS[event.trouble], event.detail, event.ts)
+        if event.trouble is ev.Trouble.FORCED:
+            # its trades are none of an order of ours: they are booked from the account's own list
+            for symbol in core.desks:
+                core.reconciler.begin(symbol, "forced", event.ts)
 
     def _tell(self, symbol: str, what: str, severity: str) -> None:
         core = self._core

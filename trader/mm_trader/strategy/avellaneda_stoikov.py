@@ -14,14 +14,14 @@ from decimal import Decimal
 from typing import ClassVar
 
 from mm_trader.core.units import SymbolRules
-from mm_trader.strategy.base import DesiredQuotes, MarketView, Signal
+from mm_trader.strategy.base import DesiredQuotes, MarketView
 from mm_trader.strategy.closed_forms import avellaneda_stoikov_spread, reservation_price
+from mm_trader.strategy.paper_quotes import PaperQuotes
 from mm_trader.strategy.paper_units import (
     ARRIVAL_DECAY,
     CALIBRATE,
     MIN_FIT,
     RISK_AVERSION,
-    PaperUnits,
     sigma_ticks,
 )
 from mm_trader.strategy.parameters import Parameter, parameter
@@ -30,12 +30,10 @@ from mm_trader.strategy.shaping import (
     MAX_SPREAD,
     MIN_SPREAD,
     ORDER_SIZE,
-    Shaper,
-    check_common,
 )
 
 
-class AvellanedaStoikov:
+class AvellanedaStoikov(PaperQuotes):
     """Two quotes around the reservation price."""
 
     summary: ClassVar[str] = "reservation price and spread of Avellaneda & Stoikov (2008)"
@@ -62,24 +60,9 @@ class AvellanedaStoikov:
 
     def __init__(self, values: Mapping[str, Decimal], rules: SymbolRules) -> None:
         """`values`: as `validate_parameters` returns them."""
-        self.max_inventory = values["maxInventory"]
-        self._units = PaperUnits(values, rules)
-        self.needs: frozenset[Signal] = self._units.needs
+        super().__init__(values, rules)
         self._horizon = float(values["horizon"])
         self._rolling = bool(values["rolling"])
-        self._order = float(values["orderSize"])
-        self._shaper = Shaper(
-            rules,
-            sizes=(values["orderSize"],),
-            max_inventory=self.max_inventory,
-            min_spread=values["minSpread"],
-            max_spread=values["maxSpread"],
-        )
-
-    @classmethod
-    def check(cls, values: Mapping[str, Decimal]) -> list[str]:
-        """The cap above the floor, one quote within the inventory."""
-        return check_common(values)
 
     def time_left(self, wall_s: float) -> float:
         """T − t in seconds."""

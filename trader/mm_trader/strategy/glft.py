@@ -11,15 +11,15 @@ from decimal import Decimal
 from typing import ClassVar
 
 from mm_trader.core.units import SymbolRules
-from mm_trader.strategy.base import DesiredQuotes, MarketView, Signal
+from mm_trader.strategy.base import DesiredQuotes, MarketView
 from mm_trader.strategy.closed_forms import glft_half_and_skew, glft_sized_half_and_skew
+from mm_trader.strategy.paper_quotes import PaperQuotes
 from mm_trader.strategy.paper_units import (
     ARRIVAL_DECAY,
     ARRIVAL_RATE,
     CALIBRATE,
     MIN_FIT,
     RISK_AVERSION,
-    PaperUnits,
     sigma_ticks,
 )
 from mm_trader.strategy.parameters import Parameter, parameter
@@ -28,34 +28,13 @@ from mm_trader.strategy.shaping import (
     MAX_SPREAD,
     MIN_SPREAD,
     ORDER_SIZE,
-    Shaper,
-    check_common,
 )
 
 _COMMON = (ARRIVAL_DECAY, ARRIVAL_RATE, CALIBRATE, MIN_FIT, ORDER_SIZE, MAX_INVENTORY, MIN_SPREAD, MAX_SPREAD)
 
 
-class _Glft:
+class _Glft(PaperQuotes):
     """What both forms share: everything but the formula."""
-
-    def __init__(self, values: Mapping[str, Decimal], rules: SymbolRules) -> None:
-        """`values`: as `validate_parameters` returns them."""
-        self.max_inventory = values["maxInventory"]
-        self._units = PaperUnits(values, rules)
-        self.needs: frozenset[Signal] = self._units.needs
-        self._order = float(values["orderSize"])
-        self._shaper = Shaper(
-            rules,
-            sizes=(values["orderSize"],),
-            max_inventory=self.max_inventory,
-            min_spread=values["minSpread"],
-            max_spread=values["maxSpread"],
-        )
-
-    @classmethod
-    def check(cls, values: Mapping[str, Decimal]) -> list[str]:
-        """The cap above the floor, one quote within the inventory."""
-        return check_common(values)
 
     def quote(self, view: MarketView) -> DesiredQuotes:
         """See the module's docstring."""

@@ -149,7 +149,8 @@ class Outlet:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await work()
         except Exception as error:  # noqa: BLE001 - whatever a channel does, it does it to its own alerts alone; it is said, and tried again
-            problem = str(error) or type(error).__name__
+            # only what a sender says on purpose is shown: another library's words may hold an address or a token
+            problem = (str(error) if isinstance(error, SendError) else "") or type(error).__name__
             if not self.failing:
                 log.warning("alert_channel_down", channel=self.name, reason=problem)
             self.failing = problem

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,6 +25,7 @@ from mm_trader.venue.binance.wire.replies import (
     DepthBody,
     ExchangeInfoBody,
     OrderBody,
+    SpotTradeBody,
     TimeBody,
     TradeBody,
     depth_snapshot,
@@ -34,7 +36,34 @@ from mm_trader.venue.binance.wire.replies import (
 from mm_trader.venue.binance.wire.sign import Params
 
 _OWNERS_KEPT = 20_000
-_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
+
+
+class Reads(NamedTuple):
+    """Where a product has the calls that all products have, each with its documented weight, and how its trades are written."""
+
+    open_orders: tuple[str, int]
+    """Of one symbol."""
+    order: tuple[str, int]
+    trades: tuple[str, int]
+    trade_rows: type[Sequence[TradeBody]]
+    depth: str
+    depth_weights: tuple[tuple[int, int], ...]
+    """(up to that many levels, weight), ascending; the last is the most there is."""
+
+
+SPOT_READS = Reads(
+    open_orders=("openOrders", 6),
+    order=("order", 4),
+    trades=("myTrades", 20),
+    trade_rows=list[SpotTradeBody],
+    depth="depth",
+    depth_weights=((100, 5), (500, 25), (1000, 50), (5000, 250)),
+)
+
+
+async def time_ms(rest: RestClient, path: str) -> int:
+    """The venue's time, epoch ms."""
+    return read_body(await rest.call("GET", path, {}, weight=1, signed=False), TimeBody).server_time
 
 
 class VenueReader:
@@ -45,8 +74,7 @@ class VenueReader:
 
     async def time_ms(self) -> int:
         """The venue's time, epoch ms."""
-        body = await self._rest.call("GET", "time", {}, weight=1, signed=False)
-        return read_body(body, TimeBody).server_time
+        return await time_ms(self._rest, "time")
 
     async def exchange_info(self, symbols: Sequence[str]) -> ExchangeInfoBody:
         """Rules of these symbols. One that is not listed makes the venue refuse them all (-1121)."""
@@ -69,6 +97,8 @@ class OpenOrders(msgspec.Struct, frozen=True):
 
 class AccountReader:
     """Reads of one account whose symbols and prefix are known."""
+
+    reads = SPOT_READS
 
     def __init__(
         self,
@@ -99,8 +129,9 @@ class AccountReader:
 
     async def open_orders(self, symbol: str, purpose: Purpose = Purpose.QUERY) -> OpenOrders:
         """All open orders of the symbol; those of others are only counted. A sweep looks with the budget of cancels: nothing may hold it up."""
+        path, weight = self.reads.open_orders
         body = await self._rest.call(
-            "GET", "openOrders", {"symbol": symbol}, weight=6, signed=True, purpose=purpose
+            "GET", path, {"symbol": symbol}, weight=weight, signed=True, purpose=purpose
         )
         own: list[OrderView] = []
         foreign = 0
@@ -124,14 +155,15 @@ class AccountReader:
         await self._order(symbol, {"orderId": venue_id})
 
     async def _order(self, symbol: str, which: Params) -> OrderBody:
-        body = await self._rest.call("GET", "order", {"symbol": symbol, **which}, weight=4, signed=True)
+        path, weight = self.reads.order
+        body = await self._rest.call("GET", path, {"symbol": symbol, **which}, weight=weight, signed=True)
         return read_body(body, OrderBody)
 
     async def trades(self, symbol: str, from_id: int) -> list[TradeView]:
         """Own trades from an id on, ascending; trades of orders under another prefix are left out."""
         rows: list[TradeBody] = []
         for _ in range(self._settings.max_trade_pages):
-            page = await self._trades_page(symbol, rows[-1].id + 1 if rows else from_id)
+            page = await self._trades_page(symbol, rows[-1].id + 1 if rows else max(from_id, 0))
             rows.extend(page)
             if len(page) < self._settings.trades_page:
                 break
@@ -142,10 +174,11 @@ class AccountReader:
             trade_view(row, self._numbers[symbol]) for row in rows if await self._is_own(symbol, row.order_id)
         ]
 
-    async def _trades_page(self, symbol: str, from_id: int) -> list[TradeBody]:
+    async def _trades_page(self, symbol: str, from_id: int) -> Sequence[TradeBody]:
         params: Params = {"symbol": symbol, "fromId": from_id, "limit": self._settings.trades_page}
-        body = await self._rest.call("GET", "myTrades", params, weight=20, signed=True)
-        return read_body(body, list[TradeBody])
+        path, weight = self.reads.trades
+        body = await self._rest.call("GET", path, params, weight=weight, signed=True)
+        return read_body(body, self.reads.trade_rows)
 
     async def _is_own(self, symbol: str, venue_id: int) -> bool:
         """Whose order it is, asked from the venue where it is not known (an incarnation before)."""
@@ -159,9 +192,13 @@ class AccountReader:
                 raise
             own = False
         else:
-            own = order.client_order_id.startswith(self._prefix)
+            own = self._moves_us(order.client_order_id)
         self.note_order(symbol, venue_id, own)
         return own
+
+    def _moves_us(self, client_id: str) -> bool:
+        """Whether an order's trades are the ledger's: those of our own orders."""
+        return client_id.startswith(self._prefix)
 
     async def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Asset → (free, locked), all that are not zero."""
@@ -174,14 +211,15 @@ class AccountReader:
 
     async def depth(self, symbol: str) -> DepthSnapshot:
         """A snapshot of the book."""
-        limit = self._settings.depth_limit
-        weight = next(weight for most, weight in _DEPTH_WEIGHTS if limit <= most)
-        body = await self._rest.call(
-            "GET", "depth", {"symbol": symbol, "limit": limit}, weight=weight, signed=False
-        )
+        weights = self.reads.depth_weights
+        limit = min(self._settings.depth_limit, weights[-1][0])
+        weight = next(weight for most, weight in weights if limit <= most)
+        params: Params = {"symbol": symbol, "limit": limit}
+        body = await self._rest.call("GET", self.reads.depth, params, weight=weight, signed=False)
         return depth_snapshot(read_body(body, DepthBody), self._numbers[symbol], self._clock.monotonic_ns())
 
     async def cancel(self, symbol: str, params: Params) -> OrderView:
         """Cancel over REST, with the budget of cancels."""
-        body = await self._rest.call("DELETE", "order", params, weight=1, signed=True, purpose=Purpose.CANCEL)
+        path, _ = self.reads.order
+        body = await self._rest.call("DELETE", path, params, weight=1, signed=True, purpose=Purpose.CANCEL)
         return order_view(read_body(body, OrderBody), self._numbers[symbol])

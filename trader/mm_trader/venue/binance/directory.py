@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -13,11 +13,9 @@ from mm_trader.core.units import SymbolRules
 from mm_trader.venue.binance.account import VenueReader
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.rules import symbol_rules
-from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import CallError
-from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.market import FrameError
-from mm_trader.venue.binance.wire.replies import ExchangeInfoBody, SymbolBody
+from mm_trader.venue.binance.wire.replies import ExchangeInfoBody
 from mm_trader.venue.port import VenueError
 
 log = structlog.get_logger(__name__)
@@ -63,34 +61,36 @@ def venue_error(error: CallError) -> VenueError:
     return VenueError(reason, f"{error.message} (code {error.code})", permanent=permanent)
 
 
-async def read_rules(
-    reader: VenueReader,
-    venue_clock: VenueClock,
-    governor: RateGovernor,
-    settings: GatewaySettings,
-    symbols: Sequence[str],
+async def at_start(
+    measure: Callable[[], Awaitable[None]], read: Callable[[], Awaitable[dict[str, SymbolRules]]]
 ) -> dict[str, SymbolRules]:
-    """Rules and fees of those of the symbols that the venue lists. A refusal for the clock has it measured once more. Raises VenueError."""
+    """What `read` finds once the venue's time is measured; a refusal for the clock has it measured once more. Raises VenueError."""
     try:
-        await venue_clock.measure(reader.time_ms, settings.clock_samples)
-        info = await listed(reader, symbols)
-        governor.configure(info.rate_limits)
-        found = {body.symbol: body for body in info.symbols if body.symbol in symbols}
+        await measure()
         try:
-            return await _with_fees(reader, found)
+            return await read()
         except CallError as error:
             if error.error is not ErrorClass.CLOCK:
                 raise
-        await venue_clock.measure(reader.time_ms, settings.clock_samples)
-        return await _with_fees(reader, found)
+        await measure()
+        return await read()
     except CallError as error:
         raise venue_error(error) from None
     except FrameError as error:
         raise VenueError("VenueNotUnderstood", str(error), permanent=False) from None
 
 
-async def _with_fees(reader: VenueReader, found: dict[str, SymbolBody]) -> dict[str, SymbolRules]:
-    return {symbol: symbol_rules(body, await reader.commission(symbol)) for symbol, body in found.items()}
+async def rules_with_fees(
+    reader: VenueReader, governor: RateGovernor, symbols: Sequence[str]
+) -> dict[str, SymbolRules]:
+    """Rules and fees of those of the symbols that the venue lists. Raises CallError or FrameError."""
+    info = await listed(reader, symbols)
+    governor.configure(info.rate_limits)
+    return {
+        body.symbol: symbol_rules(body, await reader.commission(body.symbol))
+        for body in info.symbols
+        if body.symbol in symbols
+    }
 
 
 async def listed(reader: VenueReader, symbols: Sequence[str]) -> ExchangeInfoBody:

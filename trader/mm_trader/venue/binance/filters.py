@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from mm_trader.core.commands import Place
+from mm_trader.core.commands import Modify, Place
 from mm_trader.core.events import AccountUpdate, Event, PublicTrade, ReconcileSnapshot, Side
 from mm_trader.core.units import NS_PER_S, SymbolRules
 from mm_trader.venue.port import EventSink
@@ -66,41 +66,45 @@ class Known(NamedTuple):
     """Base in the account, free and locked."""
 
 
-Filter = Callable[[Place, SymbolRules, Known], bool]
+Wanted = Place | Modify
+"""What brings an order to a price and a size."""
+Filter = Callable[[Wanted, SymbolRules, Known], bool]
 """Whether the order passes."""
 
 
-def _price(place: Place, rules: SymbolRules, _known: Known) -> bool:
+def _price(order: Wanted, rules: SymbolRules, _known: Known) -> bool:
     """Whole ticks by construction; lowest and highest price."""
-    return rules.min_price <= place.price <= rules.max_price
+    return rules.min_price <= order.price <= rules.max_price
 
 
-def _percent(place: Place, rules: SymbolRules, known: Known) -> bool:
+def _percent(order: Wanted, rules: SymbolRules, known: Known) -> bool:
     """Within the side's factors of the reference price."""
     bands, reference = rules.bands, known.reference
     if bands is None or not reference:
         return True
-    buy = place.side is Side.BUY
+    buy = order.side is Side.BUY
     up, down = (bands.bid_up, bands.bid_down) if buy else (bands.ask_up, bands.ask_down)
-    return place.price >= float(down) * reference and (not up or place.price <= float(up) * reference)
+    return order.price >= float(down) * reference and (not up or order.price <= float(up) * reference)
 
 
-def _lot(place: Place, rules: SymbolRules, _known: Known) -> bool:
+def _lot(order: Wanted, rules: SymbolRules, _known: Known) -> bool:
     """Whole lots by construction; smallest and largest size."""
-    return rules.min_quantity <= place.size <= rules.max_quantity
+    return rules.min_quantity <= order.size <= rules.max_quantity
 
 
-def _notional(place: Place, rules: SymbolRules, _known: Known) -> bool:
-    """Smallest and largest price x size."""
-    notional = rules.price(place.price) * rules.quantity(place.size)
+def _notional(order: Wanted, rules: SymbolRules, _known: Known) -> bool:
+    """Smallest and largest price x size. On margin, what can only make a position smaller has no smallest."""
+    if rules.initial_margin is not None and isinstance(order, Place) and order.reduce_only:
+        return True
+    notional = rules.price(order.price) * rules.quantity(order.size)
     return rules.min_notional <= notional and (rules.max_notional is None or notional <= rules.max_notional)
 
 
-def _position(place: Place, rules: SymbolRules, known: Known) -> bool:
+def _position(order: Wanted, rules: SymbolRules, known: Known) -> bool:
     """What is held and this order within the largest position; the venue counts other open orders too, and has the last word."""
-    if rules.max_position is None or known.held is None or place.side is not Side.BUY:
+    if rules.max_position is None or known.held is None or order.side is not Side.BUY:
         return True
-    return known.held + rules.quantity(place.size) <= rules.max_position
+    return known.held + rules.quantity(order.size) <= rules.max_position
 
 
 FILTERS: tuple[tuple[str, Filter], ...] = (
@@ -112,10 +116,10 @@ FILTERS: tuple[tuple[str, Filter], ...] = (
 )
 
 
-def first_failure(place: Place, rules: SymbolRules, known: Known) -> str | None:
+def first_failure(order: Wanted, rules: SymbolRules, known: Known) -> str | None:
     """The name of the first filter that the order does not pass; None: it passes all."""
     for name, passes in FILTERS:
-        if not passes(place, rules, known):
+        if not passes(order, rules, known):
             return name
     return None
 
@@ -129,7 +133,12 @@ class LastLook:
             symbol: ReferencePrice(rule.bands.minutes if rule.bands is not None else 0)
             for symbol, rule in rules.items()
         }
+        self._marks: dict[str, float] = {}
         self._held: dict[str, Decimal] = {}
+
+    def on_mark(self, symbol: str, ticks: float) -> None:
+        """The venue's mark price, by which it judges orders of a symbol on margin."""
+        self._marks[symbol] = ticks
 
     def on_trade(self, trade: PublicTrade) -> None:
         """A public trade."""
@@ -146,9 +155,12 @@ class LastLook:
 
         return hear
 
-    def refuses(self, place: Place) -> str | None:
+    def refuses(self, order: Wanted) -> str | None:
         """Why it must not be sent; None: nothing that is known here speaks against it."""
-        rules = self._rules[place.symbol]
-        known = Known(self._references[place.symbol].ticks(), self._held.get(rules.base_asset))
-        failed = first_failure(place, rules, known)
+        rules = self._rules[order.symbol]
+        if rules.initial_margin is None:
+            reference = self._references[order.symbol].ticks()
+        else:
+            reference = self._marks.get(order.symbol)
+        failed = first_failure(order, rules, Known(reference, self._held.get(rules.base_asset)))
         return None if failed is None else f"{FILTER_FAILURE}{failed}"

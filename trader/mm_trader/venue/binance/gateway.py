@@ -28,7 +28,7 @@ from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.answers import Answers
 from mm_trader.venue.binance.credentials import Credentials, load_credentials
-from mm_trader.venue.binance.directory import check_address, read_rules
+from mm_trader.venue.binance.directory import at_start, check_address, rules_with_fees
 from mm_trader.venue.binance.filters import LastLook
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.market_feed import MarketFeed
@@ -133,7 +133,10 @@ class BinanceGateway:
 
     async def load_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
         """See the port."""
-        return await read_rules(self._reader, self._venue_clock, self._governor, self._settings, symbols)
+        return await at_start(
+            lambda: self._venue_clock.measure(self._time_ms, self._settings.clock_samples),
+            lambda: self._read_rules(symbols),
+        )
 
     async def start(self, rules: dict[str, SymbolRules], client_id_prefix: str, sink: EventSink) -> None:
         """See the port. Once in its life. Returns when all connections are up, or after a while without: they go on trying, and StreamStatus tells."""
@@ -208,6 +211,9 @@ class BinanceGateway:
 
     async def _time_ms(self) -> int:
         return await self._reader.time_ms()
+
+    async def _read_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
+        return await rules_with_fees(self._reader, self._governor, symbols)
 
     def _make_account(self, numbers: Mapping[str, SymbolNumbers], prefix: str) -> AccountReader:
         self._account = AccountReader(self._rest, numbers, prefix, self._clock, self._settings)

@@ -9,7 +9,7 @@ import structlog
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import BookTicker, DepthUpdate, Event, PublicTrade, StreamName, StreamStatus
 from mm_trader.venue.binance.transport.session import Session
-from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, Notice, stream_path
+from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, MarkPrice, Notice, stream_path
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.port import EventSink
 
@@ -33,8 +33,9 @@ class MarketFeed:
         path: str | None = None,
         decoder: MarketDecoder | None = None,
         vital: bool = True,
+        on_mark: Callable[[str, float], None] | None = None,
     ) -> None:
-        """`path` and `decoder`: spot's unless given. `vital`: its loss is the loss of the market; False: nobody is told."""
+        """`path` and `decoder`: spot's unless given. `vital`: its loss is the loss of the market; False: nobody is told. `on_mark`: symbol, ticks."""
         self._url = stream_url.rstrip("/") + (path or stream_path(list(numbers)))
         self._decoder = decoder or MarketDecoder(numbers)
         self._vital = vital
@@ -42,6 +43,7 @@ class MarketFeed:
         self._sink = sink
         self._renew = renew
         self._on_trade = on_trade
+        self._on_mark = on_mark
         self._last: dict[tuple[type[Event], str], int] = {}
         self._complained = False
 
@@ -78,7 +80,7 @@ class MarketFeed:
             self._sink(event)
 
     def _is_new(self, event: Event) -> bool:
-        """While two connections overlap everything comes twice; the ids of each kind only grow."""
+        """While two connections overlap everything comes twice; the ids of each kind only grow. What is not for the kernel ends here."""
         key: tuple[type[Event], str]
         if isinstance(event, BookTicker):
             key, number = (BookTicker, event.symbol), event.update_id
@@ -89,7 +91,9 @@ class MarketFeed:
             if number > self._last.get(key, -1):
                 self._on_trade(event)
         else:
-            return True
+            if isinstance(event, MarkPrice) and self._on_mark is not None:
+                self._on_mark(event.symbol, event.ticks)
+            return False
         if number <= self._last.get(key, -1):
             return False
         self._last[key] = number

@@ -65,7 +65,7 @@ class OrderChannel:
         sink: EventSink,
         answers: Answers,
         before_send: Callable[[Place], None] | None,
-        refuses: Callable[[Place], str | None],
+        refuses: Callable[[Place | Modify], str | None],
         cancel_by_rest: Callable[[Cancel], bool],
         renew: Callable[[], None],
         note_order: Callable[[str, int, bool], None],
@@ -207,7 +207,7 @@ class OrderChannel:
         """It can make an order larger, or move it into the market: the stop latch holds it, too."""
         session = self._usable()
         refused = "order socket is down" if session is None else "stop latch" if self.blocked else None
-        refused = refused or self._governor.admit(*cost_of(modify))
+        refused = refused or self._refuses(modify) or self._governor.admit(*cost_of(modify))
         if session is None or refused is not None:
             self._answers.dropped(modify, refused or "")
             return

@@ -82,6 +82,7 @@ TABLE: tuple[Row, ...] = (
     Row(None, _codes(-2010), "duplicate", _E.DUPLICATE, _S.NONE, "client id is open already"),
     Row(None, _codes(-2010), "insufficient balance", _E.BALANCE, _S.NONE, "not enough free balance"),
     Row(None, _codes(-1013, -2010), "market is closed", _E.CLOSED, _S.REREAD, "halt, break or cancel only"),
+    Row(None, _codes(-4108, -4140), "", _E.CLOSED, _S.REREAD, "futures: symbol is not in trading status"),
     Row(None, _codes(-2011), "unknown order", _E.NOT_FOUND, _S.NONE, "nothing to cancel"),
     Row(None, _codes(-2038), "", _E.REFUSED, _S.NONE, "amend refused, the order is as it was"),
     Row(None, _codes(-2013), "", _E.NOT_FOUND, _S.NONE, "no such order"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from mm_trader.core.units import PriceBands, SymbolRules
@@ -16,23 +16,14 @@ _FAR = 2**62
 
 def symbol_rules(body: SymbolBody, commission: CommissionBody | None) -> SymbolRules:
     """Filters and fees of one symbol (no commission: 0). Raises FrameError when a filter that every order needs is missing or unreadable."""
-    filters = {str(entry.get("filterType")): entry for entry in body.filters}
+    filters = by_type(body.filters)
     try:
-        price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
-        tick, step = number(price, "tickSize"), number(lot, "stepSize")
-        if tick <= 0 or step <= 0:
-            raise FrameError(f"{body.symbol}: tick or lot size is off, which is not supported")
         minimum, maximum = _notional(filters)
         return SymbolRules(
             symbol=body.symbol,
             base_asset=body.base_asset,
             quote_asset=body.quote_asset,
-            tick=tick,
-            lot=step,
-            min_quantity=ceil_steps(number(lot, "minQty"), step) or 1,
-            max_quantity=floor_steps(number(lot, "maxQty"), step) or _FAR,
-            min_price=ceil_steps(number(price, "minPrice"), tick) or 1,
-            max_price=floor_steps(number(price, "maxPrice"), tick) or _FAR,
+            **steps(body.symbol, filters),
             min_notional=minimum,
             max_notional=maximum,
             **(_fees(commission) if commission is not None else {}),
@@ -47,8 +38,40 @@ def symbol_rules(body: SymbolBody, commission: CommissionBody | None) -> SymbolR
             replaceable=body.cancel_replace_allowed and SPOT.cancel_replace,
             max_amends=int(filters.get("MAX_NUM_ORDER_AMENDS", {}).get("maxNumOrderAmends", 10)),
         )
-    except (KeyError, InvalidOperation, TypeError, ValueError) as error:
-        raise FrameError(f"filters of {body.symbol} cannot be read: {type(error).__name__} {error}") from None
+    except UNREADABLE as error:
+        raise unreadable(body.symbol, error) from None
+
+
+UNREADABLE = (KeyError, ArithmeticError, TypeError, ValueError)
+"""What reading a filter raises when it is not as documented."""
+
+
+def unreadable(symbol: str, error: Exception) -> FrameError:
+    """Says which symbol's filters, and why."""
+    if isinstance(error, FrameError):
+        return error
+    return FrameError(f"filters of {symbol} cannot be read: {type(error).__name__} {error}")
+
+
+def by_type(filters: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Filters by their name."""
+    return {str(entry.get("filterType")): entry for entry in filters}
+
+
+def steps(symbol: str, filters: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """PRICE_FILTER and LOT_SIZE, which every order needs, as fields of SymbolRules. Raises FrameError or one of `UNREADABLE`."""
+    price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
+    tick, step = number(price, "tickSize"), number(lot, "stepSize")
+    if tick <= 0 or step <= 0:
+        raise FrameError(f"{symbol}: tick or lot size is off, which is not supported")
+    return {
+        "tick": tick,
+        "lot": step,
+        "min_quantity": _ceil_steps(number(lot, "minQty"), step) or 1,
+        "max_quantity": _floor_steps(number(lot, "maxQty"), step) or _FAR,
+        "min_price": _ceil_steps(number(price, "minPrice"), tick) or 1,
+        "max_price": _floor_steps(number(price, "maxPrice"), tick) or _FAR,
+    }
 
 
 def _posts(body: SymbolBody) -> bool:
@@ -127,12 +150,12 @@ def number(entry: dict[str, Any], name: str) -> Decimal:
     return Decimal(value).normalize()
 
 
-def floor_steps(value: Decimal, step: Decimal) -> int:
+def _floor_steps(value: Decimal, step: Decimal) -> int:
     """Whole steps at or below."""
     return int(value / step)
 
 
-def ceil_steps(value: Decimal, step: Decimal) -> int:
+def _ceil_steps(value: Decimal, step: Decimal) -> int:
     """Whole steps at or above."""
     count = value / step
     whole = int(count)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 
 from mm_trader.core.clock import Clock
-from mm_trader.core.events import DepthSnapshot, FundingView, OrderView, TradeView
-from mm_trader.venue.binance.account import AccountReader, OpenOrders
+from mm_trader.core.events import FundingView
+from mm_trader.venue.binance.account import AccountReader, Reads, time_ms
 from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import RestClient
@@ -19,24 +19,23 @@ from mm_trader.venue.binance.usdm.wire import (
     ListenKeyBody,
     PositionModeBody,
     SymbolConfigBody,
-    TradeBody,
     funding_view,
-    trade_view,
+    is_forced,
 )
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
-from mm_trader.venue.binance.wire.replies import (
-    DepthBody,
-    OrderBody,
-    TimeBody,
-    depth_snapshot,
-    order_view,
-    read_body,
-)
+from mm_trader.venue.binance.wire.replies import TradeBody, read_body
 from mm_trader.venue.binance.wire.sign import Params
 
 PREFIX = "/fapi"
-_DEPTH_WEIGHTS = ((50, 2), (100, 5), (500, 10), (1000, 20))
+FUTURES_READS = Reads(
+    open_orders=("v1/openOrders", 1),
+    order=("v1/order", 1),
+    trades=("v1/userTrades", 5),
+    trade_rows=list[TradeBody],
+    depth="v1/depth",
+    depth_weights=((50, 2), (100, 5), (500, 10), (1000, 20)),
+)
 _CENT8 = Decimal("1e-8")
 
 
@@ -48,9 +47,7 @@ class FuturesReader:
 
     async def time_ms(self) -> int:
         """The venue's time, epoch ms."""
-        return read_body(
-            await self._rest.call("GET", "v1/time", {}, weight=1, signed=False), TimeBody
-        ).server_time
+        return await time_ms(self._rest, "v1/time")
 
     async def exchange_info(self) -> InfoBody:
         """All symbols: the venue takes no list."""
@@ -96,6 +93,8 @@ class ListenKeys:
 class FuturesAccountReader(AccountReader):
     """Reads of one account whose symbols and prefix are known."""
 
+    reads = FUTURES_READS
+
     def __init__(
         self,
         rest: RestClient,
@@ -113,46 +112,9 @@ class FuturesAccountReader(AccountReader):
         free = stated - self._elsewhere.get(asset, Decimal(0))
         return free.quantize(_CENT8, rounding=ROUND_DOWN), Decimal(0)
 
-    async def open_orders(self, symbol: str, purpose: Purpose = Purpose.QUERY) -> OpenOrders:
-        """See AccountReader."""
-        body = await self._rest.call(
-            "GET", "v1/openOrders", {"symbol": symbol}, weight=1, signed=True, purpose=purpose
-        )
-        own: list[OrderView] = []
-        foreign = 0
-        for row in read_body(body, list[OrderBody]):
-            is_own = row.client_order_id.startswith(self._prefix)
-            self.note_order(symbol, row.order_id, is_own)
-            if is_own:
-                own.append(order_view(row, self._numbers[symbol]))
-            else:
-                foreign += 1
-        return OpenOrders(own, foreign)
-
-    async def _order(self, symbol: str, which: Params) -> OrderBody:
-        body = await self._rest.call("GET", "v1/order", {"symbol": symbol, **which}, weight=1, signed=True)
-        return read_body(body, OrderBody)
-
-    async def trades(self, symbol: str, from_id: int) -> list[TradeView]:
-        """See AccountReader."""
-        rows: list[TradeBody] = []
-        for _ in range(self._settings.max_trade_pages):
-            params: Params = {
-                "symbol": symbol,
-                "fromId": rows[-1].id + 1 if rows else max(from_id, 0),
-                "limit": self._settings.trades_page,
-            }
-            body = await self._rest.call("GET", "v1/userTrades", params, weight=5, signed=True)
-            page = read_body(body, list[TradeBody])
-            rows.extend(page)
-            if len(page) < self._settings.trades_page:
-                break
-        else:
-            raise FrameError(f"more than {len(rows)} trades of {symbol} since {from_id}")
-        rows.sort(key=lambda row: row.id)
-        return [
-            trade_view(row, self._numbers[symbol]) for row in rows if await self._is_own(symbol, row.order_id)
-        ]
+    def _moves_us(self, client_id: str) -> bool:
+        """See AccountReader. What the venue closes by force was ours: the account's position of the symbol is."""
+        return super()._moves_us(client_id) or is_forced(client_id)
 
     async def funding(self, symbol: str, since_ms: int) -> list[FundingView]:
         """Every payment of the symbol from a venue time on."""
@@ -197,21 +159,6 @@ class FuturesAccountReader(AccountReader):
             elsewhere[one.asset] = backing + loss
         self._elsewhere = elsewhere
         return {one.asset: self.wallet(one.asset, one.cross_wallet_balance) for one in body.assets}
-
-    async def depth(self, symbol: str) -> DepthSnapshot:
-        """See AccountReader."""
-        limit = min(self._settings.depth_limit, 1000)
-        weight = next(weight for most, weight in _DEPTH_WEIGHTS if limit <= most)
-        params: Params = {"symbol": symbol, "limit": limit}
-        body = await self._rest.call("GET", "v1/depth", params, weight=weight, signed=False)
-        return depth_snapshot(read_body(body, DepthBody), self._numbers[symbol], self._clock.monotonic_ns())
-
-    async def cancel(self, symbol: str, params: Params) -> OrderView:
-        """See AccountReader."""
-        body = await self._rest.call(
-            "DELETE", "v1/order", params, weight=1, signed=True, purpose=Purpose.CANCEL
-        )
-        return order_view(read_body(body, OrderBody), self._numbers[symbol])
 
     async def count_down(self, symbol: str, ms: int) -> None:
         """Arm the venue's switch (0: disarm). With the budget of cancels: nothing may hold it up."""

@@ -11,7 +11,6 @@ from mm_api.kinds.common import Venue
 from mm_trader.core.commands import Cancel, Modify, Place
 from mm_trader.core.events import StreamName
 from mm_trader.core.units import SymbolRules
-from mm_trader.venue.binance.directory import venue_error
 from mm_trader.venue.binance.gateway import BinanceGateway
 from mm_trader.venue.binance.market_feed import MarketFeed
 from mm_trader.venue.binance.order_channel import ChannelOptions
@@ -29,7 +28,6 @@ from mm_trader.venue.binance.usdm.wire import (
     symbol_rules,
 )
 from mm_trader.venue.binance.watch import ResetWatch
-from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.port import EventSink, VenueError
 from mm_trader.venue.products import USDM
@@ -48,30 +46,24 @@ class UsdmGateway(BinanceGateway):
     async def _time_ms(self) -> int:
         return await FuturesReader(self._rest).time_ms()
 
-    async def load_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
-        """See the port. An account in hedge mode is refused: its positions are not what the kernel keeps."""
+    async def _read_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
+        """An account in hedge mode is refused: its positions are not what the kernel keeps."""
         reader = FuturesReader(self._rest)
-        try:
-            await self._venue_clock.measure(reader.time_ms, self._settings.clock_samples)
-            info = await reader.exchange_info()
-            self._governor.configure(info.rate_limits)
-            if await reader.hedge_mode():
-                raise VenueError(
-                    "PositionModeRefused",
-                    "the account is in hedge mode; set it to one-way mode at the venue",
-                    permanent=True,
-                )
-            return {
-                body.symbol: symbol_rules(
-                    body, await reader.commission(body.symbol), await reader.leverage(body.symbol)
-                )
-                for body in info.symbols
-                if body.symbol in symbols
-            }
-        except CallError as error:
-            raise venue_error(error) from None
-        except FrameError as error:
-            raise VenueError("VenueNotUnderstood", str(error), permanent=False) from None
+        info = await reader.exchange_info()
+        self._governor.configure(info.rate_limits)
+        if await reader.hedge_mode():
+            raise VenueError(
+                "PositionModeRefused",
+                "the account is in hedge mode; set it to one-way mode at the venue",
+                permanent=True,
+            )
+        return {
+            body.symbol: symbol_rules(
+                body, await reader.commission(body.symbol), await reader.leverage(body.symbol)
+            )
+            for body in info.symbols
+            if body.symbol in symbols
+        }
 
     def _make_account(self, numbers: Mapping[str, SymbolNumbers], prefix: str) -> FuturesAccountReader:
         self._futures = FuturesAccountReader(self._rest, numbers, prefix, self._clock, self._settings)
@@ -124,6 +116,7 @@ class UsdmGateway(BinanceGateway):
             path=stream_path(numbers, "market", MARKET_CHANNELS),
             decoder=decoder,
             vital=False,
+            on_mark=self._on_mark,
         )
         self._trades = Link("trades", trades, self._clock, self._governor, self._settings, self._rng)
         self._more_links.append(self._trades)
@@ -137,6 +130,10 @@ class UsdmGateway(BinanceGateway):
             path=stream_path(numbers, "public", PUBLIC_CHANNELS),
             decoder=decoder,
         )
+
+    def _on_mark(self, symbol: str, ticks: float) -> None:
+        assert self._look is not None
+        self._look.on_mark(symbol, ticks)
 
     async def _keep_listening(self) -> None:
         """The key lives an hour; half of that leaves room for a try that fails."""

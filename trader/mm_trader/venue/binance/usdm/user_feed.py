@@ -11,7 +11,7 @@ from decimal import Decimal
 import structlog
 
 from mm_trader.core.clock import Clock
-from mm_trader.core.events import ErrorClass, ExecutionReport, StreamName, StreamStatus
+from mm_trader.core.events import ErrorClass, ExecutionReport, StreamName, StreamStatus, VenueTrouble
 from mm_trader.venue.binance.transport.rest import CallError
 from mm_trader.venue.binance.transport.session import LinkError, Session
 from mm_trader.venue.binance.usdm.account import ListenKeys
@@ -120,6 +120,8 @@ class FuturesUserFeed:
                 self._note_order(event.order.symbol, event.order.venue_id, own)
                 if not own:
                     continue
+            elif isinstance(event, VenueTrouble):
+                log.error("venue_trouble", trouble=event.trouble.value, detail=event.detail)
             self._sink(event)
 
     def on_up(self, _session: Session, replaces: Session | None) -> None:

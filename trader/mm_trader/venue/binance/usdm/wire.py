@@ -18,19 +18,19 @@ from mm_trader.core.events import (
     OrderView,
     PublicTrade,
     TradeView,
+    Trouble,
+    VenueTrouble,
 )
-from mm_trader.core.units import SymbolRules, UnitError
-from mm_trader.venue.binance.rules import ceil_steps, floor_steps
-from mm_trader.venue.binance.rules import number as number_of
-from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, Notice, Route
+from mm_trader.core.units import PriceBands, SymbolRules, UnitError
+from mm_trader.venue.binance.rules import UNREADABLE, by_type, number, steps, unreadable
+from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, MarkPrice, Notice, Route
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.replies import RateLimit
 from mm_trader.venue.binance.wire.user import SIDES
 from mm_trader.venue.products import USDM
 
 PUBLIC_CHANNELS = ("bookTicker", "depth@100ms")
-MARKET_CHANNELS = ("aggTrade",)
-_FAR = 2**62
+MARKET_CHANNELS = ("aggTrade", "markPrice@1s")
 
 
 def stream_path(symbols: Mapping[str, object], side: str, channels: tuple[str, ...]) -> str:
@@ -51,14 +51,21 @@ class Aggregate(msgspec.Struct, gc=False):
     m: bool
 
 
+class Mark(msgspec.Struct, gc=False):
+    """markPriceUpdate."""
+
+    p: Decimal
+
+
 class FuturesMarketDecoder(MarketDecoder):
-    """As spot's; trades come aggregated. Differences carry `pu`."""
+    """As spot's; trades come aggregated, and mark prices with them. Differences carry `pu`."""
 
     def channels(self, symbol: str, number: SymbolNumbers) -> list[tuple[str, type, Route]]:
         """See MarketDecoder."""
         return [
             *super().channels(symbol, number),
             ("aggTrade", Aggregate, _aggregate_route(symbol, number)),
+            ("markPrice@1s", Mark, _mark_route(symbol, number)),
         ]
 
 
@@ -74,6 +81,15 @@ def _aggregate_route(symbol: str, own: SymbolNumbers) -> Route:
             size=read(data.q),
             buyer_is_maker=data.m,
         )
+
+    return route
+
+
+def _mark_route(symbol: str, own: SymbolNumbers) -> Route:
+    tick = own.rules.tick
+
+    def route(data: Mark, ts: int) -> Event:
+        return MarkPrice(ts=ts, symbol=symbol, ticks=float(data.p / tick))
 
     return route
 
@@ -133,6 +149,12 @@ _decode_order = msgspec.json.Decoder(_OrderUpdate).decode
 _decode_account = msgspec.json.Decoder(_AccountUpdateFrame).decode
 
 EXPIRED = "listenKeyExpired"
+_FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+
+
+def is_forced(client_id: str) -> bool:
+    """An order of the venue's own, against a position of the account: liquidation, auto-deleveraging, delivery or delisting."""
+    return client_id.startswith(_FORCED)
 
 
 class FuturesUserDecoder:
@@ -147,7 +169,11 @@ class FuturesUserDecoder:
         try:
             named = _decode_name(frame)
             if named.e == "ORDER_TRADE_UPDATE":
-                report = self._report(_decode_order(frame).o, ts)
+                order = _decode_order(frame).o
+                if is_forced(order.c):
+                    detail = f"{order.s}: the venue's own order {order.c}, {order.S} {order.q}, {order.x}"
+                    return [VenueTrouble(ts=ts, trouble=Trouble.FORCED, detail=detail)]
+                report = self._report(order, ts)
                 return [report] if report is not None else Notice.OTHER
             if named.e == "ACCOUNT_UPDATE":
                 return self._account(_decode_account(frame).a, ts)
@@ -259,21 +285,6 @@ class ListenKeyBody(msgspec.Struct, rename="camel"):
     listen_key: str
 
 
-class TradeBody(msgspec.Struct, rename="camel"):
-    """A row of userTrades."""
-
-    symbol: str
-    id: int
-    order_id: int
-    price: str
-    qty: str
-    commission: Decimal
-    commission_asset: str
-    time: int
-    buyer: bool
-    maker: bool
-
-
 class IncomeBody(msgspec.Struct, rename="camel"):
     """A row of income."""
 
@@ -308,25 +319,6 @@ class AccountBody(msgspec.Struct, rename="camel"):
     positions: list[PositionBody] = []
 
 
-def trade_view(body: TradeBody, own: SymbolNumbers) -> TradeView:
-    """Raises FrameError."""
-    try:
-        return TradeView(
-            symbol=body.symbol,
-            trade_id=body.id,
-            venue_id=body.order_id,
-            side=SIDES["BUY" if body.buyer else "SELL"],
-            price=own.ticks[body.price],
-            size=own.lots[body.qty],
-            commission=body.commission,
-            commission_asset=body.commission_asset,
-            maker=body.maker,
-            venue_ms=body.time,
-        )
-    except UnitError as error:
-        raise FrameError(f"trade in reply: {error}") from None
-
-
 def funding_view(body: IncomeBody) -> FundingView:
     """One payment."""
     return FundingView(amount=body.income, venue_ms=body.time)
@@ -334,26 +326,20 @@ def funding_view(body: IncomeBody) -> FundingView:
 
 def symbol_rules(body: SymbolBody, fees: CommissionBody, leverage: int) -> SymbolRules:
     """Filters, fees and margin of one symbol. Raises FrameError when something is missing or unreadable without which no order can be made."""
-    filters = {str(entry.get("filterType")): entry for entry in body.filters}
+    filters = by_type(body.filters)
     try:
-        price, lot = filters["PRICE_FILTER"], filters["LOT_SIZE"]
-        tick, step = number_of(price, "tickSize"), number_of(lot, "stepSize")
-        if tick <= 0 or step <= 0 or leverage < 1:
-            raise FrameError(f"{body.symbol}: tick, lot size or leverage is not above zero")
+        if leverage < 1:
+            raise FrameError(f"{body.symbol}: leverage is not above zero")
         notional = filters.get("MIN_NOTIONAL")
         return SymbolRules(
             symbol=body.symbol,
             base_asset=body.base_asset,
             quote_asset=body.quote_asset,
-            tick=tick,
-            lot=step,
-            min_quantity=ceil_steps(number_of(lot, "minQty"), step) or 1,
-            max_quantity=floor_steps(number_of(lot, "maxQty"), step) or _FAR,
-            min_price=ceil_steps(number_of(price, "minPrice"), tick) or 1,
-            max_price=floor_steps(number_of(price, "maxPrice"), tick) or _FAR,
-            min_notional=number_of(notional, "notional") if notional is not None else Decimal(0),
+            **steps(body.symbol, filters),
+            min_notional=number(notional, "notional") if notional is not None else Decimal(0),
             maker_fee=fees.maker_commission_rate,
             taker_fee=fees.taker_commission_rate,
+            bands=_bands(filters),
             max_open_orders=int(filters.get("MAX_NUM_ORDERS", {}).get("limit", 200)),
             trading=body.status == "TRADING"
             and body.contract_type == "PERPETUAL"
@@ -363,8 +349,18 @@ def symbol_rules(body: SymbolBody, fees: CommissionBody, leverage: int) -> Symbo
             reducible=USDM.reduce_only,
             status=body.status,
         )
-    except (KeyError, ArithmeticError, TypeError, ValueError) as error:
-        raise FrameError(f"filters of {body.symbol} cannot be read: {type(error).__name__} {error}") from None
+    except UNREADABLE as error:
+        raise unreadable(body.symbol, error) from None
+
+
+def _bands(filters: dict[str, dict[str, Any]]) -> PriceBands | None:
+    """PERCENT_PRICE: a buy not too far above the mark price, a sale not too far below it; the other way there is no bound."""
+    entry = filters.get("PERCENT_PRICE")
+    if entry is None:
+        return None
+    return PriceBands(
+        bid_up=number(entry, "multiplierUp"), ask_down=number(entry, "multiplierDown"), minutes=0
+    )
 
 
 # --- commands -----------------------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,14 @@ DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError)
 """What msgspec raises: the second on text that is no UTF-8, which it finds only where the text is used."""
 
 
+class MarkPrice(Event, frozen=True, kw_only=True, gc=False):
+    """What the venue reckons a symbol on margin to be worth. For the gateway's own filters: the kernel marks by the book."""
+
+    symbol: str
+    ticks: float
+    """Not a whole number: a mean of prices."""
+
+
 class Notice(Enum):
     """Frames that are no market event."""
 

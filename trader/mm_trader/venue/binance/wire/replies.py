@@ -117,7 +117,7 @@ class OrderBody(msgspec.Struct, rename="camel"):
 
 
 class TradeBody(msgspec.Struct, rename="camel"):
-    """A row of myTrades."""
+    """A trade of the account: a row of futures' userTrades."""
 
     symbol: str
     id: int
@@ -127,8 +127,15 @@ class TradeBody(msgspec.Struct, rename="camel"):
     commission: Decimal
     commission_asset: str
     time: int
-    is_buyer: bool
-    is_maker: bool
+    buyer: bool
+    maker: bool
+
+
+class SpotTradeBody(TradeBody, rename="camel"):
+    """A row of myTrades: spot has other names for two fields."""
+
+    buyer: bool = msgspec.field(name="isBuyer")
+    maker: bool = msgspec.field(name="isMaker")
 
 
 class BalanceBody(msgspec.Struct, rename="camel"):
@@ -272,12 +279,12 @@ def trade_view(body: TradeBody, numbers: SymbolNumbers) -> TradeView:
             symbol=body.symbol,
             trade_id=body.id,
             venue_id=body.order_id,
-            side=SIDES["BUY" if body.is_buyer else "SELL"],
+            side=SIDES["BUY" if body.buyer else "SELL"],
             price=numbers.ticks[body.price],
             size=numbers.lots[body.qty],
             commission=body.commission,
             commission_asset=body.commission_asset,
-            maker=body.is_maker,
+            maker=body.maker,
             venue_ms=body.time,
         )
     except UnitError as error:

@@ -1,4 +1,4 @@
-"""Actions that only a futures venue has: funding and the end of a listen key."""
+"""Actions that only a futures venue has: funding, positions closed by force, hedge mode, and the end of a listen key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,48 @@ def _expire_listen_key(sim: Simulator, values: Values) -> Any:
     return {"expired": _clockwork(sim).expire_key(values["account"])}
 
 
+def _liquidate(sim: Simulator, values: Values) -> Any:
+    whole = values["kind"] == "liquidation"
+    number = sim.journal.seq
+    client_id = f"autoclose-{number}" if whole else "adl_autoclose"
+    clockwork = _clockwork(sim)
+    account = sim.engine.accounts[values["account"]]
+    lots = clockwork.exchange.force(account, values["symbol"], client_id, everything=whole)
+    sim.publisher.pump()
+    return {"symbol": values["symbol"], "lots": lots, "clientOrderId": client_id}
+
+
+def _hedge(sim: Simulator, values: Values) -> Any:
+    hedged = _clockwork(sim).desk.hedged
+    (hedged.add if values["on"] else hedged.discard)(values["account"])
+    return {"account": values["account"], "dualSidePosition": values["on"]}
+
+
 ACTIONS = {
+    "liquidate": Action(
+        "the venue closes the account's position of the symbol at the market by an order of its own, if there is one",
+        _liquidate,
+        (
+            ACCOUNT,
+            SYMBOL,
+            Field(
+                "kind",
+                Kind.CHOICE,
+                "liquidation: all of it, after the symbol's orders are cancelled; adl: half of it, orders stay",
+                default="liquidation",
+                choices=("liquidation", "adl"),
+            ),
+        ),
+        {"account": "{account}", "symbol": "{symbol}"},
+        product="usdm",
+    ),
+    "hedge": Action(
+        "the account is in hedge mode: orders for `BOTH` are refused with -4061",
+        _hedge,
+        (ACCOUNT, Field("on", Kind.FLAG, "false: in one-way mode again", default=True)),
+        {"account": "{account}"},
+        product="usdm",
+    ),
     "funding": Action(
         "settles funding of the symbol now",
         _funding,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
+from ..engine.account import AccountTrade
 from ..engine.checks import from_e8
 from ..engine.errors import NO_SUCH_ORDER, RefusalError
 from ..engine.types import Order
@@ -11,6 +13,7 @@ from . import shapes
 from .desk import Call, Desk, Request, Security
 from .params import SYMBOL, Params
 
+T = TypeVar("T")
 DAY_MS = 86_400_000
 
 
@@ -74,7 +77,7 @@ def commission(desk: Desk, request: Request) -> Any:
 def order_status(desk: Desk, request: Request) -> Any:
     order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
     request.params.finish()
-    return shapes.queried(order, desk.spec(order.symbol))
+    return desk.queried(order)
 
 
 def open_orders(desk: Desk, request: Request) -> Any:
@@ -82,68 +85,96 @@ def open_orders(desk: Desk, request: Request) -> Any:
     request.params.finish()
     if symbol is not None:
         desk.exchange.market(symbol)
-    return [
-        shapes.queried(o, desk.spec(o.symbol))
-        for o in request.account.open.values()
-        if symbol is None or o.symbol == symbol
-    ]
+    return [desk.queried(o) for o in request.account.open.values() if symbol in (None, o.symbol)]
 
 
-def _window(params: Params) -> tuple[int | None, int | None, int]:
-    """(startTime, endTime, limit) with the venue's rule of at most a day between them."""
+class Window(NamedTuple):
+    """The span that a list is asked for, ms, and how many rows at most."""
+
+    start: int | None
+    end: int | None
+    limit: int
+
+    def holds(self, time_ms: int) -> bool:
+        """Both ends included."""
+        return (self.start is None or time_ms >= self.start) and (self.end is None or time_ms <= self.end)
+
+    def page(self, rows: list[T], *, from_id: int | None) -> list[T]:
+        """The oldest rows where a beginning was named, otherwise the newest."""
+        return rows[: self.limit] if from_id is not None or self.start is not None else rows[-self.limit :]
+
+
+def window(params: Params, longest_ms: int, backwards: RefusalError, too_long: RefusalError) -> Window:
+    """startTime, endTime and limit, with the product's refusals."""
     start, end = params.integer("startTime"), params.integer("endTime")
     if start is not None and end is not None:
         if end < start:
-            raise RefusalError(-1127, "Start time is greater than end time.")
-        if end - start > DAY_MS:
-            raise RefusalError(-1127, "More than 24 hours between startTime and endTime.")
-    return start, end, params.integer("limit", 1, 1000) or 500
+            raise backwards
+        if end - start > longest_ms:
+            raise too_long
+    return Window(start, end, params.integer("limit", 1, 1000) or 500)
 
 
-def _inside(time_ms: int, start: int | None, end: int | None) -> bool:
-    return (start is None or time_ms >= start) and (end is None or time_ms <= end)
+def _window(params: Params) -> Window:
+    return window(
+        params,
+        DAY_MS,
+        RefusalError(-1127, "Start time is greater than end time."),
+        RefusalError(-1127, "More than 24 hours between startTime and endTime."),
+    )
 
 
-def all_orders(desk: Desk, request: Request) -> Any:
+def orders_of(desk: Desk, request: Request, read_window: Callable[[Params], Window]) -> Any:
+    """The account's orders of one symbol, open and ended."""
     params = request.params
     symbol = params.symbol()
-    spec = desk.spec(symbol)
+    desk.exchange.market(symbol)
     from_id = params.integer("orderId")
-    start, end, limit = _window(params)
+    span = read_window(params)
     params.finish()
     found = [
         o
         for o in sorted(request.account.orders.values(), key=lambda o: o.id)
         if o.symbol == symbol
         and (from_id is None or o.id >= from_id)
-        and _inside(o.created_ns // 1_000_000, start, end)
+        and span.holds(o.created_ns // 1_000_000)
     ]
-    chosen = found[:limit] if from_id is not None or start is not None else found[-limit:]
-    return [shapes.queried(o, spec) for o in chosen]
+    return [desk.queried(o) for o in span.page(found, from_id=from_id)]
 
 
-def my_trades(desk: Desk, request: Request) -> Any:
+def all_orders(desk: Desk, request: Request) -> Any:
+    return orders_of(desk, request, _window)
+
+
+def trades_of(
+    request: Request, symbol: str, read_window: Callable[[Params], Window], clash: RefusalError | None = None
+) -> list[AccountTrade]:
+    """The account's trades of one symbol that the parameters ask for. `clash`: the refusal of `fromId` together with a time; None: both may be sent."""
     params = request.params
-    symbol = params.symbol()
-    spec = desk.spec(symbol)
     order_id, from_id = params.integer("orderId"), params.integer("fromId")
-    start, end, limit = _window(params)
+    span = read_window(params)
     params.finish()
-    if from_id is not None and (start is not None or end is not None):
-        raise RefusalError(
-            -1128,
-            "Combination of optional parameters invalid. Recommendation: 'fromId' without 'startTime' or 'endTime'",
-        )
+    if clash is not None and from_id is not None and (span.start is not None or span.end is not None):
+        raise clash
     found = [
         t
         for t in request.account.trades
         if t.symbol == symbol
         and (order_id is None or t.order_id == order_id)
         and (from_id is None or t.id >= from_id)
-        and _inside(t.time_ns // 1_000_000, start, end)
+        and span.holds(t.time_ns // 1_000_000)
     ]
-    chosen = found[:limit] if from_id is not None or start is not None else found[-limit:]
-    return [shapes.my_trade(t, spec) for t in chosen]
+    return span.page(found, from_id=from_id)
+
+
+def my_trades(desk: Desk, request: Request) -> Any:
+    symbol = request.params.symbol()
+    spec = desk.spec(symbol)
+    clash = RefusalError(
+        -1128,
+        "Combination of optional parameters invalid. Recommendation: 'fromId' without 'startTime' or 'endTime'",
+    )
+    return [shapes.my_trade(t, spec) for t in trades_of(request, symbol, _window, clash)]
 
 
 def order_counts(desk: Desk, request: Request) -> Any:

@@ -16,9 +16,10 @@ import msgspec
 from ..engine.account import Account
 from ..engine.errors import RefusalError
 from ..engine.exchange import Exchange
-from ..engine.types import SymbolSpec
+from ..engine.types import Order, SymbolSpec
 from ..journal import Journal
 from ..time import NS_PER_MS, Clock
+from . import shapes
 from .auth import Authenticator, Identity
 from .limits import RateLimits
 from .params import Params
@@ -100,6 +101,10 @@ class Desk:
 
     def spec(self, symbol: str) -> SymbolSpec:
         return self.exchange.market(symbol).spec
+
+    def queried(self, order: Order) -> dict[str, Any]:
+        """An order as queries and lists show it."""
+        return shapes.queried(order, self.spec(order.symbol))
 
     def generated_id(self) -> str:
         """A client order id for a client that sent none."""

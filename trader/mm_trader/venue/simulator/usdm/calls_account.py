@@ -8,11 +8,12 @@ from ..config import MAX_LEVERAGE
 from ..engine.account import Account
 from ..engine.checks import from_e8
 from ..engine.errors import RefusalError
+from ..server.calls_account import order_counts, trades_of
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import SYMBOL, missing
 from ..server.shapes import ms
 from . import shapes
-from .calls_orders import window
+from .calls_orders import week
 from .desk import FuturesDesk, futures_desk
 
 NO_LISTEN_KEY = "This listenKey does not exist."
@@ -172,23 +173,9 @@ def positions_v2(desk: Desk, request: Request) -> Any:
 
 
 def user_trades(desk: Desk, request: Request) -> Any:
-    params = request.params
-    symbol = params.symbol()
+    symbol = request.params.symbol()
     spec = desk.spec(symbol)
-    order_id, from_id = params.integer("orderId"), params.integer("fromId")
-    start, end, limit = window(params)
-    params.finish()
-    found = [
-        t
-        for t in request.account.trades
-        if t.symbol == symbol
-        and (order_id is None or t.order_id == order_id)
-        and (from_id is None or t.id >= from_id)
-        and (start is None or t.time_ns // 1_000_000 >= start)
-        and (end is None or t.time_ns // 1_000_000 <= end)
-    ]
-    chosen = found[:limit] if from_id is not None or start is not None else found[-limit:]
-    return [shapes.user_trade(t, spec) for t in chosen]
+    return [shapes.user_trade(t, spec) for t in trades_of(request, symbol, week)]
 
 
 def incomes(desk: Desk, request: Request) -> Any:
@@ -222,13 +209,13 @@ def commission_rate(desk: Desk, request: Request) -> Any:
     }
 
 
-def position_mode(_desk: Desk, request: Request) -> Any:
+def position_mode(desk: Desk, request: Request) -> Any:
     request.params.finish()
-    return {"dualSidePosition": False}
+    return {"dualSidePosition": request.account.name in futures_desk(desk).hedged}
 
 
 def set_position_mode(_desk: Desk, request: Request) -> Any:
-    """One-way is what it is; hedge mode is not simulated."""
+    """One-way is what it is: hedge positions are not simulated, only an account that is set to them (admin action `hedge`)."""
     wanted = request.params.flag("dualSidePosition", False)
     request.params.finish()
     if wanted:
@@ -254,14 +241,14 @@ def symbol_config(desk: Desk, request: Request) -> Any:
     ]
 
 
-def account_config(_desk: Desk, request: Request) -> Any:
+def account_config(desk: Desk, request: Request) -> Any:
     request.params.finish()
     return {
         "feeTier": 0,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": False,
-        "dualSidePosition": False,
+        "dualSidePosition": request.account.name in futures_desk(desk).hedged,
         "multiAssetsMargin": False,
         "tradeGroupId": -1,
         "updateTime": ms(request.account.updated_ns),
@@ -280,11 +267,6 @@ def set_leverage(desk: Desk, request: Request) -> Any:
         raise RefusalError(-4028, f"Leverage {leverage} is not valid")
     own.futures.margin.holding(request.account, symbol).leverage = leverage
     return {"leverage": leverage, "maxNotionalValue": "100000000", "symbol": symbol}
-
-
-def order_counts(desk: Desk, request: Request) -> Any:
-    request.params.finish()
-    return desk.limits.order_shapes(request.account.name)
 
 
 def start_listening(desk: Desk, request: Request) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
 from ..engine.types import NewOrder, OrderType, Side, StpMode, TimeInForce
-from ..server.calls_account import find_order
+from ..server.calls_account import Window, find_order, open_orders, order_status, orders_of, window
 from ..server.calls_orders import enter, not_required
 from ..server.desk import Call, Desk, Request, Security
-from ..server.params import SYMBOL, Params, missing
+from ..server.params import Params, missing
 from . import shapes
 from .desk import futures_desk
 from .refusals import translated
@@ -45,8 +45,9 @@ class ResponseType(StrEnum):
     RESULT = "RESULT"
 
 
-def read_new_order(desk: Desk, params: Params) -> NewOrder:
+def read_new_order(desk: Desk, request: Request) -> NewOrder:
     """The new order that the parameters describe."""
+    params = request.params
     symbol = params.symbol()
     desk.exchange.market(symbol)
     params.need("side")
@@ -60,7 +61,7 @@ def read_new_order(desk: Desk, params: Params) -> NewOrder:
     reduce_only = params.flag("reduceOnly", False)
     stp = params.choice("selfTradePreventionMode", StpMode)
     params.choice("newOrderRespType", ResponseType)
-    _one_way(params)
+    _one_way(desk, request)
     for name in ("priceMatch", "workingType", "priceProtect", "closePosition"):
         params.text(name)  # meaningful for conditional orders only, which are not here
     if quantity is None:
@@ -87,14 +88,14 @@ def read_new_order(desk: Desk, params: Params) -> NewOrder:
     )
 
 
-def _one_way(params: Params) -> None:
-    side = params.choice("positionSide", PositionSide)
-    if side not in (None, PositionSide.BOTH):
+def _one_way(desk: Desk, request: Request) -> None:
+    side = request.params.choice("positionSide", PositionSide)
+    if side not in (None, PositionSide.BOTH) or request.account.name in futures_desk(desk).hedged:
         raise RefusalError(-4061, "Order's position side does not match user's setting.")
 
 
 def place(desk: Desk, request: Request) -> Any:
-    new = read_new_order(desk, request.params)
+    new = read_new_order(desk, request)
     request.params.finish()
     desk.limits.check_orders(request.account.name)
     placed = enter(desk, request, new)
@@ -102,7 +103,7 @@ def place(desk: Desk, request: Request) -> Any:
 
 
 def place_test(desk: Desk, request: Request) -> Any:
-    new = read_new_order(desk, request.params)
+    new = read_new_order(desk, request)
     request.params.finish()
     desk.exchange.validate(request.account, new)
     return {}
@@ -116,7 +117,7 @@ def modify(desk: Desk, request: Request) -> Any:
     quantity, price = params.decimal("quantity"), params.decimal("price")
     for name in ("priceMatch", "origType", "modifyId"):
         params.text(name)
-    _one_way(params)
+    _one_way(desk, request)
     order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
     params.finish()
     for name, value in (("quantity", quantity), ("price", price)):
@@ -208,60 +209,26 @@ def _each(call: Any) -> Any:
         return {"code": refusal.code, "msg": refusal.msg}
 
 
-def order_status(desk: Desk, request: Request) -> Any:
-    order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
-    request.params.finish()
-    return shapes.queried(order, desk.spec(order.symbol))
-
-
 def open_order(desk: Desk, request: Request) -> Any:
     order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
     request.params.finish()
     if order.is_final:
         raise RefusalError(-2013, NO_SUCH_ORDER)
-    return shapes.queried(order, desk.spec(order.symbol))
-
-
-def open_orders(desk: Desk, request: Request) -> Any:
-    symbol = request.params.matched("symbol", SYMBOL)
-    request.params.finish()
-    if symbol is not None:
-        desk.exchange.market(symbol)
-    return [
-        shapes.queried(o, desk.spec(o.symbol))
-        for o in request.account.open.values()
-        if symbol in (None, o.symbol)
-    ]
+    return desk.queried(order)
 
 
 def all_orders(desk: Desk, request: Request) -> Any:
-    params = request.params
-    symbol = params.symbol()
-    spec = desk.spec(symbol)
-    from_id = params.integer("orderId")
-    start, end, limit = window(params)
-    params.finish()
-    found = [
-        o
-        for o in sorted(request.account.orders.values(), key=lambda o: o.id)
-        if o.symbol == symbol
-        and (from_id is None or o.id >= from_id)
-        and (start is None or o.created_ns // 1_000_000 >= start)
-        and (end is None or o.created_ns // 1_000_000 <= end)
-    ]
-    chosen = found[:limit] if from_id is not None or start is not None else found[-limit:]
-    return [shapes.queried(o, spec) for o in chosen]
+    return orders_of(desk, request, week)
 
 
-def window(params: Params) -> tuple[int | None, int | None, int]:
-    """(startTime, endTime, limit); at most a week between the two."""
-    start, end = params.integer("startTime"), params.integer("endTime")
-    if start is not None and end is not None:
-        if end < start:
-            raise RefusalError(-4047, "Start time is greater than end time.")
-        if end - start > WEEK_MS:
-            raise RefusalError(-4165, "Maximum time interval is 7 days.")
-    return start, end, params.integer("limit", 1, 1000) or 500
+def week(params: Params) -> Window:
+    """startTime, endTime and limit; at most a week between the two."""
+    return window(
+        params,
+        WEEK_MS,
+        RefusalError(-4047, "Start time is greater than end time."),
+        RefusalError(-4165, "Maximum time interval is 7 days."),
+    )
 
 
 def _open_weight(params: Params) -> int:

@@ -7,12 +7,14 @@ from typing import Any
 from ..engine.account import Account
 from ..engine.errors import RefusalError
 from ..engine.exchange import Exchange
+from ..engine.types import Order
 from ..journal import Journal
 from ..server.auth import Authenticator
 from ..server.desk import Call, Desk, Request
 from ..server.limits import RateLimits
 from ..server.publisher import Publisher
 from ..time import NS_PER_MS, Clock, Timer
+from . import shapes
 from .exchange import FuturesExchange
 from .refusals import translated
 
@@ -73,7 +75,13 @@ class FuturesDesk(Desk):
         assert isinstance(exchange, FuturesExchange), "the futures profile makes its own exchange"
         self.futures = exchange
         self.listen_keys = ListenKeys()
+        self.hedged: set[str] = set()
+        """Accounts in hedge mode: for them every order for `BOTH` is refused; hedge positions themselves are not simulated."""
         self._countdowns: dict[tuple[str, str], Timer] = {}
+
+    def queried(self, order: Order) -> dict[str, Any]:
+        """See Desk."""
+        return shapes.queried(order, self.spec(order.symbol))
 
     def perform(self, call: Call, request: Request) -> Any:
         """See Desk; refusals are translated."""

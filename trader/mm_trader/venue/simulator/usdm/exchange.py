@@ -195,6 +195,25 @@ class FuturesExchange(Exchange):
         self.funding.history.append(Settlement(symbol, rate, self.margin.marks[symbol], now))
         self.margin.fund(symbol, rate, now, self._out)
 
+    def force(self, account: Account, symbol: str, client_id: str, *, everything: bool) -> int:
+        """Close a position against its owner's will, at the market, under the venue's own client id; lots that were open.
+
+        `everything`: a liquidation, before which the account's orders of the symbol are cancelled; otherwise half of it, as when others must be paid.
+        """
+        lots = self.margin.holding(account, symbol).lots
+        if everything:
+            for order in [o for o in account.open.values() if o.symbol == symbol]:
+                self.cancel(order, "venue")
+        closed = abs(lots) if everything else -(-abs(lots) // 2)
+        if closed:
+            side = Side.SELL if lots > 0 else Side.BUY
+            qty_e8 = closed * self.markets[symbol].spec.lot_e8
+            self.place(
+                account,
+                NewOrder(symbol, side, OrderType.MARKET, client_id, qty_e8=qty_e8, reduce_only=True),
+            )
+        return closed
+
     def forget_all(self) -> None:
         """Testnet reset."""
         self.margin.forget()

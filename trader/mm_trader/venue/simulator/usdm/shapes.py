@@ -159,10 +159,14 @@ def position_risk(
     return shape
 
 
+FORCED = ("autoclose-", "adl_autoclose")
+"""How the client ids of the venue's own orders against a position begin."""
+
+
 def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
     """ORDER_TRADE_UPDATE."""
     one, fill = event.order, event.fill
-    kind = order_type(one)
+    kind = "LIQUIDATION" if one.client_id.startswith(FORCED) else order_type(one)
     inner: dict[str, Any] = {
         "s": one.symbol,
         "c": event.orig_client_id or event.client_id,
