@@ -46,6 +46,8 @@ CASES: list[tuple[int, int | None, str, ErrorClass, Step]] = [
     (400, -2010, "Account has insufficient balance for requested action.", ErrorClass.BALANCE, Step.NONE),
     (400, -2010, "Market is closed.", ErrorClass.CLOSED, Step.REREAD),
     (400, -1013, "Market is closed.", ErrorClass.CLOSED, Step.REREAD),
+    (400, -4108, "This symbol is not in trading status.", ErrorClass.CLOSED, Step.REREAD),
+    (400, -4140, "Invalid symbol status for opening position.", ErrorClass.CLOSED, Step.REREAD),
     (400, -2038, "Order amend (quantity increase) is not supported.", ErrorClass.REFUSED, Step.NONE),
     (400, -2011, "Unknown order sent.", ErrorClass.NOT_FOUND, Step.NONE),
     (400, -2011, "Order was not canceled due to cancel restrictions.", ErrorClass.REFUSED, Step.NONE),
