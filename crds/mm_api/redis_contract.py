@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mm_api.alerts_config import AlertKind
+from mm_api.drills import DrillName, DrillRecord
 from mm_api.kinds.common import HaltLevel
 from mm_api.scalars import ExactDecimal
 from mm_api.versions import ContractModel, VersionedModel
@@ -128,6 +129,7 @@ class CommandKind(StrEnum):
     REFRESH_LATCHES = "RefreshLatches"
     RECONCILE = "Reconcile"
     TIGHTEN = "Tighten"
+    DRILL = "Drill"
 
 
 class Command(ContractModel):
@@ -139,6 +141,10 @@ class Command(ContractModel):
     limits: dict[str, str] = Field(
         default_factory=dict,
         description="Tighten: RiskConfig fields by wire name; looser values than the running ones are ignored.",
+    )
+    drill: DrillName | None = Field(
+        default=None,
+        description="Drill: which one. A trader of a release before it takes the command for RefreshLatches.",
     )
 
 
@@ -372,3 +378,6 @@ class Evidence(VersionedModel):
     )
     self_test_checks: int = Field(default=0, description="Risk controls exercised at the start of the scope.")
     self_test_failures: list[str] = Field(default_factory=list, max_length=64)
+    drills: dict[DrillName, DrillRecord] = Field(
+        default_factory=dict, description="Drills that the trader has run in this scope."
+    )

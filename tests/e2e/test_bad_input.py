@@ -105,6 +105,14 @@ REFUSED = {
         _with(lambda spec: spec.update(trader={"storage": "12 apples"})),
         ["spec.trader.storage", "such as '256Mi'"],
     ),
+    "a drill that is named twice": (
+        _stages(stage("paper", "paper", drills=["Disconnect", "Disconnect"])),
+        ["stages", "drill is named twice"],
+    ),
+    "a drill that does not exist": (
+        _stages(stage("paper", "paper", drills=["Earthquake"])),
+        ["drills[0]", "KillAndRecover"],
+    ),
     "a field that does not exist": (
         _with(lambda spec: spec["risk"].update(dailyLosLimit="1")),
         ["spec.risk.dailyLosLimit"],

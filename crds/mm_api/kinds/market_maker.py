@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from mm_api.alerts_config import AlertsSpec
+from mm_api.drills import DrillName
 from mm_api.engine_config import EngineSpec, StrategySpec
 from mm_api.kinds.common import Column, HaltLevel, Names, ObjectReference, PortfolioSpec, Resource
 from mm_api.kinds.market_maker_status import MarketMakerStatus
@@ -152,6 +153,10 @@ class Stage(ApiModel):
                 "size(self.symbols) > 0 || (has(self.steps) && size(self.steps) > 0 && has(self.steps[0].symbols))",
                 "stages: symbols is missing; name them on the stage or on its first step",
             ),
+            (
+                "!has(self.drills) || self.drills.all(a, self.drills.exists_one(b, b == a))",
+                "stages: a drill is named twice",
+            ),
         )
     )
 
@@ -182,6 +187,11 @@ class Stage(ApiModel):
         default="None", description="Required: passing also needs a StageApproval for this revision."
     )
     gates: list[Gate] = Field(default_factory=list, max_length=16)
+    drills: list[DrillName] = Field(
+        default_factory=list,
+        max_length=5,
+        description="What the trader is put through on the stage's first step, each once, and each a gate. Never on a mainnet account.",
+    )
 
 
 class FreezeWindow(ApiModel):

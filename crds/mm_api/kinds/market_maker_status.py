@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from mm_api.drills import DrillName
 from mm_api.kinds.common import Condition, HaltLevel
 from mm_api.scalars import ApiModel, ExactDecimal, Timestamp
 
@@ -70,6 +71,19 @@ class GateStatus(ApiModel):
     message: str = ""
 
 
+class DrillStatus(ApiModel):
+    """Where one drill of the step stands."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: DrillName
+    state: Literal["Running", "Resuming", "Passed", "Failed"] = Field(
+        description="Resuming: the stop is shown to work, and quoting is waited for."
+    )
+    since: Timestamp = Field(description="When it was begun.")
+    message: str = ""
+
+
 class RunStatus(ApiModel):
     """Where one revision stands: a stage, a step, and absolute times."""
 
@@ -100,6 +114,9 @@ class RunStatus(ApiModel):
         default_factory=dict,
         description="Limits the running trader has been given, by the name of its configuration's field.",
     )
+    drills: list[DrillStatus] = Field(
+        default_factory=list, max_length=5, description="Drills of this step, in order."
+    )
     accepted: str | None = Field(
         default=None,
         description="The trader's evidence at the last acknowledgement, as JSON: gates at full scale count from there.",
@@ -122,7 +139,7 @@ class MarketMakerStatus(ApiModel):
     lease_holder: str | None = None
     last_verdict: str | None = None
     halts: list[HaltStatus] = Field(default_factory=list, max_length=64)
-    gates: list[GateStatus] = Field(default_factory=list, max_length=16)
+    gates: list[GateStatus] = Field(default_factory=list, max_length=32)
     gates_at: Timestamp | None = Field(
         default=None,
         description="When the gates' values above were taken: at each change of a verdict, else every 15 s.",

@@ -55,7 +55,7 @@ class StageRecordSpec(ApiModel):
     ended_at: Timestamp
     result: StageResult
     reason: str = Field(default="", max_length=1024)
-    gates: list[GateEvidence] = Field(default_factory=list, max_length=16)
+    gates: list[GateEvidence] = Field(default_factory=list, max_length=32)
     evidence: dict[str, str] = Field(
         default_factory=dict,
         max_length=128,

@@ -33,6 +33,11 @@ def _none_of(count: int, threshold: str, what: str) -> Answer:
     return Answer(verdict, f"{count} {what}", str(count), threshold, "count", 1)
 
 
+def _drilled(evidence: Evidence, counter: str) -> int:
+    """What the stage's own drills have added to a counter: asked for, so no fault of the trader's."""
+    return sum(record.spent.get(counter, 0) for record in evidence.drills.values())
+
+
 def _inconclusive(
     message: str, sample: int, value: str | None = None, threshold: str | None = None, unit: str = ""
 ) -> Answer:
@@ -46,7 +51,9 @@ def _at_least(value: float | Decimal, least: Decimal, unit: str, sample: int, me
 
 def no_restarts(_gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """No incarnation ended without saying so. A clean stop (drain, eviction) is no restart in this sense."""
-    return _none_of(evidence.unclean_stops, "0", "unclean stops")
+    drilled = _drilled(evidence, "unclean_stops")
+    more = f", {drilled} more by a drill" if drilled else ""
+    return _none_of(max(0, evidence.unclean_stops - drilled), "0", f"unclean stops{more}")
 
 
 def no_order_anomalies(_gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
@@ -127,12 +134,14 @@ def order_accuracy(gate: Gate, evidence: Evidence, _given: GateInput) -> Answer:
     """
     least = gate.min if gate.min is not None else DEFAULT_ACCURACY
     went_through = evidence.orders_accepted + evidence.orders_post_only_rejected
-    judged = went_through + evidence.orders_rejected + evidence.orders_unknown_open
+    rejected = max(0, evidence.orders_rejected - _drilled(evidence, "orders_rejected"))
+    judged = went_through + rejected + evidence.orders_unknown_open
     if judged < LEAST_ORDERS:
         return _inconclusive(
             f"{judged} of {LEAST_ORDERS} orders", judged, threshold=f">= {plain(least)}", unit="fraction"
         )
-    resolved_unknown = max(0, evidence.orders_unknown - evidence.orders_unknown_open)
+    unknown = evidence.orders_unknown - _drilled(evidence, "orders_unknown")
+    resolved_unknown = max(0, unknown - evidence.orders_unknown_open)
     good = max(0, went_through - resolved_unknown)
     message = f"{judged - good} of {judged} orders went wrong"
     return _at_least(Decimal(good) / judged, least, "fraction", judged, message)

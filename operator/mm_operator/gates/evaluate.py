@@ -6,17 +6,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mm_api.drills import DrillName
 from mm_api.kinds import Gate, GateEvidence, GateName, GateVerdict
+from mm_api.kinds.market_maker_status import DrillStatus
 from mm_operator.gates.builtin import BUILT_IN
 from mm_operator.gates.model import Answer, GateInput, plain
+
+_OF_DRILLS = {"Passed": GateVerdict.PASS, "Failed": GateVerdict.FAIL}
 
 
 @dataclass(frozen=True)
 class GateResult:
     """One gate with its evidence."""
 
-    gate: Gate
+    gate: Gate | None
+    """None: a drill."""
     evidence: GateEvidence
+
+    @property
+    def name(self) -> str:
+        """For people: the gate's, or `Drill` with the drill's."""
+        return self.evidence.name
 
     @property
     def verdict(self) -> GateVerdict:
@@ -26,12 +36,16 @@ class GateResult:
     @property
     def fails_at_once(self) -> bool:
         """It fails, and waiting can not change that."""
+        if self.gate is None:
+            return self.verdict is GateVerdict.FAIL
         built_in = BUILT_IN.get(self.gate.name)
         return self.verdict is GateVerdict.FAIL and built_in is not None and built_in.fails_at_once
 
     @property
     def guards_full_scale(self) -> bool:
         """Whether a Fail after full scale halts."""
+        if self.gate is None:
+            return False
         built_in = BUILT_IN.get(self.gate.name)
         return built_in is None or built_in.guards_full_scale
 
@@ -42,6 +56,32 @@ def evaluate(gates: Sequence[Gate], given: GateInput) -> list[GateResult]:
         GateResult(gate, _with_window(gate, _ask(gate, index, given), given))
         for index, gate in enumerate(gates)
     ]
+
+
+def drill_results(
+    drills: Sequence[DrillName], runs: Sequence[DrillStatus], now: datetime
+) -> list[GateResult]:
+    """Each drill of the stage as a gate: Inconclusive until it has come to its end."""
+    found = {run.name: run for run in runs}
+    results = []
+    for drill in drills:
+        run = found.get(drill)
+        verdict, message = GateVerdict.INCONCLUSIVE, "not begun"
+        if run is not None:
+            message = run.message or "under way"
+            verdict = _OF_DRILLS.get(run.state, GateVerdict.INCONCLUSIVE)
+        evidence = GateEvidence(
+            name=f"Drill{drill.value}",
+            verdict=verdict,
+            value=run.state if run else None,
+            threshold="Passed",
+            window_start=run.since if run else None,
+            window_end=now if run else None,
+            sample_size=int(verdict in (GateVerdict.PASS, GateVerdict.FAIL)),
+            message=message[:1024],
+        )
+        results.append(GateResult(None, evidence))
+    return results
 
 
 def all_pass(results: Iterable[GateResult]) -> bool:

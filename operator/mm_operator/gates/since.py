@@ -65,6 +65,10 @@ def since(evidence: Evidence | None, start: Evidence | None) -> Evidence | None:
     values["started_ms"] = max(evidence.started_ms, start.updated_ms)
     values["pnl_samples"] = stats_since(evidence.pnl_samples, start.pnl_samples)
     values["mark_out_bp"] = _each_since(evidence.mark_out_bp, start.mark_out_bp)
+    # what an earlier drill has moved is in the counters of the start already
+    values["drills"] = {
+        name: drill for name, drill in evidence.drills.items() if drill.ended_ms > start.updated_ms
+    }
     return evidence.model_copy(update=values)
 
 

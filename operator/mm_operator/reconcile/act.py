@@ -31,6 +31,7 @@ from mm_operator.reconcile.context import Context
 from mm_operator.reconcile.plan import (
     Action,
     Announce,
+    AskForDrill,
     DeletePod,
     DropChildren,
     IssueEpoch,
@@ -136,6 +137,10 @@ class Actor:
                 await context.redis.send(identity, command)
                 self._log.info("limits_tightened", identity=identity, limits=dict(limits))
                 await self._announce(Announce("Normal", "LimitsTightened", f"{dict(limits)}"))
+            case AskForDrill(identity, drill):
+                await context.redis.send(identity, Command(kind=CommandKind.DRILL, at_ms=now_ms, drill=drill))
+                self._log.info("drill_asked_for", identity=identity, drill=drill.value)
+                await self._announce(Announce("Normal", "DrillBegins", drill.value))
             case KeepRevision():
                 await self._keep_revision(action)
             case WriteRecord():

@@ -14,13 +14,21 @@ from mm_api.kinds import FailurePolicy, HaltLevel, MarketMakerStatus, StageAppro
 from mm_api.kinds.market_maker_status import RunStatus
 from mm_api.redis_contract import Latch, LatchSource
 from mm_operator.names import FINALIZER, holder_of
-from mm_operator.reconcile import releases
+from mm_operator.reconcile import drills, releases
 from mm_operator.reconcile.draft import Draft
 from mm_operator.reconcile.farewell import decide_deletion
 from mm_operator.reconcile.full_scale import guard_full_scale
 from mm_operator.reconcile.halts import decide_halts, wanted_latches
 from mm_operator.reconcile.ladder import Rung, rung_of
-from mm_operator.reconcile.plan import Action, KeepRevision, Plan, SetFinalizer, StopTrader, Tighten
+from mm_operator.reconcile.plan import (
+    Action,
+    AskForDrill,
+    KeepRevision,
+    Plan,
+    SetFinalizer,
+    StopTrader,
+    Tighten,
+)
 from mm_operator.reconcile.preconditions import spec_problem, start_problem
 from mm_operator.reconcile.progress import Progress, Verdict, evidence_of, judge
 from mm_operator.reconcile.releases import Runs, run_scope
@@ -142,6 +150,8 @@ def _halt(draft: Draft, status: MarketMakerStatus, assigned: Mapping[str, tuple[
         if draft.problem is not None and draft.problem.reason == "CapitalAboveCeiling":
             extra.append(_own_latch(snapshot, CEILING_LATCH, "CapitalAboveCeiling", draft.problem.message))
         run = assigned.get(view.name)
+        if run is not None and drills.latch_wanted(run[0]):
+            extra.append(_own_latch(snapshot, drills.DRILL_LATCH, "Drill", "an emergency stop is drilled"))
         if run is not None and run[0].phase == "Failed":
             extra.append(_own_latch(snapshot, FAILED_LATCH, "StageFailed", run[0].message))
         wanted[view.name] = wanted_latches(snapshot, extra)
@@ -226,7 +236,7 @@ def _advance(draft: Draft, assigned: Mapping[str, tuple[RunStatus, Rung]]) -> No
         if name != "run":
             continue
         if moved.phase == "Soaking":
-            _judge(draft, moved, rung)
+            _judge(draft, _drill(draft, moved, rung), rung)
         elif moved.phase == "Starting" and not moved.complete:
             _start_deadline(draft, moved)
         elif moved.phase == "Complete":
@@ -294,6 +304,29 @@ def _with_limits(draft: Draft, run: RunStatus, rung: Rung) -> RunStatus:
                 Tighten(run.identity, draft.snapshot.market_maker.metadata.generation, tighter)
             )
     return run if limits == run.limits else run.model_copy(update={"limits": limits})
+
+
+def _drill(draft: Draft, run: RunStatus, rung: Rung) -> RunStatus:
+    """Put it through the stage's drills. Nothing is begun while anything but the drill's own halt stops it."""
+    if not rung.drills:
+        return run
+    snapshot, view = draft.snapshot, draft.snapshot.accounts[run.account]
+    others = [
+        halt for halt in draft.halts.halts if halt.account == run.account and halt.id != drills.DRILL_LATCH
+    ]
+    if others or draft.slots[run.account].phase is not SlotPhase.IN_PLACE:
+        return run
+    evidence, _ = evidence_of(snapshot, view, run_scope(run))
+    step = drills.next_step(run, rung, view, evidence, snapshot.now)
+    if step.ask is not None:
+        draft.actions.append(AskForDrill(run.identity, step.ask))
+    if any(drill.state in ("Running", "Resuming") for drill in step.drills):
+        draft.wakes.append(snapshot.now + timedelta(seconds=1))
+    if step.drills == run.drills:
+        return run
+    moved = run.model_copy(update={"drills": step.drills})
+    draft.runs = replace(draft.runs, run=moved)
+    return moved
 
 
 def _judge(draft: Draft, run: RunStatus, rung: Rung) -> None:

@@ -66,11 +66,11 @@ def guard_full_scale(draft: Draft, run: RunStatus, rung: Rung) -> None:
         return
     at_ms = round(snapshot.now.timestamp() * 1000)
     latch = Latch(
-        id=f"{GATE_LATCH}{failed.gate.name.value.lower()}-{at_ms}",
+        id=f"{GATE_LATCH}{failed.name.lower()}-{at_ms}",
         level=HaltLevel.HALTED,
         source=LatchSource.ALERT,
-        reason=f"Gate{failed.gate.name.value}",
-        message=f"{failed.gate.name} at full scale: {failed.evidence.value} (wants {failed.evidence.threshold}), {failed.evidence.message}",
+        reason=f"Gate{failed.name}",
+        message=f"{failed.name} at full scale: {failed.evidence.value} (wants {failed.evidence.threshold}), {failed.evidence.message}",
         at_ms=at_ms,
         revision=run.revision,
         scope=run_scope(run),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from mm_api.drills import DrillName
 from mm_api.kinds import Gate, MarketMakerSpec
 from mm_api.kinds.market_maker import Sample
 
@@ -32,6 +33,8 @@ class Rung:
     """Counted from the first quote."""
     sample: Sample
     gates: tuple[Gate, ...]
+    drills: tuple[DrillName, ...]
+    """Of the stage's first step; the others have shown it."""
     needs_approval: bool
     """Approval is asked for where the stage ends, not on each of its steps."""
 
@@ -62,6 +65,7 @@ def ladder(spec: MarketMakerSpec) -> tuple[Rung, ...]:
                     timeout=stage.timeout or max(LEAST_TIMEOUT, TIMEOUT_IN_SOAKS * soak),
                     sample=stage.sample,
                     gates=tuple(stage.gates),
+                    drills=tuple(stage.drills) if step == 0 else (),
                     needs_approval=last and stage.approval == "Required",
                 )
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from mm_api.drills import DrillName
 from mm_api.kinds import MarketMakerStatus, StageRecordSpec
 from mm_api.redis_contract import Latch
 from mm_operator.reconcile.ladder import Rung
@@ -96,6 +97,14 @@ class Tighten:
 
 
 @dataclass(frozen=True)
+class AskForDrill:
+    """Tell the running trader to begin a drill."""
+
+    identity: str
+    drill: DrillName
+
+
+@dataclass(frozen=True)
 class KeepRevision:
     """Store a revision's snapshot, before anything of it runs."""
 
@@ -143,6 +152,7 @@ Action = (
     | StopTrader
     | DeletePod
     | Tighten
+    | AskForDrill
     | KeepRevision
     | WriteRecord
     | SetFinalizer

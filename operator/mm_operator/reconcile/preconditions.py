@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from mm_api.kinds import Environment
 from mm_api.scalars import parse_quantity
 from mm_operator.reconcile import freeze
 from mm_operator.reconcile.ladder import Rung, ladder, most_capital
@@ -52,6 +53,18 @@ def _account_exists(snapshot: Snapshot) -> Problem | None:
             return Problem(
                 "AccountNotFound",
                 f"stage {rung.stage}: VenueAccount {rung.account} does not exist in this namespace",
+            )
+    return None
+
+
+def _no_drills_with_real_money(snapshot: Snapshot) -> Problem | None:
+    for rung in ladder(snapshot.market_maker.spec):
+        view = snapshot.accounts.get(rung.account)
+        if rung.drills and view and view.spec and view.spec.environment is Environment.MAINNET:
+            return Problem(
+                "DrillsNotAllowed",
+                f"stage {rung.stage}: drills would lose orders and kill a trader on VenueAccount {rung.account}, which is real money; put them on a "
+                "stage of a testnet, demo or simulator account",
             )
     return None
 
@@ -160,6 +173,7 @@ def _recording_fits(snapshot: Snapshot) -> Problem | None:
 SPEC_RULES: tuple[Callable[[Snapshot], Problem | None], ...] = (
     _readable,
     _account_exists,
+    _no_drills_with_real_money,
     _within_ceiling,
     _quote_asset,
     _freeze_readable,

@@ -11,7 +11,7 @@ from mm_api.kinds.common import HaltLevel
 from mm_api.kinds.market_maker_status import HaltStatus, RunStatus
 from mm_api.redis_contract import Evidence, LatchSource
 from mm_api.scalars import format_duration
-from mm_operator.gates.evaluate import GateResult, all_pass, evaluate
+from mm_operator.gates.evaluate import GateResult, all_pass, drill_results, evaluate
 from mm_operator.gates.model import GateInput
 from mm_operator.reconcile.ladder import Rung
 from mm_operator.reconcile.snapshot import AccountView, Snapshot
@@ -69,6 +69,7 @@ def judge(
     now = snapshot.now
     evidence, why_not = evidence_of(snapshot, view, scope)
     gates = evaluate(rung.gates, GateInput(now, evidence, why_not, rung.sample, snapshot.metrics))
+    gates += drill_results(rung.drills, run.drills, now)
 
     def wait(state: TradingState, reason: str, message: str, wake_at: datetime | None) -> Progress:
         return Progress(Verdict.WAIT, state, reason, message, gates, evidence, wake_at)
@@ -141,7 +142,7 @@ def _past(deadline: datetime | None, now: datetime) -> bool:
 
 def _names(gates: list[GateResult]) -> str:
     return "; ".join(
-        f"{gate.gate.name} {gate.verdict}: {gate.evidence.value or '-'} (wants {gate.evidence.threshold or '-'}), {gate.evidence.message}"
+        f"{gate.name} {gate.verdict}: {gate.evidence.value or '-'} (wants {gate.evidence.threshold or '-'}), {gate.evidence.message}"
         for gate in gates
     )[:1024]
 

@@ -113,7 +113,7 @@ def _gate_column(report: Report) -> str | None:
     if run is None or run.phase in ("HandingOver", "Starting"):
         return None
     if run.phase == "Failed":
-        failed = [gate.gate.name.value for gate in report.gates if gate.verdict is GateVerdict.FAIL]
+        failed = [gate.name for gate in report.gates if gate.verdict is GateVerdict.FAIL]
         before = report.snapshot.market_maker.status
         if not report.gates and before is not None and (before.gate or "").startswith("failed"):
             return before.gate
@@ -149,7 +149,7 @@ def _gates(report: Report, before: MarketMakerStatus) -> tuple[list[GateStatus],
         return (before.gates, before.gates_at) if failed else ([], None)
     shown = [
         GateStatus(
-            name=gate.gate.name.value,
+            name=gate.name,
             verdict=gate.verdict,
             value=gate.evidence.value,
             threshold=gate.evidence.threshold,
@@ -266,11 +266,11 @@ def _gates_passing(report: Report) -> Fact:
         return False, "StageFailed", report.runs.run.message
     if not report.gates:
         return None, "NotEvaluated", ""
-    failed = [gate.gate.name.value for gate in report.gates if gate.verdict is GateVerdict.FAIL]
+    failed = [gate.name for gate in report.gates if gate.verdict is GateVerdict.FAIL]
     if failed:
         return False, "GateFailed", ", ".join(failed)
     waiting = [
-        f"{gate.gate.name}: {gate.evidence.message}"
+        f"{gate.name}: {gate.evidence.message}"
         for gate in report.gates
         if gate.verdict is not GateVerdict.PASS
     ]

@@ -96,6 +96,9 @@ def revision_of(spec: MarketMakerSpec, accounts: Mapping[str, VenueAccountSpec])
 
 def _hashed(spec: MarketMakerSpec) -> dict[str, Any]:
     content, wire = trading_content(spec), spec.to_wire()
+    for stage in content["rollout"]["stages"]:
+        if not stage["drills"]:
+            del stage["drills"]
     for section, model in (("risk", spec.risk), ("engine", spec.engine)):
         first, defaults = HASHED_FROM_THE_START[section], type(model)().to_wire()
         content[section] = {

@@ -12,9 +12,11 @@ from fake_kube import FakeKube
 from redis.asyncio import Redis
 
 from mm_api import redis_scripts
+from mm_api.drills import DrillName, DrillRecord
 from mm_api.kinds import HaltLevel
 from mm_api.redis_contract import (
     AlertRecord,
+    Command,
     Evidence,
     Keys,
     Latch,
@@ -34,6 +36,7 @@ class Behaviour:
     pnl_per_tick: Decimal = Decimal(1)
     unlisted: list[str] = field(default_factory=list)
     silent: bool = False
+    fails_drills: tuple[str, ...] = ()
     keeps_orders: bool = False
     """The venue never confirms that nothing is open."""
 
@@ -102,6 +105,7 @@ class FakeTraders:
         halted = any(latch.level.depth >= HaltLevel.HALTED.depth for latch in latches)
         quoting = not halted and not self.behaviour.unlisted
         if quoting:
+            await self._drill(config, now_ms)
             self.writers.append((config.identity, uid, config.epoch))
             self._count(config, now_ms)
         open_orders = 2 if quoting or self.behaviour.keeps_orders else 0
@@ -142,6 +146,25 @@ class FakeTraders:
         )
         assert committed[0] == "OK", committed
         await self.redis.delete(keys.lease)
+
+    async def _drill(self, config: TraderConfig, now_ms: int) -> None:
+        """What the command stream asks for is done at once."""
+        old = self.evidence.get(config.scope)
+        entries = await self.redis.xrange(Keys(config.identity).commands)
+        for _, fields in entries if old is not None else ():
+            command = Command.model_validate_json(fields["command"])
+            if command.drill is None or command.drill in old.drills:
+                continue
+            state = "Failed" if command.drill.value in self.behaviour.fails_drills else "Passed"
+            spent = {"unclean_stops": 1} if command.drill is DrillName.KILL_AND_RECOVER else {}
+            record = DrillRecord(state=state, started_ms=now_ms, ended_ms=now_ms, message="done", spent=spent)
+            old = old.model_copy(
+                update={
+                    "drills": {**old.drills, command.drill: record},
+                    "unclean_stops": old.unclean_stops + spent.get("unclean_stops", 0),
+                }
+            )
+            self.evidence[config.scope] = old
 
     def _count(self, config: TraderConfig, now_ms: int) -> None:
         old = self.evidence.get(config.scope) or Evidence(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm_api.drills import DrillName, DrillRecord
 from mm_api.kinds import Gate, GateName, GateVerdict
 from mm_api.kinds.market_maker import Sample
 from mm_api.redis_contract import Evidence, RunningStats
@@ -51,9 +52,42 @@ def ask(
     return evaluate([Gate.model_validate(gate)], given)[0]
 
 
+def drilled(state: str, **spent: int) -> dict[DrillName, DrillRecord]:
+    record = DrillRecord.model_validate({"state": state, "startedMs": NOW_MS, "spent": spent})
+    return {DrillName.KILL_AND_RECOVER: record}
+
+
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], GateVerdict]] = [
     ("no unclean stop passes", {"name": "NoRestarts"}, {}, GateVerdict.PASS),
     ("one unclean stop fails", {"name": "NoRestarts"}, {"unclean_stops": 1}, GateVerdict.FAIL),
+    (
+        "a stop that a drill asked for is none",
+        {"name": "NoRestarts"},
+        {"unclean_stops": 1, "drills": drilled("Running", unclean_stops=1)},
+        GateVerdict.PASS,
+    ),
+    (
+        "one more than the drill asked for fails",
+        {"name": "NoRestarts"},
+        {"unclean_stops": 2, "drills": drilled("Passed", unclean_stops=1)},
+        GateVerdict.FAIL,
+    ),
+    (
+        "orders that a drill lost or had refused are not the trader's",
+        {"name": "OrderAccuracy", "min": "1"},
+        {
+            "orders_rejected": 6,
+            "orders_unknown": 1,
+            "drills": drilled("Passed", orders_rejected=6, orders_unknown=1),
+        },
+        GateVerdict.PASS,
+    ),
+    (
+        "one refusal beyond those of the drill counts",
+        {"name": "OrderAccuracy", "min": "1"},
+        {"orders_rejected": 7, "drills": drilled("Passed", orders_rejected=6)},
+        GateVerdict.FAIL,
+    ),
     ("a clean restart is none", {"name": "NoRestarts"}, {"incarnations": 3}, GateVerdict.PASS),
     ("an anomaly fails", {"name": "NoOrderAnomalies"}, {"order_anomalies": 1}, GateVerdict.FAIL),
     (

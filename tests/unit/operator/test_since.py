@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mm_api.drills import DrillName, DrillRecord
 from mm_api.redis_contract import Evidence, RunningStats
 from mm_operator.gates.since import accepted_evidence, since, stats_since
 
@@ -62,3 +63,13 @@ def test_another_scopes_start_or_an_unreadable_one_takes_nothing_away() -> None:
     assert since(now, now.model_copy(update={"scope": "t"})) is now
     assert since(now, accepted_evidence("not json")) is now
     assert since(None, now) is None
+
+
+def test_what_a_drill_has_moved_before_an_acknowledgement_is_not_left_out_twice() -> None:
+    record = DrillRecord(state="Passed", started_ms=10, ended_ms=20, spent={"unclean_stops": 1})
+    start = Evidence(scope="s", revision="r", started_ms=1, updated_ms=50, unclean_stops=1)
+    start = start.model_copy(update={"drills": {DrillName.KILL_AND_RECOVER: record}})
+    later = start.model_copy(update={"updated_ms": 90, "unclean_stops": 2})
+    counted = since(later, start)
+    assert counted is not None
+    assert (counted.unclean_stops, counted.drills) == (1, {})

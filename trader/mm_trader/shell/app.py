@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mm_api.redis_contract import AlertRecord, ReportedState
+from mm_api.redis_contract import AlertRecord, Evidence, ReportedState, TraderPhase
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import Place
@@ -31,6 +31,8 @@ from mm_trader.shell.collector import Collector
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.config import redis_password
 from mm_trader.shell.dispatcher import Dispatcher, KernelPort
+from mm_trader.shell.drills.rig import DrillRig
+from mm_trader.shell.drills.runner import DrillRunner
 from mm_trader.shell.effects import ShellEffects
 from mm_trader.shell.flatten import Flattener
 from mm_trader.shell.gate import PlaceGate
@@ -102,7 +104,9 @@ class App:
             lambda: make(config, self.clock, self._before_send),
             CAPABILITIES[config.venue.kind],
         )
-        tasks = [Tasks(self._task_failed) for _ in range(4)]
+        tasks = [Tasks(self._task_failed) for _ in range(5)]
+        self.rig = DrillRig(self.gateway, self.clock)
+        self.drills = DrillRunner(self, self.rig, tasks[4], sleep)
         self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
         self.operations = Operations(self, tasks[3], sleep, resident_mib)
         self.outlets = build_outlets(config, self.clock)
@@ -110,7 +114,7 @@ class App:
         self.flattener = Flattener(self.gateway, config.symbols, self.clock, self.alerts)
         self.effects = ShellEffects(
             journal=self.journal,
-            gateway=self.gateway,
+            gateway=self.rig,
             writer=self.writer,
             alerts=self.alerts,
             gate=self.gate,
@@ -136,8 +140,15 @@ class App:
             lambda: self.session.halted(),
         )
         self.effects.halts, self.effects.emit = self.halts, self.dispatcher
+        self.rig.emit = self.dispatcher
         self.commands = CommandStream(
-            self.store, self.halts, self.journal, config.revision, self.clock, self.dispatcher
+            self.store,
+            self.halts,
+            self.journal,
+            config.revision,
+            self.clock,
+            self.dispatcher,
+            self.drills.ask,
         )
         self.progress.last_command = lambda: self.commands.last_id
         self.reporter = Reporter(
@@ -149,6 +160,7 @@ class App:
             self.flattener,
             self.writer,
             self.journal.ledger,
+            lambda: self.drills.records,
         )
         journal_part = JournalPart(self.journal, self.clock, sleep)
         self.session = Session(
@@ -172,6 +184,7 @@ class App:
                 kernel_factory=kernel_factory or self._kernel,
                 attach_gate=lambda: self.gate.attach(self.gateway.block_places),
                 tell_streams=self._tell_streams,
+                restore_drills=self.drills.restore,
                 tasks=tasks[1],
                 sleep=sleep,
             )
@@ -215,6 +228,7 @@ class App:
                 LeasePart(self.keeper),
                 WriterPart(self.writer, self.halts, self.commands, tasks[0]),
                 self.session_part,
+                self.drills,
                 self.reloader,
                 self.operations,
             ]
@@ -250,6 +264,20 @@ class App:
     def state(self) -> ReportedState:
         """The reported state as it is now."""
         return self.reporter.state(self.kernel_status())
+
+    def phase(self) -> TraderPhase:
+        """What the trader does."""
+        return self.reporter.phase(self.kernel_status())[0]
+
+    def evidence(self) -> Evidence | None:
+        """The counters of the scope now. None: there is no kernel."""
+        kernel = self.dispatcher.kernel
+        return kernel.evidence(self.clock.wall_ns()) if kernel is not None else None
+
+    async def flushed(self) -> bool:
+        """Report, and wait until the store has all of it. False: it does not within the lease's time."""
+        self._report_now()
+        return await self.writer.flush(self.config.lease.ttl.total_seconds())
 
     def gateway_health(self) -> GatewayHealth:
         """State of the connections."""

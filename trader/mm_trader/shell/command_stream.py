@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 import structlog
 
+from mm_api.drills import DrillName
 from mm_api.redis_contract import Command, CommandKind
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import Event, LimitsTightened, ReconcileRequested
@@ -45,13 +46,16 @@ class CommandStream:
         revision: str,
         clock: Clock,
         emit: Callable[[Event], None],
+        drill: Callable[[DrillName], None] = lambda name: log.info("drill_not_known", drill=name.value),
     ) -> None:
+        """`drill`: begins one, and returns at once."""
         self._store = store
         self._halts = halts
         self._journal = journal
         self._revision = revision
         self._clock = clock
         self._emit = emit
+        self._drill = drill
         self.last_id = "0-0"
         self._broken = False
 
@@ -94,6 +98,9 @@ class CommandStream:
                 self._journal.tighten(self._revision, command.limits)
                 self._emit(LimitsTightened(ts=now, limits=parse_limits(command.limits)))
                 await self._look_now()
+            case CommandKind.DRILL:
+                if command.drill is not None:
+                    self._drill(command.drill)
 
     async def _look_now(self) -> None:
         try:

@@ -73,6 +73,11 @@ class GatewayHandle:
         """See the port."""
         return await self._current().keep_switch(symbols, timeout_s)
 
+    def drop_connections(self) -> None:
+        """See the port. None: nothing to cut."""
+        if self._gateway is not None:
+            self._gateway.drop_connections()
+
     def health(self) -> GatewayHealth:
         """See the port."""
         return self._gateway.health() if self._gateway is not None and self._started else NOT_CONNECTED

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from mm_api.drills import DrillName, DrillRecord
 from mm_api.redis_contract import LedgerRecord, ReportedState, TraderPhase
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
@@ -55,6 +56,7 @@ class Reporter:
         flattener: Flattener,
         writer: Writer,
         journal_ledger: Callable[[LedgerRecord], None],
+        drills: Callable[[], dict[DrillName, DrillRecord]] = dict,
     ) -> None:
         self.config = config
         """The config in force; a reload replaces it."""
@@ -65,6 +67,7 @@ class Reporter:
         self._flattener = flattener
         self._writer = writer
         self._journal_ledger = journal_ledger
+        self._drills = drills
         self._interval_ns = round(config.engine.evidence_interval.total_seconds() * NS_PER_S)
         self._next_ns = 0
         self._last_phase: tuple[TraderPhase, str, tuple[str, ...]] | None = None
@@ -88,7 +91,9 @@ class Reporter:
         kernel = self._dispatcher.kernel
         if kernel is None:
             return
-        self._writer.evidence(kernel.evidence(self._clock.wall_ns()))
+        evidence = kernel.evidence(self._clock.wall_ns())
+        drills = self._drills()
+        self._writer.evidence(evidence.model_copy(update={"drills": drills}) if drills else evidence)
         ledger = kernel.ledger()
         self._writer.ledger(ledger)
         base = (ledger.day, ledger.day_start_pnl, ledger.scope, ledger.scope_start_pnl)

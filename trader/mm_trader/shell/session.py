@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from mm_api.kinds.common import HaltLevel
-from mm_api.redis_contract import AlertRecord, Latch, LatchSource, TraderPhase
+from mm_api.redis_contract import AlertRecord, Evidence, Latch, LatchSource, TraderPhase
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import LimitsTightened, StopRequested, TradingAllowed
@@ -69,6 +69,8 @@ class SessionParts(msgspec.Struct, frozen=True, kw_only=True):
     """Hand the gate to the gateway, once it is connected."""
     tell_streams: Callable[[], None]
     """Say again which connections are up."""
+    restore_drills: Callable[[Evidence | None], None]
+    """What was drilled in this scope before."""
     tasks: Tasks
     sleep: Callable[[float], Awaitable[None]]
 
@@ -210,6 +212,7 @@ class Session:
             self._announce(token)
             p.writer.resync_fills(restored.fills, stored.ledger, kernel.ledger())
             p.dispatcher.attach(kernel)
+            p.restore_drills(stored.evidence)
             limits = p.journal.state.tightened.get(p.config.revision)
             if limits:
                 p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))

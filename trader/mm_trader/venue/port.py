@@ -85,6 +85,10 @@ class VenueGateway(Protocol):
         """Cancel everything open under the prefix in these symbols and ask again until the venue shows none. False: could not be confirmed in time."""
         ...
 
+    def drop_connections(self) -> None:
+        """Cut every connection, as a network would; the gateway makes them anew by itself. For drills."""
+        ...
+
     def health(self) -> GatewayHealth:
         """State of the connections."""
         ...

@@ -327,6 +327,11 @@ class BinanceGateway:
             raise RuntimeError("the gateway is not started")
         return await self._sweeper.sweep(list(symbols), timeout_s)
 
+    def drop_connections(self) -> None:
+        """See the port."""
+        for link in self._all_links():
+            link.drop()
+
     def health(self) -> GatewayHealth:
         """See the port."""
         now = self._clock.monotonic_ns()
