@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -136,6 +136,10 @@ class StageStep(ApiModel):
     )
 
 
+_Drill = Annotated[DrillName, Field(json_schema_extra={"maxLength": 32})]
+"""With a length, from which the API server reckons what the rule about drills may cost."""
+
+
 class Stage(ApiModel):
     """Account + symbols + capital + time + evidence."""
 
@@ -187,7 +191,7 @@ class Stage(ApiModel):
         default="None", description="Required: passing also needs a StageApproval for this revision."
     )
     gates: list[Gate] = Field(default_factory=list, max_length=16)
-    drills: list[DrillName] = Field(
+    drills: list[_Drill] = Field(
         default_factory=list,
         max_length=5,
         description="What the trader is put through on the stage's first step, each once, and each a gate. Never on a mainnet account.",

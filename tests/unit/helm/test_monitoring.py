@@ -141,3 +141,15 @@ def test_asked_for_they_are_what_the_files_hold(chart: Chart) -> None:
     (rules,) = [body for body in made if body["kind"] == "PrometheusRule"]
     assert rules["spec"] == RULES
     assert rules["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_every_metric_that_a_page_or_the_full_chain_check_names_exists() -> None:
+    known = set(exported()) | {metric.name for metric in METRICS}
+    known |= {name.rsplit("_", 1)[0] for name in known if name.endswith("_bucket")}
+    programs = {"mm_api", "mm_operator", "mm_trader"}
+    for path in sorted(ROOT.glob("docs/**/*.md")):
+        found = set(re.findall(r"`(mm_[a-z0-9_]+)(?:\{[^`]*\})?`", path.read_text())) - programs
+        assert found <= known, f"{path.name}: {found - known}"
+    for path in sorted(ROOT.glob("trader/mm_trader/shell/check/*.py")):
+        found = set(re.findall(r'"(mm_[a-z0-9_]+)"', path.read_text()))
+        assert found <= known, f"{path.name}: {found - known}"
