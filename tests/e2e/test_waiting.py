@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from e2e.kit.objects import ETH, stage
 from e2e.kit.steps import Given, Then, When
+from e2e.kit.world import World
 
 
 def test_capital_above_the_accounts_ceiling_gets_no_pod(given: Given, when: When, then: Then) -> None:
@@ -37,6 +38,23 @@ def test_a_missing_secret_is_waited_for(given: Given, when: When, then: Then) ->
     then.it(eth).has_condition("Ready", "False", within=15, reason="SecretNotFound", says=name)
     then.it(eth).never_had_a_pod()
     when.secret_created("paper")
+    then.it(eth).reaches("Live", within=60)
+    then.it(eth).quotes(within=20)
+
+
+def test_a_missing_secret_of_an_alert_channel_is_waited_for(
+    given: Given, when: When, then: Then, world: World
+) -> None:
+    given.a_venue("paper")
+    name = f"{world.tag}-chat"
+    channel = {"name": "chat", "type": "Webhook", "urlSecretRef": {"name": name, "key": "url"}}
+    eth = given.a_market_maker(
+        "eth", [stage("only", "paper", soak="1s", gates=[])], alerts={"channels": [channel]}
+    )
+    when.applied(eth)
+    then.it(eth).has_condition("Ready", "False", within=15, reason="AlertSecretNotFound", says=name)
+    then.it(eth).never_had_a_pod()
+    when.a_secret_is_made(name, url="http://127.0.0.1:9/hook")
     then.it(eth).reaches("Live", within=60)
     then.it(eth).quotes(within=20)
 

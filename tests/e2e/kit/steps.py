@@ -115,6 +115,13 @@ class When:
         """The venue keys appear."""
         self._world.cluster.apply(self._world.market().secret(account))
 
+    def a_secret_is_made(self, name: str, **values: str) -> None:
+        """A Secret of the scenario's own."""
+        metadata = {"name": name, "namespace": self._namespace, "labels": dict(self._world.labels)}
+        self._world.cluster.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
+        )
+
     def account_deleted(self, account: str) -> None:
         """The VenueAccount is not there."""
         self._api.delete("venueaccounts", self._namespace, self._world.market().secret_name(account))

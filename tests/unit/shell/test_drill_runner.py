@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mm_api.drills import DrillName, DrillRecord
+from mm_api.engine_config import EngineSpec
 from mm_api.kinds.common import Environment
 from mm_api.redis_contract import Evidence, TraderPhase
 from mm_trader.core.clock import ManualClock
@@ -30,12 +32,15 @@ class Desk:
     quoting: bool = True
     unknown: int = 0
     stored: bool = True
+    failures_to_open: int = 6
     failures: list[BaseException] = field(default_factory=list)
     deaths: list[dict[DrillName, DrillRecord]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         venue = SimpleNamespace(environment=Environment(self.environment))
-        self.config: Any = SimpleNamespace(venue=venue)
+        breaker = SimpleNamespace(failures=self.failures_to_open, open_for=timedelta(seconds=2))
+        risk = SimpleNamespace(breaker=breaker, max_reject_streak=20)
+        self.config: Any = SimpleNamespace(venue=venue, risk=risk, engine=EngineSpec())
         self.reconnects = {"market": 0, "user": 0}
         gateway = SimpleNamespace(health=self._health, drop_connections=self._cut)
         self.runner = DrillRunner(
@@ -93,6 +98,7 @@ async def test_a_disconnect_passes_when_all_is_made_anew_and_compared() -> None:
         (Desk(unknown=1), DrillName.DISCONNECT, "stayed unknown"),
         (Desk(), DrillName.ORDER_TIMEOUT, "no order was placed that could be lost"),
         (Desk(), DrillName.CIRCUIT_BREAKER, "the breaker did not open"),
+        (Desk(failures_to_open=20), DrillName.CIRCUIT_BREAKER, "the streak would halt"),
         (Desk(stored=False), DrillName.KILL_AND_RECOVER, "the store did not take the note"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -209,11 +209,16 @@ class DrillRunner:
 
     async def _circuit_breaker(self) -> str:
         """The venue refuses every order: the breaker opens, nothing more is placed while it is open, and it closes when orders pass again."""
+        risk = self._desk.config.risk
+        if risk.breaker.failures >= risk.max_reject_streak:
+            raise DrillError(
+                "risk.breaker.failures is not below risk.maxRejectStreak: the streak would halt before the breaker opens"
+            )
         self._rig.arm(Fault.REFUSE)
         await self._until(lambda: self._breaker() == "open", ORDER_S, "the breaker did not open")
         refused = self._rig.touched
         # well within the time it stays open; one more would be the probe of a loop that was late
-        await self._sleep(self._desk.config.risk.breaker.open_for.total_seconds() / 2)
+        await self._sleep(risk.breaker.open_for.total_seconds() / 2)
         if self._rig.touched > refused + 1:
             raise DrillError(f"{self._rig.touched - refused} orders left while the breaker was open")
         self._rig.arm(Fault.NONE)
