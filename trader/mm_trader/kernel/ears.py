@@ -180,7 +180,7 @@ class Ears:
         if not order.over:
             core.reconciler.sync[order.symbol].zero_ms = None
         bid = ask = False
-        for other in core.table.live(order.symbol):
+        for other in core.table.each_live(order.symbol):
             if other.state in _RESTING:
                 if other.side is Side.BUY:
                     bid = True

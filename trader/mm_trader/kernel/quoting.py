@@ -88,7 +88,7 @@ class Quoter:
             return "Reconciling"
         if core.table.is_unsettled(symbol):
             return "FillsMissing"
-        for order in core.table.live(symbol):
+        for order in core.table.each_live(symbol):
             if order.leftover and order.state is not OrderState.UNKNOWN:
                 return "CancelingLeftovers"
         if not desk.top.fresh(ts, core.settings.stale_after):

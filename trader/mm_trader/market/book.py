@@ -102,7 +102,7 @@ class L2Book:
         """False: quotes must not rest (out of sync, or crossed). A symbol without depth data is usable: its top is BookTicker's."""
         if self.state is BookState.IDLE:
             return True
-        return self.state is BookState.SYNCED and not self.crossed
+        return self.state is BookState.SYNCED and not self.bids.reaches(self.asks)
 
     @property
     def crossed(self) -> bool:

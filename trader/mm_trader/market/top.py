@@ -66,5 +66,6 @@ class TopOfBook:
     @property
     def weighted_mid(self) -> float:
         """I·Pa + (1 − I)·Pb in ticks: nearer to the ask when the bid is heavier. A simple, noisy proxy of the micro-price (Stoikov 2018)."""
-        imbalance = self.imbalance
+        total = self.bid_size + self.ask_size
+        imbalance = self.bid_size / total if total else 0.5
         return imbalance * self.ask + (1 - imbalance) * self.bid

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mm_trader.core.events import Side
 from mm_trader.orders.order import Order
@@ -68,6 +68,10 @@ class OrderTable:
     def live(self, symbol: str) -> list[Order]:
         """Open, or perhaps open, oldest first."""
         return list(self._live[symbol].values())
+
+    def each_live(self, symbol: str) -> Iterable[Order]:
+        """The same, without a copy: for a reader that changes nothing meanwhile."""
+        return self._live[symbol].values()
 
     def has_live(self, symbol: str) -> bool:
         """True: something is, or may be, open in this symbol."""

@@ -31,18 +31,21 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def plus(self, side: Side, amount: int, price: int) -> Exposure:
         """With one more order."""
+        buys, buy_money, buy_high = self.buys, self.buy_money, self.buy_high
+        sells, sell_money, sell_high = self.sells, self.sell_money, self.sell_high
         if side is Side.BUY:
-            return msgspec.structs.replace(
-                self,
-                buys=self.buys + amount,
-                buy_money=self.buy_money + amount * price,
-                buy_high=max(self.buy_high, price),
-            )
-        return msgspec.structs.replace(
-            self,
-            sells=self.sells + amount,
-            sell_money=self.sell_money + amount * price,
-            sell_high=max(self.sell_high, price),
+            buys, buy_money, buy_high = buys + amount, buy_money + amount * price, max(buy_high, price)
+        else:
+            sells, sell_money, sell_high = sells + amount, sell_money + amount * price, max(sell_high, price)
+        return Exposure(
+            base=self.base,
+            mark=self.mark,
+            buys=buys,
+            buy_money=buy_money,
+            buy_high=buy_high,
+            sells=sells,
+            sell_money=sell_money,
+            sell_high=sell_high,
         )
 
     @property

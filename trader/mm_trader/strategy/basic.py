@@ -63,7 +63,10 @@ class DynamicSpread:
 
     def used(self, view: MarketView) -> float:
         """u = clip(position / maxInventory, −1, 1)."""
-        return max(-1.0, min(1.0, view.position / self._max_inventory))
+        used = view.position / self._max_inventory
+        if used > 1.0:
+            return 1.0
+        return used if used > -1.0 else -1.0
 
     def half(self, view: MarketView, fair: float, used: float) -> float:
         """fair · (baseSpread/2 + volatilityFactor · σ · √horizon) · (1 + inventoryWidening · |u|), ticks, before floor and cap."""

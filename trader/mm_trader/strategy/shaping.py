@@ -65,17 +65,26 @@ class Shaper:
 
     def half(self, wanted: float, fair: float) -> float:
         """`wanted` half spread in ticks within floor and cap; the fee floor comes last and wins."""
-        bounded = min(max(wanted, fair * self._min_half), fair * self._max_half)
-        return max(bounded, fair * self._fee + 1)
+        low, high, fee = fair * self._min_half, fair * self._max_half, fair * self._fee + 1
+        half = low if wanted < low else wanted  # a NaN stays one, and stops trading where it is rounded
+        if half > high:
+            half = high
+        return fee if half < fee else half
 
     def pair(self, view: MarketView, centre: float, half: float) -> DesiredQuotes:
         """One level a side. `half` has been through `half`."""
-        bid = min(floor(centre - half), view.ask - 1)
-        ask = max(ceil(centre + half), view.bid + 1)
+        bid, ask = floor(centre - half), ceil(centre + half)
+        if bid >= view.ask:
+            bid = view.ask - 1
+        if ask <= view.bid:
+            ask = view.bid + 1
         held = view.position / self._lot
-        size = self._sizes[0]
-        bid_size = min(size, floor(self._max_lots - held + _LOT_EPSILON))
-        ask_size = min(size, floor(self._max_lots + held + _LOT_EPSILON))
+        size = bid_size = ask_size = self._sizes[0]
+        bid_room, ask_room = self._max_lots - held + _LOT_EPSILON, self._max_lots + held + _LOT_EPSILON
+        if bid_room < size:
+            bid_size = floor(bid_room)
+        if ask_room < size:
+            ask_size = floor(ask_room)
         return DesiredQuotes(
             bids=(Quote(bid, bid_size),) if bid_size > 0 and bid > 0 else (),
             asks=(Quote(ask, ask_size),) if ask_size > 0 else (),

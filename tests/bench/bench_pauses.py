@@ -1,0 +1,75 @@
+"""Stops by the garbage collector of a whole trader: ten minutes of two recorded symbols at ten times their speed, the simulator in another process.
+
+`--only process` counts the same in the kernel alone, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchkit import Figure
+
+sys.path.append(str(Path(__file__).parents[1] / "integration"))
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+from shellkit.processes import Trader, Venue, trader_config
+
+SYMBOLS = ["ETHUSDC", "BTCUSDC"]
+SPEED = 10
+SECONDS = float(os.environ.get("MM_BENCH_PAUSE_S", "600"))
+
+
+async def metrics(port: int) -> list[Sample]:
+    """The trader's own."""
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/metrics") as reply:
+        reply.raise_for_status()
+        families = text_string_to_metric_families(await reply.text())
+    return [sample for family in families for sample in family.samples]
+
+
+def value(samples: list[Sample], name: str, **labels: str) -> float:
+    """Of the one sample with that name and these labels, among others."""
+    (found,) = [s.value for s in samples if s.name == name and labels.items() <= s.labels.items()]
+    return float(found)
+
+
+async def measure(market: str) -> list[Sample]:
+    """The metrics after the time, of a trader that still quotes."""
+    with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
+        directory = Path(name)
+        venue = Venue(directory, market=market, symbols=",".join(SYMBOLS))
+        await venue.start()
+        trader = Trader(directory, trader_config(directory, venue.url, None, symbols=SYMBOLS))
+        try:
+            await trader.start()
+            await trader.quoting(60)
+            await asyncio.sleep(SECONDS)
+            await trader.quoting(60)
+            port = trader.admin_port()
+            assert port is not None
+            return await metrics(port)
+        finally:
+            await trader.kill()
+            await venue.kill()
+
+
+def run(data_dir: Path | None) -> list[Figure]:
+    """One figure, the longest; the trader's own measurement, taken around every collection since it began to trade."""
+    if data_dir is None:
+        market, what = "seeded:7:calm", "seeded market, no recording at hand"
+    else:
+        files = sorted(str(path) for path in (data_dir / "binance-spot-2024-08").glob("*.jsonl.gz"))
+        market = f"replay:{','.join(files)} --speed {SPEED}"
+        what = f"recordings of 2 symbols at {SPEED} times their speed"
+    found = asyncio.run(measure(market))
+    counts = [int(value(found, "mm_gc_pauses_total", generation=str(number))) for number in range(3)]
+    total_ms = 1000 * value(found, "mm_gc_pause_seconds_total")
+    note = f"a whole trader for {SECONDS:.0f} s, {what}; collections by generation {counts}, {total_ms:.1f} ms together"
+    longest = 1000 * value(found, "mm_gc_longest_pause_seconds")
+    return [Figure("longest stop by the collector, whole trader", longest, "ms", "≤ 1", note)]
