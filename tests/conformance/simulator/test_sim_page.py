@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from chromium import Tab, chromium
 from simwire import KEY, S, Wire, config, running
+from usdmwire import FuturesWire, usdm_config
 
 from mm_trader.venue.simulator import Simulator
 
@@ -87,6 +88,36 @@ async def test_a_browser_shows_the_market_live_and_its_controls_work(tmp_path: P
         # the other symbol
         await tab.js("[...document.querySelectorAll('#symbols button')][1].click()")
         assert await tab.until("Number(document.getElementById('mid').textContent) > 20000")
+
+
+async def test_a_futures_page_shows_positions_open_orders_and_what_can_go_wrong() -> None:
+    async with Simulator(usdm_config()) as sim, aiohttp.ClientSession() as session, chromium() as tab:
+        wire = FuturesWire(sim, session)
+        assert (await wire.taken("SELL", "0.300")).status == 200
+        far = await wire.far("BUY")
+        assert (await wire.order("BUY", far, "0.100", newClientOrderId="rests-1")).status == 200
+        await tab.open(sim.url + "/")
+        assert await tab.until("document.querySelectorAll('#accounts .positions tr').length === 1")
+        row = await tab.js(
+            "[...document.querySelector('#accounts .positions tr').cells].map(c => c.textContent)"
+        )
+        assert row[:3] == ["ETHUSDC", "SHORT", "-0.3"]
+        assert row[-1] == "20x"
+        assert await tab.until("document.querySelector('#accounts').textContent.includes('rests-1')")
+        # every action and every fault of the catalogue can be chosen in the page's form
+        catalogue = await (await session.get(sim.url + "/admin/catalogue")).json()
+        offered = await tab.js("[...document.querySelectorAll('#action option')].map(o => o.value)")
+        assert offered == list(catalogue["actions"])
+        assert {"funding", "expire_listen_key", "fault"} <= set(offered)
+        await tab.js(
+            "{ const a = document.getElementById('action'); a.value = 'fault'; a.dispatchEvent(new Event('change', { bubbles: true })); }"
+        )
+        assert set(await tab.js("[...document.querySelectorAll('option')].map(o => o.value)")) >= set(
+            catalogue["faults"]
+        )
+        # a position that is closed is gone from the page
+        assert (await wire.taken("BUY", "0.300", reduceOnly="true")).status == 200
+        assert await tab.until("document.querySelectorAll('#accounts .positions tr').length === 0")
 
 
 async def test_the_page_says_when_the_simulator_is_gone() -> None:

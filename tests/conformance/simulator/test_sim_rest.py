@@ -257,7 +257,7 @@ async def test_history_calls_agree_with_the_prints(wire: Wire) -> None:
     assert [one["symbol"] for one in (await wire.get("ticker/24hr")).body] == ["ETHUSDC", "BTCUSDC"]
 
 
-@pytest.mark.parametrize("path", ["/sapi/v1/margin/account", "/api/v1/ping", "/ping", "/fapi/v1/time"])
+@pytest.mark.parametrize("path", ["/sapi/v1/margin/account", "/api/v1/account", "/ping", "/fapi/v1/depth"])
 async def test_a_path_outside_the_spot_api_is_refused_in_json(wire: Wire, path: str) -> None:
     assert (await wire.raw("GET", path)).error[:2] == (404, -1000)
 

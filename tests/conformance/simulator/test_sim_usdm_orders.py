@@ -48,7 +48,8 @@ async def test_a_post_only_order_rests_and_one_that_would_take_is_refused_with_5
         ({"positionSide": "LONG"}, -4061),
         ({"timeInForce": "XXX"}, -1115),
         ({"side": "HOLD"}, -1117),
-        ({"type": "STOP"}, -1116),
+        ({"type": "STOP"}, -4120),
+        ({"type": "ICEBERG"}, -1116),
         ({"symbol": "NOPEUSDC"}, -1121),
         ({"price": ""}, -1105),
     ],
@@ -241,5 +242,5 @@ async def test_another_accounts_orders_are_not_to_be_seen() -> None:
 
 async def test_spot_paths_are_refused_in_json() -> None:
     async with trading() as wire:
-        assert (await wire.raw("GET", "/api/v3/ping")).error[:2] == (404, -1000)
+        assert (await wire.raw("GET", "/api/v3/depth?symbol=ETHUSDC")).error[:2] == (404, -1000)
         assert (await wire.get("v1/ping")).body == {}

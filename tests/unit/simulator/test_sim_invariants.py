@@ -15,6 +15,7 @@ from mm_trader.venue.simulator.engine.types import (
     ExecType,
     NewOrder,
     Order,
+    OrderStatus,
     OrderType,
     Side,
     StpMode,
@@ -44,7 +45,7 @@ MARKET = st.tuples(
 """A step of the background: it requotes one side under one update number."""
 STEPS = st.lists(st.one_of(PLACE, PLACE, PLACE, CANCEL, AMEND, REPLACE, MARKET), min_size=1, max_size=60)
 
-FINAL = {ExecType.CANCELED, ExecType.EXPIRED}
+FINAL = {OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH, OrderStatus.FILLED}
 
 
 class World:
@@ -151,7 +152,7 @@ class World:
                 assert event.u == self.last_u + 1
                 self.last_u = event.u
             elif isinstance(event, ExecutionEvent):
-                ended = event.exec_type in FINAL or event.status.value == "FILLED"
+                ended = event.status in FINAL
                 self.finals[event.order.id] = self.finals.get(event.order.id, 0) + ended
                 assert self.finals[event.order.id] <= 1
         trades = {e.id: e.qty for e in events if isinstance(e, TradeEvent)}

@@ -139,6 +139,7 @@ class Admin:
             "openOrders": [
                 shapes.queried(o, self.sim.engine.markets[o.symbol].spec) for o in account.open.values()
             ],
+            "positions": self.sim.extras.positions(account),
             "trades": len(account.trades),
         }
 

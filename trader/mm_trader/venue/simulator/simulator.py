@@ -58,7 +58,9 @@ class Simulator:
         self.client_accounts = tuple(a.name for a in config.accounts)
         for account in config.accounts:
             self.engine.add_account(account.name, account.balances, self._rates(account))
-        self.auth = Authenticator(self.engine, config.accounts, self.venue_clock)
+        self.auth = Authenticator(
+            self.engine, config.accounts, self.venue_clock, encoded=config.product is Product.SPOT
+        )
         self.publisher = self.profile.publisher(
             self.engine, self.hub, self.limits, self.journal, self.scheduler, self._deliver, self.faults
         )

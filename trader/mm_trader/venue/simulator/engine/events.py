@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from .account import Account, AccountTrade
-from .types import ExecType, Order, OrderStatus
+from .types import ExecType, Order, OrderStatus, StpMode
 
 
 class BookUpdate(msgspec.Struct, gc=False):
@@ -43,12 +43,26 @@ class TradeEvent(msgspec.Struct, gc=False):
 
 
 class PreventedMatch(msgspec.Struct, frozen=True, gc=False):
-    """What self-trade prevention (DECREMENT) took off an order: lots, price in ticks, the order on the other side."""
+    """What self-trade prevention kept an order from: lots, price in ticks, the order on the other side."""
 
     id: int
     qty: int
     price: int
     counter_order: int
+
+
+class Prevention(msgspec.Struct, frozen=True, gc=False):
+    """One match that did not happen, as `myPreventedMatches` lists it. `maker_qty`: lots that the maker lost by it."""
+
+    id: int
+    account: Account
+    symbol: str
+    taker_order: int
+    maker_order: int
+    mode: StpMode
+    price: int
+    maker_qty: int
+    time_ns: int
 
 
 class ExecutionEvent(msgspec.Struct, gc=False):

@@ -24,7 +24,7 @@ from .errors import (
     filter_failure,
     rejected,
 )
-from .events import Event, ExecutionEvent, TradeEvent
+from .events import Event, ExecutionEvent, Prevention, TradeEvent
 from .ledger import Ledger
 from .market import Market
 from .matching import Matcher
@@ -89,6 +89,9 @@ class Exchange:
         account = Account(name, 1000 + len(self.accounts), background, rates or CommissionRates())
         for asset, amount in balances.items():
             account.balance(asset).free = amount
+        account.updated_ns = (
+            self.clock()
+        )  # clients take a balance that never changed for one that is not there
         self.accounts[name] = account
         return account
 
@@ -240,7 +243,9 @@ class Exchange:
         """Testnet reset: every order, trade and balance is gone without a report, order ids start again."""
         for account in self.accounts.values():
             account.forget()
+            account.updated_ns = self.clock()
         self.ledger.fees.clear()
+        self._matcher.preventions.clear()
         self._order_id = 0
         with self.batch():
             for market in self.markets.values():
@@ -268,6 +273,11 @@ class Exchange:
     def last_execution_id(self) -> int:
         """Id of the most recent execution report."""
         return self._matcher.execution_id
+
+    @property
+    def preventions(self) -> Iterable[Prevention]:
+        """The latest matches that self-trade prevention kept from happening, oldest first."""
+        return self._matcher.preventions
 
     def drain(self) -> list[Event]:
         """The events since the last call, oldest first."""

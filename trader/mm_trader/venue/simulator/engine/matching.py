@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from .account import AccountTrade
+from collections import deque
+
+from .account import HISTORY, AccountTrade
 from .book import Level
-from .events import Event, ExecutionEvent, PreventedMatch, TradeEvent
+from .events import Event, ExecutionEvent, PreventedMatch, Prevention, TradeEvent
 from .ledger import Ledger
 from .market import INT_MAX, Market
 from .types import ExecType, Fill, Order, OrderStatus, OrderType, StpMode, SymbolSpec, TimeInForce
@@ -26,6 +28,8 @@ class Matcher:
         self.out = out
         self.execution_id = 0
         self.prevented_id = 0
+        self.preventions: deque[Prevention] = deque(maxlen=HISTORY)
+        """The latest ones of all accounts, oldest first."""
 
     def execution(
         self,
@@ -140,6 +144,19 @@ class Matcher:
         """By the taker's mode: expire either or both, or take the overlap off both."""
         mode = taker.stp
         self.prevented_id += 1
+        self.preventions.append(
+            Prevention(
+                self.prevented_id,
+                maker.account,
+                spec.name,
+                taker.id,
+                maker.id,
+                mode,
+                level.price,
+                qty if mode is not StpMode.EXPIRE_TAKER else 0,
+                now,
+            )
+        )
         if mode is StpMode.DECREMENT:
             level.qty -= qty
             if taker.quote_qty:
@@ -148,15 +165,25 @@ class Matcher:
             for order, other in ((maker, taker), (taker, maker)):
                 order.prevented += qty
                 self._release_part(spec, order, qty)
-                prevention = PreventedMatch(self.prevented_id, qty, level.price, other.id)
-                self.execution(order, ExecType.TRADE_PREVENTION, now, prevention=prevention)
                 if order.remaining == 0 and not order.quote_qty:
-                    self._expire_in_match(level if order is maker else None, order, now)
+                    self._expire_in_match(level if order is maker else None, order)
+                self._prevented(order, other, level.price, qty, now)
             return
         if mode in (StpMode.EXPIRE_MAKER, StpMode.EXPIRE_BOTH):
-            self._expire_in_match(level, maker, now)
+            self._expire_in_match(level, maker)
+            maker.prevented += qty
+            self._prevented(maker, taker, level.price, qty, now)
         if mode in (StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH):
-            self._expire_in_match(None, taker, now)
+            self._expire_in_match(None, taker)
+            if taker.quote_qty:
+                taker.qty += qty
+            taker.prevented += qty
+            self._prevented(taker, maker, level.price, qty, now)
+
+    def _prevented(self, order: Order, other: Order, price: int, qty: int, now: int) -> None:
+        prevention = PreventedMatch(self.prevented_id, qty, price, other.id)
+        order.prevented_match = self.prevented_id
+        self.execution(order, ExecType.TRADE_PREVENTION, now, prevention=prevention)
 
     def _release_part(self, spec: SymbolSpec, order: Order, qty: int) -> None:
         if (
@@ -166,11 +193,10 @@ class Matcher:
                 order, order.price * qty * spec.quote_mult if order.is_buy else qty * spec.lot_e8
             )
 
-    def _expire_in_match(self, level: Level | None, order: Order, now: int) -> None:
+    def _expire_in_match(self, level: Level | None, order: Order) -> None:
         if level is not None:
             level.remove(order, order.remaining)
         self.end(order, OrderStatus.EXPIRED_IN_MATCH)
-        self.execution(order, ExecType.EXPIRED, now)
 
     # --- ends -----------------------------------------------------------------------------------------------
     def end(self, order: Order, status: OrderStatus) -> None:

@@ -175,6 +175,8 @@ class Order(msgspec.Struct, eq=False):
     executed_quote: int = 0
     prevented: int = 0
     prevented_quote: int = 0
+    prevented_match: int = 0
+    """The latest match that self-trade prevention kept it from; 0 for none."""
     amends: int = 0
     locked: int = 0
     """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""

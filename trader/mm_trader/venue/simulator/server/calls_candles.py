@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..engine.errors import RefusalError
@@ -13,6 +14,7 @@ from .desk import Call, Desk, Request
 from .params import Params
 
 MOST = 1000
+_ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-5][0-9]))?", re.ASCII)
 _WINDOWS_MS = {
     **{f"{n}m": n * MINUTE_MS for n in range(1, 60)},
     **{f"{n}h": n * HOUR_MS for n in range(1, 24)},
@@ -20,20 +22,40 @@ _WINDOWS_MS = {
 }
 
 
+def interval_of(params: Params) -> int:
+    """Milliseconds of `interval`."""
+    interval = INTERVALS_MS.get(params.need("interval"))
+    if interval is None:
+        raise RefusalError(-1120, "Invalid interval.")
+    return interval
+
+
+def zone_of(params: Params) -> int:
+    """Milliseconds by which `timeZone` (`5:45`, `-1:00`, `8`) is ahead of UTC; -12:00 to +14:00."""
+    text = params.text("timeZone")
+    if text is None:
+        return 0
+    found = _ZONE.fullmatch(text)
+    if found is not None:
+        ahead = int(found[2]) * HOUR_MS + int(found[3] or 0) * MINUTE_MS
+        ahead = -ahead if found[1] == "-" else ahead
+        if -12 * HOUR_MS <= ahead <= 14 * HOUR_MS:
+            return ahead
+    raise RefusalError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+
+
 def klines(desk: Desk, request: Request) -> Any:
     """Candles of an interval; of the last 25 hours, which is what is kept."""
     params = request.params
     market = desk.exchange.market(params.symbol())
-    interval = INTERVALS_MS.get(params.need("interval"))
-    if interval is None:
-        raise RefusalError(-1120, "Invalid interval.")
+    interval = interval_of(params)
     start, end = params.integer("startTime"), params.integer("endTime")
     limit = min(params.integer("limit", 1) or 500, MOST)
-    params.text("timeZone")
+    zone = zone_of(params)
     params.finish()
     found = [
         candle
-        for candle in desk.publisher.candles[market.spec.name].of(interval, desk.now_ms())
+        for candle in desk.publisher.candles[market.spec.name].of(interval, desk.now_ms(), zone)
         if (start is None or candle.open_ms >= start) and (end is None or candle.open_ms <= end)
     ]
     chosen = found[:limit] if start is not None else found[-limit:]
@@ -86,11 +108,11 @@ def window_ticker(desk: Desk, request: Request) -> Any:
 
 
 def trading_day(desk: Desk, request: Request) -> Any:
-    """Statistics since midnight UTC."""
+    """Statistics since midnight, UTC or of `timeZone`."""
     markets, single, mini = _chosen(desk, request.params)
-    request.params.text("timeZone")
+    zone = zone_of(request.params)
     request.params.finish()
-    return _windows(desk, markets, single, mini, desk.now_ms() % DAY_MS or DAY_MS)
+    return _windows(desk, markets, single, mini, (desk.now_ms() + zone) % DAY_MS or DAY_MS)
 
 
 def _windows(desk: Desk, markets: list[Market] | None, single: bool, mini: bool, width: int | None) -> Any:

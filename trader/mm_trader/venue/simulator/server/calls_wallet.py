@@ -1,6 +1,6 @@
-"""What clients ask outside of `/api/v3` when they start: system status, coins, fees, key rights; and lists that are empty here.
+"""What clients ask of the wallet (`/sapi/`) when they start: system status, coins, fees, key rights; and histories that are empty here.
 
-Only what the simulator can answer truly: order lists and smart order routing do not exist, so nobody has any.
+Only what the simulator can answer truly: nothing was ever deposited, withdrawn, transferred or converted, and there are no order lists.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.checks import from_e8
-from .desk import Call, Desk, Request, Security
+from .desk import Call, Desk, Handler, Request, Security
 from .params import SYMBOL
 
 _SIGNED = Security.SIGNED
+_FIAT = {"code": "000000", "message": "success", "data": [], "total": 0, "success": True}
 
 
 def system_status(_desk: Desk, request: Request) -> Any:
@@ -118,13 +119,31 @@ def trading_status(_desk: Desk, request: Request) -> Any:
     }
 
 
-def none_of_them(_desk: Desk, request: Request) -> Any:
-    """An empty list, for things that do not exist here."""
-    params = request.params
-    for name in ("symbol", "startTime", "endTime", "fromId", "fromAllocationId", "orderId", "limit"):
-        params.text(name)
-    params.finish()
-    return []
+def burning(_desk: Desk, request: Request) -> Any:
+    """Commissions are paid in what was received, never in BNB."""
+    request.params.finish()
+    return {"spotBNBBurn": False, "interestBNBBurn": False}
+
+
+HISTORY_PARAMS = (
+    "accountType", "asset", "coin", "email", "endTime", "fromAllocationId", "fromId", "fromSymbol", "includeSource", "limit",
+    "masterAccount", "needBtcValuation", "offset", "orderId", "page", "quoteAsset", "rows", "size", "startTime", "status",
+    "symbol", "toSymbol", "transactionType", "txId", "type", "withdrawOrderId",
+)  # fmt: skip
+"""What the histories of the wallet can be narrowed down by; nothing is found whatever was sent."""
+
+
+def nothing(answer: Any) -> Handler:
+    """A history or list of things that do not exist here: always `answer`."""
+
+    def handler(_desk: Desk, request: Request) -> Any:
+        params = request.params
+        for name in HISTORY_PARAMS:
+            params.text(name)
+        params.finish()
+        return answer
+
+    return handler
 
 
 CALLS = (
@@ -135,10 +154,42 @@ CALLS = (
     Call(("GET", "/sapi/v1/account/apiRestrictions"), None, key_rights, 1, _SIGNED),
     Call(("GET", "/sapi/v1/account/status"), None, account_status, 1, _SIGNED),
     Call(("GET", "/sapi/v1/account/apiTradingStatus"), None, trading_status, 1, _SIGNED),
-    Call(("GET", "/sapi/v1/margin/allPairs"), None, none_of_them, 1, Security.KEY),
-    Call(("GET", "/sapi/v1/margin/isolated/allPairs"), None, none_of_them, 10, Security.KEY),
-    Call(("GET", "/sapi/v1/margin/allAssets"), None, none_of_them, 1, Security.KEY),
-    Call(("GET", "openOrderList"), "openOrderLists.status", none_of_them, 6, _SIGNED),
-    Call(("GET", "allOrderList"), "allOrderLists", none_of_them, 20, _SIGNED),
-    Call(("GET", "myAllocations"), "myAllocations", none_of_them, 20, _SIGNED),
+    Call(("GET", "/sapi/v1/bnbBurn"), None, burning, 1, _SIGNED),
+    Call(("GET", "/sapi/v1/capital/deposit/hisrec"), None, nothing([]), 1, _SIGNED),
+    Call(("GET", "/sapi/v1/capital/withdraw/history"), None, nothing([]), 1, _SIGNED),
+    Call(("GET", "/sapi/v1/asset/transfer"), None, nothing({"total": 0, "rows": []}), 1, _SIGNED),
+    Call(("GET", "/sapi/v1/asset/assetDividend"), None, nothing({"total": 0, "rows": []}), 10, _SIGNED),
+    Call(
+        ("GET", "/sapi/v1/asset/dribblet"), None, nothing({"total": 0, "userAssetDribblets": []}), 1, _SIGNED
+    ),
+    Call(("GET", "/sapi/v1/asset/assetDetail"), None, nothing({}), 1, _SIGNED),
+    Call(("POST", "/sapi/v1/asset/get-funding-asset"), None, nothing([]), 1, _SIGNED),
+    Call(
+        ("GET", "/sapi/v1/accountSnapshot"),
+        None,
+        nothing({"code": 200, "msg": "", "snapshotVos": []}),
+        1,
+        _SIGNED,
+    ),
+    Call(
+        ("GET", "/sapi/v1/asset/convert-transfer/queryByPage"),
+        None,
+        nothing({"total": 0, "rows": []}),
+        5,
+        _SIGNED,
+    ),
+    Call(("GET", "/sapi/v1/convert/exchangeInfo"), None, nothing([]), 20),
+    Call(("GET", "/sapi/v1/convert/assetInfo"), None, nothing([]), 100, _SIGNED),
+    Call(("GET", "/sapi/v1/fiat/orders"), None, nothing(_FIAT), 1, _SIGNED),
+    Call(("GET", "/sapi/v1/fiat/payments"), None, nothing(_FIAT), 1, _SIGNED),
+    Call(("GET", "/sapi/v1/margin/allPairs"), None, nothing([]), 1, Security.KEY),
+    Call(("GET", "/sapi/v1/margin/isolated/allPairs"), None, nothing([]), 10, Security.KEY),
+    Call(("GET", "/sapi/v1/margin/allAssets"), None, nothing([]), 1, Security.KEY),
 )
+"""Of the wallet, whatever product is served: the paths are whole."""
+EMPTY_LISTS = (
+    Call(("GET", "openOrderList"), "openOrderLists.status", nothing([]), 6, _SIGNED),
+    Call(("GET", "allOrderList"), "allOrderLists", nothing([]), 20, _SIGNED),
+    Call(("GET", "myAllocations"), "myAllocations", nothing([]), 20, _SIGNED),
+)
+"""Of spot trading."""

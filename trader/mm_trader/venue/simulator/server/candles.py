@@ -88,9 +88,12 @@ class Candles:
                 kept.append(Candle(open_ms, trade.price))
             kept[-1].add(trade)
 
-    def of(self, interval_ms: int, until_ms: int) -> Iterator[Candle]:
-        """Candles of an interval, oldest first and without gaps, up to the one that `until_ms` lies in."""
-        shift = _SHIFT_MS.get(interval_ms, 0)
+    def of(self, interval_ms: int, until_ms: int, zone_ms: int = 0) -> Iterator[Candle]:
+        """Candles of an interval, oldest first and without gaps, up to the one that `until_ms` lies in.
+
+        `zone_ms`: how far the clock that intervals are counted by is ahead of UTC.
+        """
+        shift = _SHIFT_MS.get(interval_ms, 0) - zone_ms
         joined: Candle | None = None
         for part in self.seconds if interval_ms == SECOND_MS else self.minutes:
             open_ms = (part.open_ms - shift) // interval_ms * interval_ms + shift

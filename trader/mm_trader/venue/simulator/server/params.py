@@ -44,6 +44,10 @@ class Params:
         """What was sent under `name`, unchecked and not counted as read."""
         return self._values.get(name)
 
+    def sent(self) -> dict[str, str]:
+        """All of them, for a call that is another one in other words."""
+        return dict(self._values)
+
     def has(self, name: str) -> bool:
         return self._values.get(name, "") != ""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
 from ..config import Product, SimulatorConfig
+from ..engine.account import Account
 from ..engine.exchange import Clock, Exchange
 from .desk import Call, Desk
 from .publisher import Publisher
@@ -35,6 +36,9 @@ class Extras(Protocol):
 
     def announce(self, event: str) -> int:
         """Send an event on the product's own connections; how many there are."""
+
+    def positions(self, account: Account) -> list[dict[str, Any]]:
+        """What the account holds on margin, a row a symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,10 @@ class SpotExtras:
     def announce(self, _event: str) -> int:
         """Spot has none of its own."""
         return 0
+
+    def positions(self, _account: Account) -> list[dict[str, Any]]:
+        """Nothing is held on margin."""
+        return []
 
 
 def add_market_routes(app: web.Application, base: str, markets: MarketSockets) -> None:

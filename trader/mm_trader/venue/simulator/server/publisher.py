@@ -38,6 +38,9 @@ PARTIAL_DEPTHS = (5, 10, 20)
 MAKER_COUNT_BACK = 5
 """Unfilled-order count given back at an order's first maker fill; 1 at its first taker fill (docs' example values)."""
 
+EVERY_TOUCH = "!bookTicker"
+"""The stream of all symbols' bookTicker."""
+
 UserSink = Callable[[str, str], None]
 """(account name, JSON text of the event)."""
 
@@ -143,9 +146,10 @@ class Publisher:
         self._slow[update.symbol].add(update)
         if update.touch_changed and not self.stale(update.symbol):
             stream = f"{update.symbol.lower()}@bookTicker"
-            if self.hub.wanted(stream):
+            if self.hub.wanted(stream) or self.hub.wanted(EVERY_TOUCH):
                 market, shown = self.exchange.markets[update.symbol], self._crossed(update)
                 self.hub.publish(stream, lambda: book_ticker_text(market, shown))
+                self.hub.publish(EVERY_TOUCH, lambda: book_ticker_text(market, shown))
 
     def _crossed(self, update: BookUpdate) -> BookUpdate:
         """The update, or one with bid and ask changed for each other where a fault strikes it."""

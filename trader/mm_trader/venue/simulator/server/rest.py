@@ -16,9 +16,13 @@ from . import (
     calls_account,
     calls_candles,
     calls_history,
+    calls_lists,
     calls_market,
+    calls_neighbours,
     calls_orders,
     calls_replace,
+    calls_rules,
+    calls_stp,
     calls_wallet,
 )
 from .auth import Identity
@@ -27,14 +31,19 @@ from .desk import Call, Desk, Request, Security
 from .outcome import Outcome, run, wait_ms
 from .params import Params
 
+_PUBLIC_CALLS = (*calls_market.CALLS, *calls_history.CALLS, *calls_candles.CALLS)
 ALL_CALLS = (
-    *calls_market.CALLS,
-    *calls_history.CALLS,
-    *calls_candles.CALLS,
+    *_PUBLIC_CALLS,
+    *calls_rules.CALLS,
     *calls_account.CALLS,
     *calls_orders.CALLS,
     *calls_replace.CALLS,
+    *calls_lists.CALLS,
+    *calls_stp.CALLS,
     *calls_wallet.CALLS,
+    *calls_wallet.EMPTY_LISTS,
+    *calls_neighbours.legacy(_PUBLIC_CALLS),
+    *calls_neighbours.front_doors(calls_neighbours.USDM, calls_neighbours.COINM),
 )
 MAX_BODY = 64 * 1024
 API = "/api/v3/"

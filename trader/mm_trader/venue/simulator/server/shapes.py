@@ -15,6 +15,8 @@ from ..engine.types import Fill, Order, OrderStatus, OrderType, StpMode, SymbolS
 
 ZERO = "0.00000000"
 NS_PER_MS = 1_000_000
+NO_TRADE_GROUP = -1
+"""What an account that is in no trade group has for its id."""
 
 
 def ms(ns: int) -> int:
@@ -45,7 +47,8 @@ def _state(order: Order, spec: SymbolSpec) -> dict[str, Any]:
         "type": order.type,
         "side": order.side,
     }
-    if order.prevented:
+    if order.prevented_match:
+        shape["preventedMatchId"] = order.prevented_match
         shape["preventedQuantity"] = qty_text(spec, order.prevented)
     return shape
 
@@ -272,7 +275,6 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
             "v": match.id,
             "A": qty_text(spec, event.prevented),
             "B": qty_text(spec, match.qty),
-            "u": order.id,
             "U": match.counter_order,
             "Cs": order.symbol,
             "pl": qty_text(spec, match.qty),

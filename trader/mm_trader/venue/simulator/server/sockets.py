@@ -6,6 +6,7 @@ Two kinds share it: market streams (`/ws…`, `/stream`) and the WebSocket API.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
 
@@ -161,6 +162,15 @@ def _hit(
     return any(matches(c, account) for c in channels)
 
 
+def _literally(raw_query: str, wanted: str) -> str:
+    """A query parameter whose `+` is a plus: stream names have one (`@kline_1d@+08:00`) and no spaces."""
+    for part in raw_query.split("&"):
+        name, _, value = part.partition("=")
+        if name == wanted:
+            return unquote(value, errors="replace")
+    return ""
+
+
 class MarketSockets:
     """The market-stream endpoints. `serves`: the stream names that they carry, None: all."""
 
@@ -175,7 +185,9 @@ class MarketSockets:
 
     async def combined(self, request: web.Request) -> web.StreamResponse:
         """`/stream?streams=a/b`: frames wrapped in `{stream, data}`."""
-        return await self._serve(request, request.query.get("streams", ""), combined=True)
+        return await self._serve(
+            request, _literally(request.rel_url.raw_query_string, "streams"), combined=True
+        )
 
     async def _serve(self, request: web.Request, names: str, combined: bool) -> web.StreamResponse:
         streams = [n for n in names.split("/") if n]

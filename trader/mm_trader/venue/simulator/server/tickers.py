@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from .publisher import Publisher
 
 _WINDOWS_MS = {"1h": HOUR_MS, "4h": 4 * HOUR_MS, "1d": DAY_MS}
-_ARRAYS = {"!ticker@arr": "24hrTicker", "!miniTicker@arr": "24hrMiniTicker"}
+_ARRAYS = {
+    "!ticker@arr": "ticker",
+    "!miniTicker@arr": "miniTicker",
+    **{f"!ticker_{window}@arr": f"ticker_{window}" for window in _WINDOWS_MS},
+}
+"""What each list is made of, by symbol."""
+_ZONES_MS = {"": 0, "+08:00": 8 * HOUR_MS}
+"""Time zones that a candle's beginning may be counted in, by the suffix of its stream."""
+_PERPETUAL = "_perpetual"
+"""How a continuous contract is named after its pair."""
 
 
 def publish(publisher: Publisher, now_ms: int) -> None:
@@ -24,19 +33,20 @@ def publish(publisher: Publisher, now_ms: int) -> None:
     for stream in publisher.hub.names():
         kind = _ARRAYS.get(stream.removesuffix("@1000ms").removesuffix("@3000ms"))
         if kind is not None:
-            events = [_event(publisher, m, kind, now_ms) for m in publisher.exchange.markets.values()]
+            markets = [m for m in publisher.exchange.markets.values() if not publisher.stale(m.spec.name)]
+            events = [event for m in markets for event in _events(publisher, m, kind, now_ms)]
             publisher.hub.publish(stream, lambda events=events: dumps(events))  # type: ignore[misc]
             continue
         name, _, what = stream.partition("@")
-        market = publisher.exchange.markets.get(name.upper())
+        market = publisher.exchange.markets.get(name.removesuffix(_PERPETUAL).upper())
         if market is not None and not publisher.stale(market.spec.name):
             for event in _events(publisher, market, what, now_ms):
                 publisher.hub.publish(stream, lambda event=event: dumps(event))  # type: ignore[misc]
 
 
 def _events(publisher: Publisher, market: Market, what: str, now_ms: int) -> list[dict[str, Any]]:
-    if what.startswith("kline_"):
-        return _klines(publisher, market, what.removeprefix("kline_"), now_ms)
+    if what.startswith(("kline_", "continuousKline_")):
+        return _klines(publisher, market, what, now_ms)
     if what == "ticker":
         return [_event(publisher, market, "24hrTicker", now_ms)]
     if what == "miniTicker":
@@ -68,11 +78,24 @@ def _event(publisher: Publisher, market: Market, kind: str, now_ms: int) -> dict
     return statistics.ticker_event(kind, shape, now_ms)
 
 
-def _klines(publisher: Publisher, market: Market, interval: str, now_ms: int) -> list[dict[str, Any]]:
+def _klines(publisher: Publisher, market: Market, what: str, now_ms: int) -> list[dict[str, Any]]:
+    """`kline_<interval>` of a symbol, or `continuousKline_<interval>` of its perpetual; the suffix `@+08:00` moves where days begin."""
+    kind, _, rest = what.partition("_")
+    interval, _, zone = rest.partition("@")
     width = INTERVALS_MS.get(interval)
-    if width is None:
+    if width is None or zone not in _ZONES_MS:
         return []
-    recent = list(publisher.candles[market.spec.name].of(width, now_ms))[-2:]
+    recent = list(publisher.candles[market.spec.name].of(width, now_ms, _ZONES_MS[zone]))[-2:]
     if len(recent) == 2 and recent[0].open_ms + width <= now_ms - 1000:
         del recent[0]  # its last frame went out a second ago or more
-    return [statistics.kline_event(market.spec, candle, interval, width, now_ms) for candle in recent]
+    events = [statistics.kline_event(market.spec, candle, interval, width, now_ms) for candle in recent]
+    if kind == "continuousKline":
+        return [_continuous(event) for event in events]
+    return events
+
+
+def _continuous(event: dict[str, Any]) -> dict[str, Any]:
+    candle = {name: value for name, value in event["k"].items() if name != "s"}
+    return {
+        "e": "continuous_kline", "E": event["E"], "ps": event["s"], "ct": "PERPETUAL", "k": candle,
+    }  # fmt: skip

@@ -179,20 +179,25 @@ def user_trades(desk: Desk, request: Request) -> Any:
 
 
 def incomes(desk: Desk, request: Request) -> Any:
-    """Funding payments, oldest first."""
+    """Funding, realised profit and commissions, oldest first."""
     params = request.params
     symbol, kind = params.text("symbol"), params.text("incomeType")
     start, end = params.integer("startTime"), params.integer("endTime")
     page, limit = params.integer("page", 1) or 1, params.integer("limit", 1, 1000) or 100
     params.finish()
-    rows = [
+    funding = [
         shapes.income(row)
         for row in futures_desk(desk).futures.margin.incomes
         if row.account == request.account.name
-        and symbol in (None, row.symbol)
-        and kind in (None, row.kind)
-        and (start is None or row.time_ns // 1_000_000 >= start)
-        and (end is None or row.time_ns // 1_000_000 <= end)
+    ]
+    trades = [row for trade in request.account.trades for row in shapes.trade_incomes(trade)]
+    rows = [
+        row
+        for row in sorted([*funding, *trades], key=lambda row: int(row["time"]))
+        if symbol in (None, row["symbol"])
+        and kind in (None, row["incomeType"])
+        and (start is None or row["time"] >= start)
+        and (end is None or row["time"] <= end)
     ]
     return rows[(page - 1) * limit : page * limit]
 

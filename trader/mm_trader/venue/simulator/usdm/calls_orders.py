@@ -22,6 +22,11 @@ MAX_COUNTDOWN_MS = 1 << 31
 WEEK_MS = 7 * 86_400_000
 
 
+CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
+"""Order types that the venue takes at its algo endpoints alone."""
+USE_ALGO = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
+
+
 class FuturesType(StrEnum):
     LIMIT = "LIMIT"
     MARKET = "MARKET"
@@ -53,6 +58,8 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
     params.need("side")
     side = params.choice("side", Side, (-1117, "Invalid side."))
     params.need("type")
+    if params.peek("type") in CONDITIONAL:
+        raise RefusalError(-4120, USE_ALGO)
     kind = params.choice("type", FuturesType, (-1116, "Invalid orderType."))
     assert side is not None and kind is not None, "both were just required"
     tif = params.choice("timeInForce", FuturesTif, (-1115, "Invalid timeInForce."))
@@ -129,8 +136,11 @@ def modify(desk: Desk, request: Request) -> Any:
         raise RefusalError(-5025, "Only limit order is supported.")
     assert quantity is not None and price is not None, "both were just required"
     desk.limits.check_orders(request.account.name)
+    spec, before = desk.spec(order.symbol), (order.price, order.qty)
     futures_desk(desk).futures.modify(order, price, quantity)
     desk.limits.add_orders(request.account.name, 1)
+    if (order.price, order.qty) != before:  # it was not cancelled instead
+        desk.amendments.append(shapes.amendment(order, spec, before, desk.exchange.last_execution_id))
     return shapes.order(order, desk.spec(order.symbol))
 
 
@@ -189,8 +199,11 @@ def batch_orders(desk: Desk, request: Request) -> Any:
 def batch_cancel(desk: Desk, request: Request) -> Any:
     """Up to ten cancels of one symbol, each with an answer of its own."""
     symbol = request.params.symbol()
-    by_id = request.params.has("orderIdList")
-    name = "orderIdList" if by_id else "origClientOrderIdList"
+    sent = {
+        name.lower(): name for name in request.params.sent()
+    }  # some clients write these two without capitals
+    by_id = "orderidlist" in sent
+    name = sent.get("orderidlist" if by_id else "origclientorderidlist", "origClientOrderIdList")
     rows = _listed(request.params, name, MAX_BATCH_CANCEL)
     request.params.finish()
     key = "orderId" if by_id else "origClientOrderId"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from ..engine.account import Account
 from ..engine.checks import from_e8
+from ..engine.events import TradeEvent
 from ..server.connection import dumps
 from ..time import NS_PER_MS, NS_PER_S
 from .desk import futures_desk
+from .shapes import position_risk
 from .streams import PrivateStreams
 
 if TYPE_CHECKING:
@@ -49,6 +52,15 @@ class Clockwork:
         """An event to every private connection; how many."""
         return self.streams.announce(event)
 
+    def positions(self, account: Account) -> list[dict[str, Any]]:
+        """The account's open positions, as positionRisk shows them."""
+        margin = self.exchange.margin
+        return [
+            position_risk(symbol, held, margin.specs[symbol], margin.marks[symbol], older=True)
+            for symbol, held in margin.of(account).items()
+            if held.lots
+        ]
+
     def expire_key(self, account: str) -> bool:
         """End an account's listen key now. False: it has none."""
         key = self.desk.listen_keys.end(account)
@@ -66,7 +78,11 @@ class Clockwork:
         for symbol, market in self.exchange.markets.items():
             bid, _, ask, _ = market.book.touch()
             if bid and ask:
-                self.exchange.set_mark(symbol, (bid + ask) // 2)
+                mark = (bid + ask) // 2
+                self.exchange.set_mark(symbol, mark)
+                self.desk.mark_candles[symbol].add(
+                    TradeEvent(symbol, -1, mark, 0, self.sim.venue_clock.now(), False, 0)
+                )
 
     def _second(self) -> None:
         sim = self.sim
@@ -85,6 +101,8 @@ class Clockwork:
 
     def _publish(self, now: int) -> None:
         hub = self.sim.hub
+        slow = now // NS_PER_S % SLOW_EVERY == 0
+        marks = []
         for symbol, market in self.exchange.markets.items():
             mark = from_e8(self.exchange.margin.marks[symbol] * market.spec.tick_e8)
             event = {
@@ -97,7 +115,11 @@ class Clockwork:
                 "r": from_e8(self.exchange.funding.rate_e8),
                 "T": self._settles_ns // NS_PER_MS,
             }
+            marks.append(event)
             text = dumps(event)
             hub.publish(f"{symbol.lower()}@markPrice@1s", partial(str, text))
-            if now // NS_PER_S % SLOW_EVERY == 0:
+            if slow:
                 hub.publish(f"{symbol.lower()}@markPrice", partial(str, text))
+        hub.publish("!markPrice@arr@1s", partial(dumps, marks))
+        if slow:
+            hub.publish("!markPrice@arr", partial(dumps, marks))

@@ -10,6 +10,7 @@ from ..engine.exchange import Exchange
 from ..engine.types import Order
 from ..journal import Journal
 from ..server.auth import Authenticator
+from ..server.candles import Candles
 from ..server.desk import Call, Desk, Request
 from ..server.limits import RateLimits
 from ..server.publisher import Publisher
@@ -77,6 +78,8 @@ class FuturesDesk(Desk):
         self.listen_keys = ListenKeys()
         self.hedged: set[str] = set()
         """Accounts in hedge mode: for them every order for `BOTH` is refused; hedge positions themselves are not simulated."""
+        self.mark_candles = {symbol: Candles() for symbol in exchange.markets}
+        """Of mark prices, which are taken every second."""
         self._countdowns: dict[tuple[str, str], Timer] = {}
 
     def queried(self, order: Order) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
 from ..engine.market import Market
 from ..faults import DEPTH_KINDS
+from ..server import tickers
 from ..server.connection import dumps
-from ..server.publisher import Publisher
+from ..server.publisher import EVERY_TOUCH, Publisher
 from ..time import NS_PER_MS
 from . import shapes
 from .calls_market import levels
@@ -22,6 +23,7 @@ from .shapes import price_text, qty_text
 MARK_NS = 50 * NS_PER_MS
 SPEEDS = (("@100ms", 2), ("", 5), ("@500ms", 10))
 """Stream suffix, and every how many marks it is sent: `@depth` alone is 250 ms."""
+MARKS_A_SECOND = 20
 PARTIAL_DEPTHS = (5, 10, 20)
 
 
@@ -84,10 +86,13 @@ class FuturesPublisher(Publisher):
             for price in update.asks:
                 batch.asks[price] = None
         stream = f"{update.symbol.lower()}@bookTicker"
-        if update.touch_changed and self.hub.wanted(stream) and not self.stale(update.symbol):
+        if not update.touch_changed or self.stale(update.symbol):
+            return
+        if self.hub.wanted(stream) or self.hub.wanted(EVERY_TOUCH):
             market = self.exchange.markets[update.symbol]
             update = self._crossed(update)
             self.hub.publish(stream, lambda: book_ticker_text(market, update))
+            self.hub.publish(EVERY_TOUCH, lambda: book_ticker_text(market, update))
 
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
@@ -123,6 +128,8 @@ class FuturesPublisher(Publisher):
             for suffix, every in SPEEDS:
                 if number % every == 0:
                     self._send(symbol, market, suffix, now // NS_PER_MS)
+        if number % MARKS_A_SECOND == 0:
+            tickers.publish(self, now // NS_PER_MS)
         self.scheduler.call_at((number + 1) * MARK_NS, self._mark)
 
     def _send(self, symbol: str, market: Market, suffix: str, now_ms: int) -> None:

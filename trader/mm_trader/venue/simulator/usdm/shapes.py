@@ -13,7 +13,6 @@ from .holdings import Holding
 from .margin import Income, MarginEvent
 
 ONE_WAY = "BOTH"
-AMENDED = {ExecType.REPLACED: "AMENDMENT", ExecType.TRADE_PREVENTION: "TRADE_PREVENTION"}
 
 
 def digits(step_e8: int) -> int:
@@ -93,6 +92,47 @@ def queried(one: Order, spec: SymbolSpec) -> dict[str, Any]:
     return {**order(one, spec), "time": ms(one.created_ns)}
 
 
+def amendment(one: Order, spec: SymbolSpec, before: tuple[int, int], number: int) -> dict[str, Any]:
+    """A modification as `orderAmendment` lists it. `before`: price in ticks and lots that the order had."""
+    price, lots = before
+    return {
+        "amendmentId": number,
+        "symbol": one.symbol,
+        "pair": one.symbol,
+        "orderId": one.id,
+        "clientOrderId": one.client_id,
+        "time": ms(one.updated_ns),
+        "amendment": {
+            "price": {"before": price_text(spec, price), "after": price_text(spec, one.price)},
+            "origQty": {"before": qty_text(spec, lots), "after": qty_text(spec, one.qty)},
+            "count": one.amends,
+        },
+    }
+
+
+def trade_incomes(trade: AccountTrade) -> list[dict[str, Any]]:
+    """What a trade paid into the wallet: profit and, below zero, commission."""
+    rows = []
+    for kind, amount, asset in (
+        ("REALIZED_PNL", trade.realised, trade.commission_asset),
+        ("COMMISSION", -trade.commission, trade.commission_asset),
+    ):
+        if amount:
+            rows.append(
+                {
+                    "symbol": trade.symbol,
+                    "incomeType": kind,
+                    "income": from_e8(amount),
+                    "asset": asset,
+                    "info": str(trade.id),
+                    "time": ms(trade.time_ns),
+                    "tranId": trade.id,
+                    "tradeId": str(trade.id),
+                }
+            )
+    return rows
+
+
 def user_trade(trade: AccountTrade, spec: SymbolSpec) -> dict[str, Any]:
     return {
         "symbol": trade.symbol,
@@ -163,6 +203,15 @@ FORCED = ("autoclose-", "adl_autoclose")
 """How the client ids of the venue's own orders against a position begin."""
 
 
+def execution_type(event: ExecutionEvent) -> str:
+    """An amend has another name here, and an order that self-trade prevention ended expired."""
+    if event.exec_type is ExecType.REPLACED:
+        return "AMENDMENT"
+    if event.status is OrderStatus.EXPIRED_IN_MATCH:
+        return "EXPIRED"
+    return event.exec_type.value
+
+
 def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
     """ORDER_TRADE_UPDATE."""
     one, fill = event.order, event.fill
@@ -177,7 +226,7 @@ def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[s
         "p": price_text(spec, one.price),
         "ap": average_text(spec, event.executed_quote, event.executed),
         "sp": price_text(spec, 0),
-        "x": AMENDED.get(event.exec_type, event.exec_type.value),
+        "x": execution_type(event),
         "X": status(event.status),
         "i": one.id,
         "l": qty_text(spec, fill.qty if fill else 0),

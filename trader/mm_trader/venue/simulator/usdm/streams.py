@@ -20,17 +20,21 @@ from .desk import futures_desk
 if TYPE_CHECKING:
     from ..simulator import Simulator
 
-_PUBLIC = ("bookTicker", "depth")
+_BOOK = ("bookTicker", "depth")
+
+
+def _is_book(stream: str) -> bool:
+    return stream.startswith("!bookTicker") or stream.partition("@")[2].startswith(_BOOK)
 
 
 def is_public(stream: str) -> bool:
-    """Book streams."""
-    return stream.partition("@")[2].startswith(_PUBLIC)
+    """Book streams, and single trades, which clients ask for here."""
+    return _is_book(stream) or stream.endswith("@trade")
 
 
 def is_market(stream: str) -> bool:
-    """Everything else that is not an account's."""
-    return not is_public(stream)
+    """Everything else that is not an account's; single trades too."""
+    return not _is_book(stream)
 
 
 class PrivateStreams:
