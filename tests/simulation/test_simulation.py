@@ -61,6 +61,8 @@ def test_the_faults_are_really_there() -> None:
         "UNKNOWN",
         "CommandUnknown",
         "QueryFailed",
+        "CancelReplace(",
+        "Amend(",
     ):
         assert what in text, what
     assert sum(outcome.trades for outcome in outcomes) > 100

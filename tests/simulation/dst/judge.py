@@ -27,6 +27,8 @@ class Judge:
         self._ids: set[str] = set()
         self._latched: set[str] = set()
         """Halts of the trader's own that are on disk and that nobody has lifted."""
+        self._forgotten: set[str] = set()
+        """Orders that a power cut took out of the journal: the trader need not know them, but must not quote beside them."""
         self._seen: dict[str, tuple[object, ...]] = {}
         self._limit = int(Decimal(world.plan.max_inventory).scaleb(8))
 
@@ -48,6 +50,17 @@ class Judge:
     def lifted(self, halt_id: str) -> None:
         """A person has lifted it."""
         self._latched.discard(halt_id)
+
+    def power_cut(self) -> None:
+        """What was not on disk is forgotten: halts that nobody has, and orders that only the venue knows."""
+        journal = b"".join(path.read_bytes() for path in sorted(self._world.directory.glob("journal-*")))
+        stored = {latch.id for latch in self._world.redis.latches().latches}
+        self._latched = {halt for halt in self._latched if halt in stored or halt.encode() in journal}
+        self._forgotten |= {
+            order.client_id
+            for order in self._world.venue.account.open.values()
+            if order.client_id.encode() not in journal
+        }
 
     def place_leaves(self, process: Process, place: Place) -> None:
         """In the last function before the socket."""
@@ -79,7 +92,7 @@ class Judge:
             worst[key] = worst.get(key, 0) + order.remaining * world.lots[order.symbol]
             if kernel is not None:
                 known = kernel._core.table.get(order.symbol, order.client_id)
-                if known is None or known.over:
+                if (known is None and order.client_id not in self._forgotten) or (known and known.over):
                     state = "nothing" if known is None else known.state.value
                     self.fail(f"{order.client_id} is open at the venue, and the trader holds it for {state}")
         for (symbol, side), count in sides.items():

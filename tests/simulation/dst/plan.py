@@ -73,6 +73,30 @@ class Plan:
         """Ticks of the mid per step, at most."""
         self.faults = [] if harsh < 0.1 else self._faults(rng)
         self.crash_at_write = self._crashes(rng)
+        self._moves(Random(f"mm-rebuild simulation {seed}: moves"))
+        self._losses(Random(f"mm-rebuild simulation {seed}: losses"))
+
+    def _moves(self, rng: Random) -> None:
+        """Whether and how often quotes move in one request; dice of their own, so that the others fall as they did before there were any."""
+        self.in_place = rng.random() < 0.75
+        """The venue takes amends and cancel-replaces."""
+        self.tolerance = rng.choice(("0.2", "0.02", "0"))
+        """Of a quote's price, as a part of the half spread."""
+        self.lively = rng.random() < 0.5
+        """Prices and sizes change all the time, nothing is out of step, and the limits leave room for what moves."""
+        if self.lively:
+            self.market_net = CALM
+            self.capital, self.max_inventory, self.daily_loss = "10000", "0.2", "100"
+            self.drift = 12
+            resized = [(rng.randrange(self.length), "config resizes") for _ in range(rng.randint(2, 8))]
+            self.faults = sorted([*self.faults, *resized])
+
+    def _losses(self, rng: Random) -> None:
+        """What forgets: a disk that is full, a power cut, a Redis that comes back older. Dice of their own."""
+        if rng.random() < 0.5:
+            kinds = rng.sample(("disk full", "disk unsyncable", "power cut", "redis rolled back"), k=2)
+            losses = [(rng.randrange(self.length), rng.choice(kinds)) for _ in range(rng.randint(1, 3))]
+            self.faults = sorted([*self.faults, *losses])
 
     def _faults(self, rng: Random) -> list[tuple[int, str]]:
         kinds = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from decimal import Decimal
@@ -62,6 +61,7 @@ def config_of(world: World, epoch: int) -> TraderConfig:
         engine=EngineConfig(
             order_timeout=timedelta(milliseconds=plan.order_timeout_ms),
             reconcile_interval=timedelta(seconds=5),
+            requote_tolerance=Decimal(plan.tolerance),
         ),
         lease=LeaseConfig(ttl=timedelta(seconds=5)),
         redis=RedisConfig(url="redis://x"),
@@ -116,7 +116,12 @@ class Process:
             self._bury()
 
     async def _serve(self) -> None:
-        await self.app.start()
+        try:
+            await self.app.start()
+        except OSError as error:
+            self.world.note("world", f"process {self.number} cannot start: {error}")
+            self.loop.stop()
+            return
         await self._stop.wait()
         await self.app.stop("SIGTERM")
         self.loop.stop()
@@ -124,6 +129,13 @@ class Process:
     def terminate(self) -> None:
         """SIGTERM."""
         self.deliver(self._stop.set)
+
+    def resize(self, base_size: str) -> None:
+        """Its config file has another size from now on."""
+        parameters = {**self.config.strategy.parameters, "baseSize": Decimal(base_size)}
+        strategy = self.config.strategy.model_copy(update={"parameters": parameters})
+        self.config = self.config.model_copy(update={"strategy": strategy})
+        self.deliver(lambda: self.app._adopt(self.config))
 
     def kill(self) -> None:
         """SIGKILL: called from the timeline, while the process waits."""
@@ -175,27 +187,3 @@ class Process:
     def _make_gateway(self, before_send: Callable[..., None]) -> Gateway:
         self.gateway = Gateway(self, before_send)
         return self.gateway
-
-
-def faulty_write(world: World, real: Callable[[int, bytes], None]) -> Callable[[int, bytes], None]:
-    """Stands in for the journal's write to disk: the process may be killed before, within or after it."""
-
-    def write(fd: int, data: bytes) -> None:
-        process = world.process
-        assert process is not None
-        process.check()
-        process.writes += 1
-        how = process.crash[1] if process.crash is not None and process.writes == process.crash[0] else ""
-        if how == "before":
-            pass
-        elif how == "torn":
-            os.write(fd, data[: world.plan.rng.randrange(1, len(data))])
-        else:
-            real(fd, data)
-            world.judge.journaled(data)
-        if how:
-            world.note("world", f"killed {how} journal write {process.writes}: {data[:120]!r}")
-            process.alive = False
-            raise Killed
-
-    return write

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from .plan import Network, Plan
 from .timeline import MS, SECOND, Timeline
 
 T = TypeVar("T")
+Copy = tuple[dict[str, str], dict[str, dict[str, str]], dict[str, list[tuple[int, str]]], list[str]]
 TIMEOUT_NS = SECOND
 
 
@@ -134,6 +136,18 @@ class Redis:
         self.hashes.get(self.keys.latches, {}).pop(halt_id, None)
         self.acknowledged.insert(0, halt_id)
         del self.acknowledged[256:]
+
+    # --- backups ------------------------------------------------------------------------------------------
+
+    def copy(self) -> Copy:
+        """All data as they are now, without the lease: it ends by itself."""
+        return copy.deepcopy((self.strings, self.hashes, self.streams, self.acknowledged))
+
+    def restore(self, older: Copy) -> None:
+        """It restarts with the data of back then: what was written since and acknowledged is gone."""
+        self._started = self._timeline.now
+        self.strings, self.hashes, self.streams, self.acknowledged = copy.deepcopy(older)
+        self._lease = None
 
     # --- faults -------------------------------------------------------------------------------------------
 

@@ -13,6 +13,9 @@ SECOND = 1_000 * MS
 WALL = 1_700_000_000 * SECOND
 """2023-11-14 22:13:20 UTC: the true time at the beginning of every run."""
 
+THREAD_S = 0.002
+"""What work in a thread takes."""
+
 Happening = Callable[[], None]
 
 
@@ -91,6 +94,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are none: everything comes through the timeline."""
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """A thread's work takes its time, and is then done at once: real threads would keep real time."""
+        done: asyncio.Future[Any] = self.create_future()
+
+        def work() -> None:
+            if done.cancelled():
+                return
+            try:
+                done.set_result(func(*args))
+            except Exception as error:
+                done.set_exception(error)
+
+        self.call_later(THREAD_S, work)
+        return done
 
     def _write_to_self(self) -> None:
         """Nobody else is there to wake it."""

@@ -98,6 +98,9 @@ class Venue:
             maker_fee=fee,
             taker_fee=fee,
             max_open_orders=spec.max_num_orders,
+            amendable=self._plan.in_place,
+            replaceable=self._plan.in_place,
+            max_amends=spec.max_amends,
         )
 
     # --- requests -----------------------------------------------------------------------------------------
@@ -132,6 +135,15 @@ class Venue:
         if order is None:
             raise RefusalError(-2011, "Unknown order sent.")
         self.engine.cancel(order, f"c-{client_id}"[:36])
+        self.pump()
+        return order
+
+    def amend(self, symbol: str, client_id: str, size: int) -> Order:
+        """Make an open order smaller where it is. Raises RefusalError."""
+        order = self.open_under(symbol, client_id)
+        if order is None:
+            raise RefusalError(-2013, "Order does not exist.")
+        self.engine.amend(order, size * self.engine.market(symbol).spec.lot_e8, client_id)
         self.pump()
         return order
 
@@ -360,7 +372,7 @@ def classify(error: RefusalError) -> ev.ErrorClass:
         return ev.ErrorClass.DUPLICATE
     if error.msg == INSUFFICIENT_BALANCE:
         return ev.ErrorClass.BALANCE
-    if error.code == -2011:
+    if error.code in (-2011, -2013):
         return ev.ErrorClass.NOT_FOUND
     if error.code == CLOCK_CODE:
         return ev.ErrorClass.CLOCK

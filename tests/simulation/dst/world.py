@@ -20,10 +20,11 @@ from mm_trader.core import events as ev
 from mm_trader.core.commands import Command
 from mm_trader.core.units import NS_PER_MS
 
+from .disk import Disk
 from .judge import Judge
 from .plan import CALM, Chances, Plan
-from .process import IDENTITY, SCOPE, Process, faulty_write
-from .redis_model import Redis
+from .process import IDENTITY, SCOPE, Process
+from .redis_model import Copy, Redis
 from .timeline import MS, SECOND, WALL, Timeline
 from .venue import Venue
 
@@ -72,6 +73,7 @@ class World:
         self.lots = {symbol: self.venue.engine.market(symbol).spec.lot_e8 for symbol in plan.symbols}
         self.bases = {symbol: self.venue.engine.market(symbol).spec.base for symbol in plan.symbols}
         self.judge = Judge(self)
+        self.disk = Disk(self)
         self.over = False
         self._quiet = False
         self._epoch = 1
@@ -81,6 +83,8 @@ class World:
         """What the operator remembers of the identity's halts, also when Redis loses them."""
         self._numbers = 0
         self.redis.issue_epoch(self._epoch)
+        self._backups: list[Copy] = []
+        self._back_up()
         for at, fault in plan.faults:
             self.timeline.after(at, lambda fault=fault: self._fault(fault))
         self.timeline.after(plan.length, self._quiet_down)
@@ -153,7 +157,9 @@ class World:
     def _publish(self, stream: str, making: Any) -> None:
         process = self.process
         if process is not None and process.alive and process.gateway is not None:
-            process.gateway.push(ev.StreamName.USER if stream == "user" else ev.StreamName.MARKET, making)
+            process.gateway.wire.push(
+                ev.StreamName.USER if stream == "user" else ev.StreamName.MARKET, making
+            )
 
     # --- faults -----------------------------------------------------------------------------------------------
 
@@ -166,10 +172,10 @@ class World:
             case ["cut", "all"]:
                 for stream in ev.StreamName:
                     if gateway is not None:
-                        gateway.cut(stream, length)
+                        gateway.wire.cut(stream, length)
             case ["cut", name]:
                 if gateway is not None:
-                    gateway.cut(ev.StreamName(name), length)
+                    gateway.wire.cut(ev.StreamName(name), length)
             case ["venue", "halts"]:
                 symbol = rng.choice(self.plan.symbols)
                 self.venue.halt(symbol, True)
@@ -194,6 +200,22 @@ class World:
             case ["restart"]:
                 if process is not None:
                     process.terminate()
+            case ["disk", "full"]:
+                self.disk.full = True
+                self.timeline.after(length, self._mend_disk)
+            case ["disk", "unsyncable"]:
+                self.disk.unsyncable = True
+                self.timeline.after(length, self._mend_disk)
+            case ["power", "cut"]:
+                if process is not None:
+                    process.kill()
+                    self.disk.power_cut(self.directory)
+                    self.judge.power_cut()
+            case ["redis", "rolled", "back"]:
+                self._redis_rolls_back()
+            case ["config", "resizes"]:
+                if process is not None:
+                    process.resize(rng.choice(("0.005", "0.01", "0.02")))
             case ["operator", "halts"]:
                 self._operator_halts(length)
             case ["operator", "tightens"]:
@@ -211,6 +233,19 @@ class World:
             self.redis.up = True
 
         self.timeline.after(length, back)
+
+    def _back_up(self) -> None:
+        self._backups = [*self._backups[-3:], self.redis.copy()]
+        self.timeline.after(SECOND, self._back_up)
+
+    def _redis_rolls_back(self) -> None:
+        """A replica that lagged takes over. The operator sets again what it remembers, and issues an epoch higher than any it has issued."""
+        self._remember_latches()
+        self.redis.restore(self.plan.rng.choice(self._backups))
+        self.timeline.after(self.plan.rng.randrange(SECOND, 4 * SECOND), self._operator_recovers)
+
+    def _mend_disk(self) -> None:
+        self.disk.full = self.disk.unsyncable = False
 
     def _remember_latches(self) -> None:
         for latch in self.redis.latches().latches:
@@ -259,6 +294,7 @@ class World:
     def _quiet_down(self) -> None:
         self.note("world", "no more faults")
         self._quiet = True
+        self._mend_disk()
         self.venue_net = self.user_net = self.market_net = self.store_net = CALM
         self.chances = NO_TROUBLE
         self.venue.moving = self.venue.taking = False
@@ -306,13 +342,13 @@ def _patched(world: World) -> Iterator[None]:
             world.note("log", dict(event))
         raise structlog.DropEvent
 
-    real, before = journal_module._write_all, structlog.get_config()
-    journal_module._write_all = faulty_write(world, real)
+    write, sync, before = journal_module._write_all, journal_module._sync, structlog.get_config()
+    journal_module._write_all, journal_module._sync = world.disk.write, world.disk.sync
     structlog.configure(processors=[keep], cache_logger_on_first_use=False)
     try:
         yield
     finally:
-        journal_module._write_all = real
+        journal_module._write_all, journal_module._sync = write, sync
         structlog.configure(**before)
 
 

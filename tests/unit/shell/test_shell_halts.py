@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -185,3 +187,22 @@ async def test_looking_twice_at_the_same_halts_says_nothing_twice(world: World) 
     await world.halts.refresh()
     assert len(world.of(HaltsChanged)) == 1
     assert world.stopped == 1
+
+
+async def test_a_full_disk_stops_no_halt_and_the_store_has_it_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_fd: int, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def unsyncable() -> None:
+        full(0, b"")
+
+    monkeypatch.setattr("mm_trader.shell.journal._write_all", full)
+    monkeypatch.setattr(world.journal, "sync", unsyncable)
+    await world.hold_lease()
+    world.halts.raise_halt(latch("risk-1"))
+    assert world.gate.closed and world.stopped == 1
+    await yield_to_others()
+    assert [entry.id for entry in (await world.store.latches()).latches] == ["risk-1"]
+    assert len(world.of(HaltDurable)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -185,3 +186,28 @@ async def test_a_sync_puts_what_is_written_on_disk_and_leaves_no_descriptor_behi
     assert len(synced) == 1
     assert len(os.listdir("/proc/self/fd")) == before
     journal.close()
+
+
+def test_a_line_that_a_full_disk_cut_short_is_taken_back_and_costs_no_other_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(tmp_path)
+    journal.start(1, 1, "scope")
+    real = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if data.count(b"\n") and len(data) > 20:
+            return real(fd, data[:20])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("mm_trader.shell.journal.os.write", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.start(1, 2, "scope")
+    assert journal.state.counter == 1, "what is not on disk has not happened"
+    monkeypatch.undo()
+    journal.start(1, 3, "scope")
+    journal.close()
+    again = Journal(tmp_path, ManualClock())
+    report = again.open()
+    assert (report.corrupt_lines, again.state.counter) == (0, 3)
+    again.close()

@@ -148,6 +148,7 @@ class App:
             config.revision,
             self.clock,
             self.dispatcher,
+            lambda error, where: self.session.crashed(error, where),
             self.drills.ask,
         )
         self.progress.last_command = lambda: self.commands.last_id

@@ -46,9 +46,11 @@ class CommandStream:
         revision: str,
         clock: Clock,
         emit: Callable[[Event], None],
+        on_failure: Callable[[BaseException, str], None],
         drill: Callable[[DrillName], None] = lambda name: log.info("drill_not_known", drill=name.value),
     ) -> None:
-        """`drill`: begins one, and returns at once."""
+        """`on_failure`: told when a limit cannot be remembered; it stops trading. `drill`: begins one, and returns at once."""
+        self._on_failure = on_failure
         self._store = store
         self._halts = halts
         self._journal = journal
@@ -95,7 +97,11 @@ class CommandStream:
             case CommandKind.RECONCILE:
                 self._emit(ReconcileRequested(ts=now, symbol=None, cause="command"))
             case CommandKind.TIGHTEN:
-                self._journal.tighten(self._revision, command.limits)
+                try:
+                    self._journal.tighten(self._revision, command.limits)
+                except OSError as error:
+                    # it holds in this process all the same; the next one would not know it, and must not trade on the looser limit
+                    self._on_failure(error, "tighten")
                 self._emit(LimitsTightened(ts=now, limits=parse_limits(command.limits)))
                 await self._look_now()
             case CommandKind.DRILL:

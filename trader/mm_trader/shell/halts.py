@@ -88,9 +88,12 @@ class Halts:
         self._wake.set()
 
     def raise_halt(self, latch: Latch) -> None:
-        """Stop now; durable later, and said so by HaltDurable. Raises OSError if even the journal cannot be written (places are blocked then, too)."""
+        """Stop now; durable later, and said so by HaltDurable. A journal that cannot be written stops nothing of this: the store has to take it alone."""
         self._gate.block(Blocker.HALT)
-        self._journal.latch(latch)
+        try:
+            self._journal.latch(latch)
+        except OSError as error:
+            log.warning("halt_not_journaled", halt_id=latch.id, reason=str(error))
         self._pending[latch.id] = latch
         self._adopt((*(known for known in self.current if known.id != latch.id), latch))
         self._wake.set()
@@ -148,7 +151,10 @@ class Halts:
                 )
             )
         if latch.id in self._journal.state.latches_json:
-            self._journal.lifted(latch.id)
+            try:
+                self._journal.lifted(latch.id)
+            except OSError as error:  # the store has the acknowledgement; without it the halt would come back
+                log.warning("lift_not_journaled", halt_id=latch.id, reason=str(error))
 
     def _adopt(self, latches: tuple[Latch, ...]) -> None:
         if latches == self.current:

@@ -7,6 +7,7 @@ be trusted is kept aside in `.corrupt`, reported, and what it said is asked of t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -136,12 +137,12 @@ class Journal:
     def tighten(self, revision: str, limits: dict[str, str]) -> None:
         """Limits that hold for the rest of this revision; on disk when this returns."""
         self._write(Kind.TIGHTEN, json.dumps({"revision": revision, "limits": limits}))
-        os.fdatasync(self._fd)
+        _sync(self._fd)
 
     def stop(self) -> None:
         """Goodbye; on disk when this returns."""
         self._write(Kind.STOP, "{}")
-        os.fdatasync(self._fd)
+        _sync(self._fd)
 
     def close(self) -> None:
         """Give the directory free. Idempotent."""
@@ -152,12 +153,21 @@ class Journal:
 
     def _write(self, kind: Kind, body_json: str) -> None:
         line = encode_line(kind, self._clock.wall_ns() // NS_PER_MS, body_json)
-        _write_all(self._fd, line)
+        try:
+            _write_all(self._fd, line)
+        except OSError:
+            self._take_back()
+            raise
         self._size += len(line)
         self.lines_written += 1
         self.state.apply(kind, msgspec.json.decode(body_json))
         if self._size > self._segment_bytes:
             self._begin_segment()
+
+    def _take_back(self) -> None:
+        """A line of which a part was written: the next one must not be appended to it, or both are lost."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._size)
 
     # --- segments -----------------------------------------------------------------------------------------------------------------------
 
@@ -181,10 +191,14 @@ class Journal:
         body = json.dumps(self.state.checkpoint(), separators=(",", ":"))
         line = encode_line(Kind.CHECKPOINT, self._clock.wall_ns() // NS_PER_MS, body)
         fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        _write_all(fd, line)
-        os.fsync(fd)
-        unfinished.rename(path)
-        _sync_directory(self.directory)
+        try:
+            _write_all(fd, line)
+            _sync(fd)
+            unfinished.rename(path)
+            _sync_directory(self.directory)
+        except OSError:
+            os.close(fd)
+            raise
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._size = fd, len(line)
@@ -238,9 +252,14 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def _sync_and_close(fd: int) -> None:
     try:
-        os.fdatasync(fd)
+        _sync(fd)
     finally:
         os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    """What was written to it outlives a power cut when this returns."""
+    os.fdatasync(fd)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -74,9 +74,11 @@ class JournalPart:
 
     async def stop(self) -> None:
         """Say goodbye, if it is one."""
-        if self.leave_clean:
-            self._journal.stop()
-        self._journal.close()
+        try:
+            if self.leave_clean:
+                self._journal.stop()
+        finally:
+            self._journal.close()
 
     def health(self) -> PartHealth:
         """Open or not."""

@@ -86,6 +86,8 @@ class Session:
         self._bring_up: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._stopping = False
+        self._broken = False
+        """Something failed since the last bring-up began: after the acknowledgement there is another."""
         self.connected = False
         self.started_trading = False
         """An incarnation of this process made client ids."""
@@ -126,6 +128,7 @@ class Session:
     def crashed(self, error: BaseException, where: str) -> None:
         """The kernel cannot be trusted: block, latch, cancel everything, stay alive to show it."""
         self._p.gate.block(Blocker.INTERNAL_ERROR)
+        self._broken = True
         now_ms = self._p.clock.wall_ns() // NS_PER_MS
         self._p.halts.raise_halt(
             Latch(
@@ -143,9 +146,9 @@ class Session:
             self._sweep(self._p.flattener.until_zero("internal error"))
 
     def revive(self) -> None:
-        """After an internal error was acknowledged: a new kernel, from what journal and store remember. Called with every tick."""
+        """After an internal error was acknowledged: from the beginning, with a new kernel where the old one failed or never was. Called with every tick."""
         token, running = self._token, self._bring_up is not None and not self._bring_up.done()
-        if not self._p.dispatcher.crashed or token is None or running or self._stopping:
+        if not self._broken or token is None or running or self._stopping:
             return
         if not any(latch.reason == INTERNAL_ERROR for latch in self._p.halts.current):
             log.warning("kernel_rebuilding")
@@ -155,6 +158,7 @@ class Session:
 
     def _begin(self, token: Token) -> None:
         self._cancel(self._bring_up)
+        self._broken = False
         self._bring_up = self._p.tasks.spawn(self._come_up(token, self._now()), "bring_up")
 
     async def _come_up(self, token: Token, granted_ns: int) -> None:
