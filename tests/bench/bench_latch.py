@@ -56,13 +56,20 @@ async def _measure(folder: Path) -> list[float]:
         if b"order.cancel" in frame:
             written.append(time.perf_counter_ns())
 
-    Session.send = timed  # type: ignore[method-assign]
+    write = Session.write_now
+
+    def timed_now(self: Session, frame: bytes) -> None:
+        write(self, frame)
+        if b"order.cancel" in frame:
+            written.append(time.perf_counter_ns())
+
+    Session.send, Session.write_now = timed, timed_now  # type: ignore[method-assign]
     try:
         risk = {"capital": "10000", "dailyLossLimit": "1", "maxDrawdown": "1"}
         async with desk(folder, risk=risk) as d:
             return [await _breach(d, written) for _ in range(BREACHES)]
     finally:
-        Session.send = send  # type: ignore[method-assign]
+        Session.send, Session.write_now = send, write  # type: ignore[method-assign]
 
 
 async def _breach(d: Desk, written: list[int]) -> float:

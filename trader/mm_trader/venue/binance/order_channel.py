@@ -131,7 +131,7 @@ class OrderChannel:
             self._dropped(command, "symbol has no rules")
         elif waiting >= self._settings.max_queued:
             self._dropped(command, "queue is full")
-        else:
+        elif not (isinstance(command, Cancel) and self._cancel_now(command)):
             if isinstance(command, Place):
                 self._places.append(command)
             else:
@@ -195,6 +195,18 @@ class OrderChannel:
             return
         await self._send(session, cancel)
 
+    def _cancel_now(self, cancel: Cancel) -> bool:
+        """Write a cancel before `submit` returns, so that nothing the caller does next (journal, logs, alerts) stands before it. False: it has to be queued."""
+        session = self._usable()
+        if session is None or not session.ready or self._urgent or self._in_hand is not None:
+            return False
+        refused = self._governor.admit(*cost_of(cancel))
+        if refused is not None:
+            self._answers.dropped(cancel, refused)
+        else:
+            session.write_now(self._frame(session, cancel)[1])
+        return True
+
     async def _write_amend(self, amend: Amend) -> None:
         session = self._usable()
         refused = "order socket is down" if session is None else self._governor.admit(*cost_of(amend))
@@ -250,13 +262,17 @@ class OrderChannel:
                 refused = f"intent could not be journaled: {type(error).__name__}"
         return refused
 
-    async def _send(self, session: Session, command: OrderCommand) -> None:
+    def _frame(self, session: Session, command: OrderCommand) -> tuple[str, bytes]:
+        """Its request id, under which it is pending from now on, and the frame to write."""
         window_ns = (self._encoder.recv_window_ms + _LANDING_MARGIN_MS) * NS_PER_MS
         request_id = self._pending.add(command, session, self._venue_clock.clock.monotonic_ns() + window_ns)
         request = self._request_of(command, self._numbers[command.symbol])
         now_ms = self._venue_clock.now_ms()
         encode = self._encoder.session_frame if session in self._logged_on else self._encoder.signed_frame
-        frame = encode(request_id, request.method, request.params, now_ms)
+        return request_id, encode(request_id, request.method, request.params, now_ms)
+
+    async def _send(self, session: Session, command: OrderCommand) -> None:
+        request_id, frame = self._frame(session, command)
         try:
             async with asyncio.timeout(self._settings.write_timeout_s):
                 await session.send(frame)

@@ -41,6 +41,17 @@ class Session:
         """Write one text frame. Raises ConnectionClosed or TimeoutError, in which case it may or may not have been sent."""
         await self._ws.send(frame, text=True)
 
+    @property
+    def ready(self) -> bool:
+        """`write_now` may be called: it is open, and the system has taken all that was written before."""
+        transport = self._ws.transport
+        return self.open and not transport.is_closing() and not transport.get_write_buffer_size()
+
+    def write_now(self, frame: bytes) -> None:
+        """Write one text frame within this call. Only while `ready`."""
+        self._ws.protocol.send_text(frame)
+        self._ws.send_data()
+
     async def recv(self) -> bytes:
         """The next frame. Raises ConnectionClosed."""
         return await self._ws.recv(decode=False)
