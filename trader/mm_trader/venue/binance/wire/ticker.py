@@ -14,7 +14,7 @@ from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 
 TickerReader = Callable[[bytes, int], BookTicker | None]
-"""(frame, ts) → its event. None: the frame is not in this form, or holds no sound numbers."""
+"""(frame that begins as one of this symbol's, ts) → its event. None: the frame is not in this form, or holds no sound numbers."""
 
 _AFTER_BID, _AFTER_BID_SIZE, _AFTER_ASK, _END = b'","B":"', b'","a":"', b'","A":"', b'"}}'
 _MARK = 7
@@ -23,9 +23,9 @@ _LONGEST_ID = 18
 """Digits of an update id: fits into 64 bits."""
 
 
-def ticker_reader(symbol: str, stream: str, numbers: SymbolNumbers) -> TickerReader:
-    """Of one symbol. One function with its state around it and the four numbers one after the other, as calls and attributes would cost more than what
-    they do."""
+def ticker_reader(symbol: str, stream: str, numbers: SymbolNumbers) -> tuple[bytes, TickerReader]:
+    """(with what the frames of a symbol begin, their reader). One function with its state around it and the four numbers one after the other, as calls and
+    attributes would cost more than what they do."""
     head = f'{{"stream":"{stream}","data":{{"u":'.encode()
     middle = f',"s":"{symbol}","b":"'.encode()
     start, skip = len(head), len(middle)
@@ -42,8 +42,6 @@ def ticker_reader(symbol: str, stream: str, numbers: SymbolNumbers) -> TickerRea
     def read(frame: bytes, ts: int) -> BookTicker | None:
         nonlocal bid_text, bid_size_text, ask_text, ask_size_text, bid, bid_size, ask, ask_size
         nonlocal bid_end, bid_size_end, ask_end, ask_size_end
-        if not frame.startswith(head):
-            return None
         at = frame.find(middle, start)
         update_id = frame[start:at]
         if not update_id.isdigit() or update_id[0] == 48 or at - start > _LONGEST_ID:
@@ -99,4 +97,4 @@ def ticker_reader(symbol: str, stream: str, numbers: SymbolNumbers) -> TickerRea
             ask_size=ask_size,
         )
 
-    return read
+    return head, read
