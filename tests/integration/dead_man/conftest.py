@@ -7,23 +7,39 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from shellkit.processes import API_KEY, SECRET, Program, Trader, Venue, trader_config
+from shellkit.processes import (
+    API_KEY,
+    BALANCES,
+    SECRET,
+    Program,
+    Trader,
+    Venue,
+    on_futures,
+    trader_config,
+)
 
 TIMEOUT_S = 2
 
 
 @pytest.fixture
-async def venue(tmp_path: Path) -> AsyncIterator[Venue]:
-    running = Venue(tmp_path)
+def product() -> str:
+    """Spot, unless a module says otherwise."""
+    return "spot"
+
+
+@pytest.fixture
+async def venue(tmp_path: Path, product: str) -> AsyncIterator[Venue]:
+    running = Venue(tmp_path, product=product, balances=BALANCES if product == "spot" else "USDC=50000")
     await running.start()
     yield running
     await running.kill()
 
 
 @pytest.fixture
-async def trader(tmp_path: Path, venue: Venue) -> AsyncIterator[Trader]:
+async def trader(tmp_path: Path, venue: Venue, product: str) -> AsyncIterator[Trader]:
     watched = {"heartbeatFile": str(tmp_path / "heartbeat"), "timeout": f"{TIMEOUT_S}s"}
-    program = Trader(tmp_path, trader_config(tmp_path, venue.url, None, deadMan=watched))
+    config = trader_config(tmp_path, venue.url, None, deadMan=watched)
+    program = Trader(tmp_path, config if product == "spot" else on_futures(config))
     await program.start()
     yield program
     await program.kill()

@@ -80,12 +80,14 @@ class Recorder:
             return isinstance(event, kind) and wanted(event)
 
         for event in self.events[since:]:
-            if fits(event):
-                return event  # type: ignore[return-value]
+            if isinstance(event, kind) and wanted(event):
+                return event
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._waiters.append((fits, future))
         async with asyncio.timeout(DEADLINE_S):
-            return await future  # type: ignore[return-value]
+            found = await future
+        assert isinstance(found, kind)
+        return found
 
     async def status(self, stream: StreamName, up: bool, *, since: int = 0) -> StreamStatus:
         """A connection went up or down."""

@@ -61,7 +61,8 @@ async def halves(d: Desk, command: CancelReplace) -> tuple[Event, Event]:
 def client_id(event: Event) -> str:
     if isinstance(event, OrderFound | OrderAmended):
         return event.order.client_id
-    return event.client_id  # type: ignore[attr-defined,no-any-return]
+    assert isinstance(event, OrderAccepted | CommandRefused | CommandUnknown | CommandDropped)
+    return event.client_id
 
 
 async def test_an_amend_shrinks_the_order_which_keeps_its_id_and_its_place() -> None:

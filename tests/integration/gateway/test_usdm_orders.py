@@ -28,11 +28,13 @@ from mm_trader.core.events import (
     ReconcileSnapshot,
     Side,
     StreamName,
+    StreamStatus,
     Trouble,
     VenueTrouble,
 )
 from mm_trader.market.book import L2Book
 from mm_trader.venue.port import VenueError
+from mm_trader.venue.simulator.usdm.desk import futures_desk as venue_desk
 
 
 async def test_rules_are_the_venues_with_margin_by_the_accounts_leverage_and_its_fees() -> None:
@@ -284,6 +286,24 @@ async def test_the_venues_switch_cancels_when_it_is_not_armed_again() -> None:
         assert not await d.gateway.keep_switch([SYMBOL], 30)
 
 
+@pytest.mark.parametrize("cause", ["planned", "serverShutdown"])
+async def test_every_connection_is_replaced_without_a_gap_before_the_venue_ends_it(cause: str) -> None:
+    planned = cause == "planned"
+    settings = msgspec.structs.replace(FAST, renew_after_s=0.3) if planned else FAST
+    async with futures_desk(settings) as d:
+        mark = d.seen.mark
+        links = d.gateway._all_links()
+        assert [link.name for link in links] == ["user", "orders", "market", "trades"]
+        if not planned:
+            d.sim.admin.do("shutdown")
+        await until(lambda: all(link.connects >= 2 for link in links))
+        place = await d.quiet_order()
+        d.gateway.submit(place)
+        await d.seen.next(OrderAccepted, lambda e: e.client_id == place.client_id)
+        await d.seen.next(ExecutionReport, lambda e: e.order.client_id == place.client_id)
+        assert [e for e in d.seen.events[mark:] if isinstance(e, StreamStatus)] == []
+
+
 async def test_the_end_of_the_listen_key_brings_a_new_one_and_a_reconcile() -> None:
     async with futures_desk() as d:
         mark = d.seen.mark
@@ -300,7 +320,7 @@ async def test_the_end_of_the_listen_key_brings_a_new_one_and_a_reconcile() -> N
 async def test_the_listen_key_is_kept_alive_and_one_that_is_over_is_noticed() -> None:
     settings = msgspec.structs.replace(FAST, listen_key_refresh_s=0.05)
     async with futures_desk(settings) as d:
-        keys = d.sim.desk.listen_keys  # type: ignore[attr-defined]
+        keys = venue_desk(d.sim.desk).listen_keys
         until_ms = keys._of["desk"][1]
         await until(lambda: keys._of["desk"][1] > until_ms)
         mark = d.seen.mark
@@ -314,7 +334,9 @@ async def test_an_order_out_of_the_bounds_around_the_mark_price_never_leaves() -
         bands = d.rules[SYMBOL].bands
         assert bands is not None
         touch = await d.touch()
-        await until(lambda: SYMBOL in d.gateway._look._marks)  # type: ignore[union-attr]
+        look = d.gateway._look
+        assert look is not None
+        await until(lambda: SYMBOL in look._marks)
         too_low = round(touch.bid * float(bands.ask_down)) - 1000
         d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.SELL, price=too_low, size=10))
         dropped = await d.seen.next(CommandDropped)

@@ -52,6 +52,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     reset_checks: int = 3
     reset_pause_s: float = 1.0
     """Between two questions about an order that must be known: the venue's readers may lag behind its engine."""
+    reset_evidence_s: float = 2 * 86_400.0
+    """An order that the venue showed longer ago proves nothing by being unknown: futures forget orders that ended without a fill after three days."""
     cancel_share: float = 0.25
     """Part of each weight limit that only cancels may use."""
     throttle_default_s: float = 5.0

@@ -11,7 +11,7 @@ import structlog
 
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import ErrorClass, RulesChanged, Trouble, VenueTrouble
-from mm_trader.core.units import SymbolRules
+from mm_trader.core.units import NS_PER_S, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.directory import listed
 from mm_trader.venue.binance.governor import RateGovernor
@@ -146,14 +146,17 @@ class ResetWatch:
         self._sink = sink
         self._start = start
         self._newest: dict[str, int] = {}
+        self._shown_ns: dict[str, int] = {}
+        """When the venue last showed the newest own order, or one newer than it."""
         self._checking: set[str] = set()
         self._balances: dict[str, Decimal] = {}
 
     def on_own_order(self, symbol: str, venue_id: int) -> None:
         """The venue showed an own order."""
         newest = self._newest.get(symbol, -1)
-        if venue_id > newest:
+        if venue_id >= newest:
             self._newest[symbol] = venue_id
+            self._shown_ns[symbol] = self._clock.monotonic_ns()
         elif venue_id * 2 < newest:
             self.suspect(symbol)
 
@@ -162,8 +165,11 @@ class ResetWatch:
         self._balances = {asset: free + locked for asset, (free, locked) in balances.items()}
 
     def suspect(self, symbol: str) -> None:
-        """Ask the venue, unless it is being asked already, or there is nothing to ask about."""
-        if symbol in self._newest and symbol not in self._checking:
+        """Ask the venue, unless it is being asked already, or there is nothing to ask about that it must still know."""
+        if symbol not in self._newest or symbol in self._checking:
+            return
+        age_s = (self._clock.monotonic_ns() - self._shown_ns[symbol]) / NS_PER_S
+        if age_s <= self._settings.reset_evidence_s:
             self._checking.add(symbol)
             self._start(symbol)
 

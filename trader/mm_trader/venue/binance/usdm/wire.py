@@ -108,7 +108,7 @@ class _Order(msgspec.Struct):
     i: int
     z: str
     T: int
-    l: str = "0"  # noqa: E741 - the wire's name
+    last: str = msgspec.field(default="0", name="l")
     L: str = "0"
     n: str | None = None
     N: str | None = None
@@ -210,7 +210,7 @@ class FuturesUserDecoder:
                 venue_id=o.i,
                 side=side,
                 price=own.ticks[o.L],
-                size=own.lots[o.l],
+                size=own.lots[o.last],
                 commission=Decimal(o.n or "0"),
                 commission_asset=o.N or "",
                 maker=o.m,

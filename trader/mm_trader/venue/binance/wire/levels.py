@@ -50,11 +50,13 @@ class LevelReader:
 
 
 def _is_plain(raw: bytes, count: int) -> bool:
-    """Whether that many pairs of numbers are all texts, without blanks, signs or escapes, with at most 7 digits before a point and 8 behind it."""
+    """Whether that many pairs of numbers are all texts, without blanks, signs or escapes, with at most 7 digits before a point and 8 behind it.
+
+    `","` ends one text and begins the next: once a pair, it says that both are texts.
+    """
     form = raw.translate(_TO_ZERO)
     return (
-        raw.count(b'"') == 4 * count
-        and raw.count(b'","') == raw.count(b'"]') == count
+        raw.count(b'","') == raw.count(b'"]') == count
         and b"-" not in raw
         and b"\\" not in raw
         and b"000000000" not in form

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Union
+from functools import reduce
+from operator import or_
+from typing import Any
 
 import msgspec
 
@@ -109,7 +111,7 @@ class MarketDecoder:
                 self._add(stream, data, route)
                 if data is Ticker:
                     self._tickers.append(ticker_reader(symbol, stream, number))
-        self.parse: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tuple(self._routes)]).decode  # noqa: UP007 - made of a list
+        self.parse: Callable[[bytes], Any] = msgspec.json.Decoder(reduce(or_, self._routes)).decode
         """A frame as its type, `data` with the venue's names and exact texts. Raises msgspec.DecodeError for frames of no known stream."""
 
     def _add(self, stream: str, data: type, route: Route) -> None:

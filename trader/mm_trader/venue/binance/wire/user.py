@@ -35,7 +35,7 @@ class Report(msgspec.Struct, tag_field="e", tag="executionReport", gc=False):
     T: int
     C: str | None = None
     r: str = ""
-    l: str = "0"  # noqa: E741 - the wire's name
+    last: str = msgspec.field(default="0", name="l")
     L: str = "0"
     n: str | None = None
     N: str | None = None
@@ -46,7 +46,7 @@ class Report(msgspec.Struct, tag_field="e", tag="executionReport", gc=False):
 class _Balance(msgspec.Struct):
     a: str
     f: Decimal
-    l: Decimal  # noqa: E741 - the wire's name
+    locked: Decimal = msgspec.field(name="l")
 
 
 class Position(msgspec.Struct, tag_field="e", tag="outboundAccountPosition"):
@@ -98,7 +98,7 @@ class UserDecoder:
 
     def _read(self, event: Report | Position, ts: int) -> Event | Notice:
         if isinstance(event, Position):
-            return AccountUpdate(ts=ts, balances={row.a: (row.f, row.l) for row in event.B})
+            return AccountUpdate(ts=ts, balances={row.a: (row.f, row.locked) for row in event.B})
         try:
             return self._report(event, ts)
         except (UnitError, KeyError, ArithmeticError) as error:
@@ -119,7 +119,7 @@ class UserDecoder:
                 venue_id=report.i,
                 side=side,
                 price=ticks[report.L],
-                size=lots(report.l),
+                size=lots(report.last),
                 commission=Decimal(commission) if commission else _NO_COMMISSION,
                 commission_asset=report.N or "",
                 maker=report.m,
