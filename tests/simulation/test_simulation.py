@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,18 @@ def _a_refused_cancel_means_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OrderManager, "_cancel_refused", believe)
 
 
+def _a_full_disk_is_overlooked(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Journal._write
+
+    def careless(self, kind, body):
+        with contextlib.suppress(OSError):
+            real(self, kind, body)
+
+    monkeypatch.setattr(Journal, "_write", careless)
+
+
 DEFECTS = {
+    "a full disk overlooked": (_a_full_disk_is_overlooked, "before it is in the journal"),
     "sent before it is journaled": (_forget_journal_before_send, "before it is in the journal"),
     "a time-out taken for a refusal": (_timeouts_are_refusals, "the trader holds it for"),
     "not found believed at once": (_not_found_is_believed_at_once, "the trader holds it for"),

@@ -88,7 +88,7 @@ class Plan:
             self.market_net = CALM
             self.capital, self.max_inventory, self.daily_loss = "10000", "0.2", "100"
             self.drift = 12
-            resized = [(rng.randrange(self.length), "config resizes") for _ in range(rng.randint(2, 8))]
+            resized = [(rng.randrange(self.length), "config resizes") for _ in range(rng.randint(8, 24))]
             self.faults = sorted([*self.faults, *resized])
 
     def _losses(self, rng: Random) -> None:
