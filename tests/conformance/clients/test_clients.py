@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import Flow, still_market
 
-PYTHON_BINANCE, SDK = "python-binance", "binance-sdk-spot"
+PYTHON_BINANCE, SDK, CCXT, CONNECTOR = "python-binance", "binance-sdk-spot", "ccxt", "binance-connector"
 DEPTH = ("--market", "seeded:5:toxic", "--speed", "10")
 
 
@@ -107,3 +107,40 @@ def test_python_binance_trades_a_perpetual(simulate: Callable[..., str], flow: F
     assert seen["mode"] == {"dualSidePosition": False}
     assert seen["events"][:3] == ["NEW", "AMENDMENT", "CANCELED"]
     assert {"TRADE", "ACCOUNT_UPDATE"} <= set(seen["events"])
+
+
+@pytest.mark.parametrize("product", ["spot", "usdm"])
+def test_ccxt_loads_markets_trades_and_watches(
+    product: str, simulate: Callable[..., str], flow: Flow
+) -> None:
+    seen = flow(CCXT, product, simulate("--market", "seeded:5:toxic", "--product", product))
+    calls, streams = seen["calls"], seen["streams"]
+    assert calls["status"] == "ok"
+    assert calls["currencies"] == ["BTC", "ETH", "USDC"]
+    assert (calls["balance"], calls["open"], calls["bought"]) == (50000.0, [0.06], "closed")
+    assert calls["trades"] == pytest.approx(0.05)
+    assert streams["book"] is streams["balance"] is True
+    assert (streams["cancelled"], streams["fills"]) == ("canceled", 0.01)
+    if product == "spot":
+        assert (calls["precision"]["amount"], calls["cancelled"]) == (0.0001, "canceled")
+        assert "immediately match" in calls["post_only"]
+    else:
+        assert calls["position"] == [["ETH/USDC:USDC", 0.05]]
+        assert (calls["batch"], calls["tiers"]) == (["canceled", "canceled"], 125.0)
+        assert "-5022" in calls["post_only"]
+        assert "-4168" in calls["isolated"]
+
+
+def test_every_call_of_the_older_connector_is_answered_or_refused_in_the_venues_words(
+    simulate: Callable[..., str], flow: Flow
+) -> None:
+    seen = flow(CONNECTOR, "calls", simulate(*DEPTH))
+    assert seen["refused"] == {
+        "cancel_oco_order": -2011,
+        "get_oco_order": -2013,
+        "new_listen_key": -1000,
+        "new_oco_order": -2010,
+        "stop_order": -1116,
+    }
+    assert len(seen["answered"]) == 40
+    assert "depthUpdate" in seen["streams"]

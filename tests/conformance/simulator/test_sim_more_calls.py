@@ -110,6 +110,19 @@ async def test_a_time_zone_moves_where_candles_begin() -> None:
             assert refused.error[:2] == (400, -1130)
 
 
+async def test_a_depth_stream_whose_speed_is_spelt_out_is_the_one_without() -> None:
+    names = ["ethusdc@depth", "ethusdc@depth@1000ms", "ethusdc@depth5", "ethusdc@depth5@1000ms"]
+    async with running() as wire:
+        socket = await wire.socket(f"/stream?streams={'/'.join(names)}")
+        await wire.sim.advance(3 * S)
+        await socket.send({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+        heard: dict[str, list[object]] = {name: [] for name in names}
+        while "id" not in (message := await socket.json()):
+            heard[message["stream"]].append(message["data"])
+        assert heard["ethusdc@depth"] == heard["ethusdc@depth@1000ms"] != []
+        assert heard["ethusdc@depth5"] == heard["ethusdc@depth5@1000ms"] != []
+
+
 async def test_streams_of_all_symbols_and_of_another_time_zone() -> None:
     names = ["!bookTicker", "!ticker_1h@arr", "ethusdc@kline_1d@+08:00"]
     async with running() as wire:

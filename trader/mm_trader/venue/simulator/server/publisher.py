@@ -34,6 +34,8 @@ HISTORY = 1000
 FAST_NS = 100 * NS_PER_MS
 SLOW_EVERY = 10
 """Every tenth fast mark is a slow (1000 ms) one."""
+SPELT_OUT = "@1000ms"
+"""The slow speed as some clients name it; the documentation leaves it out."""
 PARTIAL_DEPTHS = (5, 10, 20)
 MAKER_COUNT_BACK = 5
 """Unfilled-order count given back at an order's first maker fill; 1 at its first taker fill (docs' example values)."""
@@ -235,11 +237,14 @@ class Publisher:
             return
         name = symbol.lower()
         first = batch.sent_u + 1
-        stream = f"{name}@depth{suffix}"
-        if self.hub.wanted(stream) and not self._struck(DEPTH_KINDS, symbol):
-            self.hub.publish(stream, lambda: depth_text(market, batch, first, now // NS_PER_MS))
+        suffixes = (suffix,) if suffix else ("", SPELT_OUT)
+        wanted = [s for s in (f"{name}@depth{x}" for x in suffixes) if self.hub.wanted(s)]
+        if wanted and not self._struck(DEPTH_KINDS, symbol):
+            for stream in wanted:
+                self.hub.publish(stream, lambda: depth_text(market, batch, first, now // NS_PER_MS))
         for count in PARTIAL_DEPTHS:
-            self.hub.publish(f"{name}@depth{count}{suffix}", partial(partial_text, market, count))
+            for spelt in suffixes:
+                self.hub.publish(f"{name}@depth{count}{spelt}", partial(partial_text, market, count))
         batch.bids.clear()
         batch.asks.clear()
         batch.sent_u = market.u

@@ -23,6 +23,8 @@ from .shapes import price_text, qty_text
 MARK_NS = 50 * NS_PER_MS
 SPEEDS = (("@100ms", 2), ("", 5), ("@500ms", 10))
 """Stream suffix, and every how many marks it is sent: `@depth` alone is 250 ms."""
+SPELT_OUT = "@250ms"
+"""The speed without a suffix, as some clients name it."""
 MARKS_A_SECOND = 20
 PARTIAL_DEPTHS = (5, 10, 20)
 
@@ -137,12 +139,17 @@ class FuturesPublisher(Publisher):
         if market.u == batch.sent_u:
             return
         name, previous = symbol.lower(), batch.sent_u
-        stream = f"{name}@depth{suffix}"
-        if self.hub.wanted(stream) and not self._struck(DEPTH_KINDS, symbol):
-            self.hub.publish(stream, lambda: depth_text(market, _changed(market, batch), previous, now_ms))
+        suffixes = (suffix,) if suffix else ("", SPELT_OUT)
+        wanted = [s for s in (f"{name}@depth{x}" for x in suffixes) if self.hub.wanted(s)]
+        if wanted and not self._struck(DEPTH_KINDS, symbol):
+            for stream in wanted:
+                self.hub.publish(
+                    stream, lambda: depth_text(market, _changed(market, batch), previous, now_ms)
+                )
         for count in PARTIAL_DEPTHS:
             top: Callable[[], str] = partial(_top_text, market, count, previous, now_ms)
-            self.hub.publish(f"{name}@depth{count}{suffix}", top)
+            for spelt in suffixes:
+                self.hub.publish(f"{name}@depth{count}{spelt}", top)
         batch.bids.clear()
         batch.asks.clear()
         batch.sent_u = market.u
