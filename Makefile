@@ -25,7 +25,7 @@ TARGETS ?=
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation bench cluster cluster-down image clean
+.PHONY: help setup lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation bench cluster cluster-down image image-simulator clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -111,6 +111,9 @@ cluster-down: ## end the cluster that was started here, and nothing else
 
 image: cluster ## build the image and load it into the cluster
 	@$(BIN)/python tests/cluster/image
+
+image-simulator: cluster ## build the simulator's own image (about half the size) and print its name
+	@$(BIN)/python tests/cluster/image simulator
 
 clean: ## remove what was built in the checkout (not .venv, not the cache outside)
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

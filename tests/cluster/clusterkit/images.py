@@ -17,7 +17,14 @@ from clusterkit.engine import Engine, Mode
 
 _STAGE = cache.CHECKOUT / "build" / "image"
 _SOURCES = ("crds/mm_api", "operator/mm_operator", "trader/mm_trader")
-_SINGLE_FILES = ("Dockerfile", "locks/run.txt", "pyproject.toml", "README.md", "LICENSE")
+_SINGLE_FILES = (
+    "Dockerfile",
+    "locks/run.txt",
+    "locks/simulator.txt",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 _PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "any")
 _KEEP = 3  # product images of earlier code that stay in the engine's store
 
@@ -34,6 +41,18 @@ def image() -> None:
         sys.stdout.write(text)
 
 
+def simulator() -> None:
+    """Builds the venue's own image, the Dockerfile's target `simulator`, with the cluster's engine; prints its name. It is loaded nowhere."""
+    with cache.locked("image"):
+        engine, base, _ = _engine_and_bases()
+        name = f"{versions.PRODUCT_IMAGE}-simulator:{_content_hash(base)}"
+        if not engine.has_image(name):
+            with timed(f"building {name}"):
+                _stage()
+                _build(engine, base, name, "--target", "simulator")
+        sys.stdout.write(f"{name}\n")
+
+
 def _given() -> dict[str, str]:
     """The images that a person names for a cluster of their own: only they know how an image gets in."""
     product = os.environ.get("MM_IMAGE")
@@ -47,15 +66,19 @@ def _given() -> dict[str, str]:
     return {"MM_IMAGE": product, "REDIS_IMAGE": os.environ.get("REDIS_IMAGE", versions.PUBLIC_REDIS)}
 
 
-def _build_and_load() -> dict[str, str]:
+def _engine_and_bases() -> tuple[Engine, str, str]:
+    """The cluster's engine, the base of our images and Redis' image."""
     record = kind.load_record()
     if record is None or not record.complete:
         raise Refused("no cluster is up to load the image into: `make cluster` first")
     engine = commands.recorded_engine(record)
     if engine.mode is Mode.BUILD:
-        base, redis = nodeimage.ensure_image_bases(engine)
-    else:
-        base, redis = versions.PUBLIC_BASE, versions.PUBLIC_REDIS
+        return engine, *nodeimage.ensure_image_bases(engine)
+    return engine, versions.PUBLIC_BASE, versions.PUBLIC_REDIS
+
+
+def _build_and_load() -> dict[str, str]:
+    engine, base, redis = _engine_and_bases()
     product = f"{versions.PRODUCT_IMAGE}:{_content_hash(base)}"
     if not engine.has_image(product):
         with timed(f"building {product}"):
@@ -121,13 +144,13 @@ def _python_tools() -> Path:
     return home / "bin/python"
 
 
-def _build(engine: Engine, base: str, product: str) -> None:
+def _build(engine: Engine, base: str, product: str, *more: str) -> None:
     if engine.mode is Mode.BUILD:
         words = ["buildah", "bud", "--isolation", "chroot", "--layers"]
     else:
         words = [engine.command, "build"]
     run_logged(
-        [*words, "--quiet", "--build-arg", f"BASE={base}", "--tag", product, cache.CHECKOUT],
+        [*words, "--quiet", *more, "--build-arg", f"BASE={base}", "--tag", product, cache.CHECKOUT],
         cache.LOGS / "image-build.log",
         engine.environment,
         show=False,  # it prints the image's id alone
