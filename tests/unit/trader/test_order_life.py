@@ -364,3 +364,18 @@ def test_a_fill_the_venue_does_not_list_at_once_is_asked_for_again_soon():
     driver.report(bid, "TRADE", "FILLED", bid.size)
     driver.snapshot(orders=[driver.view(ask, "NEW")], cause="unknown")
     assert [c.cause for c in of(RequestReconcile, driver.ticks(0.6))] == ["unknown"]
+
+
+def test_a_trade_read_before_its_order_was_heard_of_is_not_waited_for_for_ever():
+    """A place times out, the engine takes and fills it late, and the comparison lists the trade before anything else names the order."""
+    driver = Driver()
+    bid = side_of(driver.start(), Side.BUY)
+    driver.unknown(bid)
+    trade = driver.trade(bid, bid.size)
+    driver.snapshot(trades=[trade], cause="unknown")
+    driver.found(bid, "FILLED", bid.size)
+    assert driver.state(bid.client_id) is None
+    assert len(of(FillBooked, driver.log)) == 1
+    driver.ticks(1)
+    assert driver.kernel.status().reason != "FillsMissing"
+    assert [place for place in of(Place, driver.log) if place.side is Side.BUY][-1] is not bid

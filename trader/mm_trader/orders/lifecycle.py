@@ -6,6 +6,8 @@ is not opened again by an older report.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from mm_trader.core.commands import OrderChanged
 from mm_trader.core.events import OrderView, TradeView
 from mm_trader.core.units import SymbolRules
@@ -21,6 +23,9 @@ from mm_trader.orders.states import (
 )
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.trades import TradeLog
+
+_EARLY = 1_000
+"""Venue ids of unknown orders kept; most belong to orders that an earlier process has forgotten."""
 
 
 class Lifecycle:
@@ -39,6 +44,8 @@ class Lifecycle:
         self._table = table
         self._outbox = outbox
         self._listener = listener
+        self._early: OrderedDict[tuple[str, int], int] = OrderedDict()
+        """Lots booked under a venue id that belonged to no order yet: one of which nothing but its trade has been heard."""
 
     def move(self, order: Order, state: OrderState, cause: str, ts: int) -> None:
         """Change the state. A move that the table does not have is counted as an anomaly and not made; a move to the same state is none."""
@@ -78,6 +85,10 @@ class Lifecycle:
         if order.venue_id is None:
             order.venue_id = venue_id
             self._table.index(order)
+            early = self._early.pop((order.symbol, venue_id), 0)
+            if not order.inherited:
+                order.booked += early
+                order.filled = max(order.filled, order.booked)
         elif order.venue_id != venue_id:
             self._listener.on_anomaly(
                 order.symbol, f"{order.client_id}: venue id {order.venue_id} became {venue_id}"
@@ -98,6 +109,11 @@ class Lifecycle:
                 self._listener.on_anomaly(
                     order.symbol, f"{order.client_id}: filled {order.filled} of {order.size} lots"
                 )
+        if order is None:
+            key = trade.symbol, trade.venue_id
+            self._early[key] = self._early.get(key, 0) + trade.size
+            if len(self._early) > _EARLY:
+                self._early.popitem(last=False)
         self._listener.on_fill(trade, order, live=live)
         if order is not None:
             self._after_fill(order, ts)
