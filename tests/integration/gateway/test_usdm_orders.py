@@ -368,6 +368,23 @@ async def test_an_account_in_hedge_mode_is_refused_at_start_and_told_how_to_mend
     assert (caught.value.reason, caught.value.permanent) == ("PositionModeRefused", True)
 
 
+@pytest.mark.parametrize(
+    ("mode", "mend"), [("multi_assets", "single-asset mode"), ("isolated", "cross margin")]
+)
+async def test_a_margin_mode_that_wallets_are_not_reckoned_in_is_refused_at_start(
+    mode: str, mend: str
+) -> None:
+    async with futures_simulator() as sim:
+        getattr(venue_desk(sim.desk), mode).add("desk")
+        gateway = futures_gateway(sim)
+        try:
+            with pytest.raises(VenueError, match=mend) as caught:
+                await gateway.load_rules([SYMBOL])
+        finally:
+            await gateway.stop()
+    assert (caught.value.reason, caught.value.permanent) == ("MarginModeRefused", True)
+
+
 @pytest.mark.parametrize(("kind", "left"), [("liquidation", 0), ("adl", 10)])
 async def test_a_position_that_the_venue_closes_is_told_and_its_trades_count_as_ours(
     kind: str, left: int

@@ -13,11 +13,11 @@ from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import RestClient
 from mm_trader.venue.binance.usdm.wire import (
     AccountBody,
+    AccountConfigBody,
     CommissionBody,
     IncomeBody,
     InfoBody,
     ListenKeyBody,
-    PositionModeBody,
     SymbolConfigBody,
     funding_view,
     is_forced,
@@ -60,18 +60,18 @@ class FuturesReader:
         body = await self._rest.call("GET", "v1/commissionRate", {"symbol": symbol}, weight=20, signed=True)
         return read_body(body, CommissionBody)
 
-    async def leverage(self, symbol: str) -> int:
-        """The account's leverage for one symbol. Raises FrameError where it cannot be told."""
+    async def symbol_config(self, symbol: str) -> SymbolConfigBody:
+        """The account's leverage and margin type for one symbol. Raises FrameError where they cannot be told."""
         body = await self._rest.call("GET", "v1/symbolConfig", {"symbol": symbol}, weight=5, signed=True)
         for row in read_body(body, list[SymbolConfigBody]):
             if row.symbol == symbol:
-                return row.leverage
+                return row
         raise FrameError(f"symbolConfig does not tell the leverage of {symbol}")
 
-    async def hedge_mode(self) -> bool:
-        """Whether the account holds long and short positions of a symbol apart."""
-        body = await self._rest.call("GET", "v1/positionSide/dual", {}, weight=30, signed=True)
-        return read_body(body, PositionModeBody).dual_side_position
+    async def account_config(self) -> AccountConfigBody:
+        """How the account holds positions and what backs them."""
+        body = await self._rest.call("GET", "v1/accountConfig", {}, weight=5, signed=True)
+        return read_body(body, AccountConfigBody)
 
 
 class ListenKeys:

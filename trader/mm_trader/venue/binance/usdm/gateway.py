@@ -35,6 +35,13 @@ from mm_trader.venue.products import USDM
 log = structlog.get_logger(__name__)
 
 
+CROSSED = "CROSSED"
+
+
+def _refused(reason: str, why: str) -> VenueError:
+    return VenueError(reason, f"{why} at the venue", permanent=True)
+
+
 class UsdmGateway(BinanceGateway):
     """One account in one-way mode. Arguments as BinanceGateway."""
 
@@ -47,23 +54,27 @@ class UsdmGateway(BinanceGateway):
         return await FuturesReader(self._rest).time_ms()
 
     async def _read_rules(self, symbols: Sequence[str]) -> dict[str, SymbolRules]:
-        """An account in hedge mode is refused: its positions are not what the kernel keeps."""
+        """An account whose positions or wallets are not what the kernel keeps is refused."""
         reader = FuturesReader(self._rest)
         info = await reader.exchange_info()
         self._governor.configure(info.rate_limits)
-        if await reader.hedge_mode():
-            raise VenueError(
-                "PositionModeRefused",
-                "the account is in hedge mode; set it to one-way mode at the venue",
-                permanent=True,
+        account = await reader.account_config()
+        if account.dual_side_position:
+            raise _refused("PositionModeRefused", "the account is in hedge mode; set it to one-way mode")
+        if account.multi_assets_margin:
+            raise _refused(
+                "MarginModeRefused", "the account is in multi-assets mode; set it to single-asset mode"
             )
-        return {
-            body.symbol: symbol_rules(
-                body, await reader.commission(body.symbol), await reader.leverage(body.symbol)
-            )
-            for body in info.symbols
-            if body.symbol in symbols
-        }
+        found: dict[str, SymbolRules] = {}
+        for body in info.symbols:
+            if body.symbol in symbols:
+                margin = await reader.symbol_config(body.symbol)
+                if margin.margin_type != CROSSED:
+                    raise _refused(
+                        "MarginModeRefused", f"{body.symbol} is on isolated margin; set it to cross margin"
+                    )
+                found[body.symbol] = symbol_rules(body, await reader.commission(body.symbol), margin.leverage)
+        return found
 
     def _make_account(self, numbers: Mapping[str, SymbolNumbers], prefix: str) -> FuturesAccountReader:
         self._futures = FuturesAccountReader(self._rest, numbers, prefix, self._clock, self._settings)

@@ -42,7 +42,9 @@ class FuturesRulesWatch(RulesWatch):
                 continue
             if due:
                 fees = await self._futures.commission(body.symbol)
-                found[body.symbol] = symbol_rules(body, fees, await self._futures.leverage(body.symbol))
+                found[body.symbol] = symbol_rules(
+                    body, fees, (await self._futures.symbol_config(body.symbol)).leverage
+                )
             else:
                 known = CommissionBody(before.maker_fee, before.taker_fee)
                 found[body.symbol] = changed(

@@ -273,10 +273,12 @@ class SymbolConfigBody(msgspec.Struct, rename="camel"):
     margin_type: str = "CROSSED"
 
 
-class PositionModeBody(msgspec.Struct, rename="camel"):
-    """positionSide/dual."""
+class AccountConfigBody(msgspec.Struct, rename="camel"):
+    """accountConfig."""
 
     dual_side_position: bool
+    multi_assets_margin: bool
+    can_trade: bool = True
 
 
 class ListenKeyBody(msgspec.Struct, rename="camel"):

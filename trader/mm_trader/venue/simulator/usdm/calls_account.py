@@ -237,7 +237,7 @@ def symbol_config(desk: Desk, request: Request) -> Any:
     return [
         {
             "symbol": name,
-            "marginType": "CROSSED",
+            "marginType": "ISOLATED" if request.account.name in own.isolated else "CROSSED",
             "isAutoAddMargin": False,
             "leverage": own.futures.margin.holding(request.account, name).leverage,
             "maxNotionalValue": "100000000",
@@ -254,7 +254,7 @@ def account_config(desk: Desk, request: Request) -> Any:
         "canDeposit": True,
         "canWithdraw": False,
         "dualSidePosition": request.account.name in futures_desk(desk).hedged,
-        "multiAssetsMargin": False,
+        "multiAssetsMargin": request.account.name in futures_desk(desk).multi_assets,
         "tradeGroupId": -1,
         "updateTime": ms(request.account.updated_ns),
     }

@@ -76,6 +76,9 @@ class FuturesDesk(Desk):
         assert isinstance(exchange, FuturesExchange), "the futures profile makes its own exchange"
         self.futures = exchange
         self.listen_keys = ListenKeys()
+        self.isolated: set[str] = set()
+        self.multi_assets: set[str] = set()
+        """Accounts that say so of themselves; neither mode is simulated."""
         self.hedged: set[str] = set()
         """Accounts in hedge mode: for them every order for `BOTH` is refused; hedge positions themselves are not simulated."""
         self.mark_candles = {symbol: Candles() for symbol in exchange.markets}
