@@ -51,7 +51,7 @@ async def test_a_post_only_order_rests_and_one_that_would_take_is_refused_with_5
         ({"type": "STOP"}, -4120),
         ({"type": "ICEBERG"}, -1116),
         ({"symbol": "NOPEUSDC"}, -1121),
-        ({"price": ""}, -1105),
+        ({"price": ""}, -1102),
     ],
 )
 async def test_what_cannot_be_placed_is_refused_with_the_futures_code(

@@ -94,6 +94,13 @@ async def test_batches_are_taken_as_clients_write_them() -> None:
         assert [one["status"] for one in ended.body] == ["CANCELED", "CANCELED"]
 
 
+async def test_a_parameter_without_a_value_counts_as_not_sent() -> None:
+    async with trading() as wire:
+        assert (await wire.order("BUY", await wire.far("BUY"), newOrderRespType="")).body["status"] == "NEW"
+        assert (await wire.signed("GET", "v1/income", symbol="", incomeType="")).body == []
+        assert (await wire.signed("GET", "v1/allOrders", symbol="")).body["code"] == -1102
+
+
 async def test_the_wallet_and_the_front_doors_of_other_products_answer() -> None:
     async with trading() as wire:
         assert (await wire.raw("GET", "/sapi/v1/system/status")).body["status"] == 0

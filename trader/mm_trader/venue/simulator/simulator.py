@@ -79,7 +79,14 @@ class Simulator:
         self.wsapi = WsApi(
             self.desk, self.faults, self.sockets, self.scheduler, profile.calls, profile.gone_methods
         )
-        self.rest = Rest(self.desk, self.faults, self.scheduler, profile.calls, profile.prefix)
+        self.rest = Rest(
+            self.desk,
+            self.faults,
+            self.scheduler,
+            profile.calls,
+            profile.prefix,
+            empty_is_absent=config.product is Product.USDM,
+        )
         self.extras = profile.extras(self)
         if config.product is Product.SPOT:  # elsewhere the profile knows who listens
             self.publisher.listened_to = self.wsapi.listened_to

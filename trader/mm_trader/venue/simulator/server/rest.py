@@ -74,9 +74,12 @@ class Rest:
         scheduler: Scheduler,
         calls: Iterable[Call] = ALL_CALLS,
         prefix: str = API,
+        empty_is_absent: bool = False,
     ) -> None:
+        """`empty_is_absent`: a parameter without a value counts as not sent, instead of being refused (-1105)."""
         self._calls = {c.rest: c for c in calls if c.rest is not None}
         self._prefix = prefix
+        self._empty_is_absent = empty_is_absent
         self.desk = desk
         self.faults = faults
         self.scheduler = scheduler
@@ -98,6 +101,8 @@ class Rest:
                 identity = self.desk.auth.rest(request.headers.get("X-MBX-APIKEY"), params, raw_query, body)
             elif call.security is Security.KEY:
                 identity = self.desk.auth.key(request.headers.get("X-MBX-APIKEY"))
+            if self._empty_is_absent:
+                params = {name: value for name, value in params.items() if value}
             source = f"rest:{ip}:{self._port(request)}"
             asked = Request(Params(params), identity, ip, source)
             await self._wait(wait_ms(self.faults, call, asked) * NS_PER_MS)
