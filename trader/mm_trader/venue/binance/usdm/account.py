@@ -11,7 +11,7 @@ from mm_trader.venue.binance.account import AccountReader, Reads, time_ms
 from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import RestClient
-from mm_trader.venue.binance.usdm.wire import (
+from mm_trader.venue.binance.usdm.replies import (
     AccountBody,
     AccountConfigBody,
     CommissionBody,
@@ -20,8 +20,8 @@ from mm_trader.venue.binance.usdm.wire import (
     ListenKeyBody,
     SymbolConfigBody,
     funding_view,
-    is_forced,
 )
+from mm_trader.venue.binance.usdm.wire import is_forced
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers
 from mm_trader.venue.binance.wire.replies import TradeBody, read_body

@@ -17,6 +17,7 @@ from mm_trader.venue.binance.order_channel import ChannelOptions
 from mm_trader.venue.binance.transport.link import Link, LinkHandler
 from mm_trader.venue.binance.transport.rest import CallError
 from mm_trader.venue.binance.usdm.account import PREFIX, FuturesAccountReader, FuturesReader, ListenKeys
+from mm_trader.venue.binance.usdm.replies import symbol_rules
 from mm_trader.venue.binance.usdm.requests import futures_request, hello_frame
 from mm_trader.venue.binance.usdm.user_feed import FuturesUserFeed
 from mm_trader.venue.binance.usdm.watch import FuturesRulesWatch
@@ -25,7 +26,6 @@ from mm_trader.venue.binance.usdm.wire import (
     PUBLIC_CHANNELS,
     FuturesMarketDecoder,
     stream_path,
-    symbol_rules,
 )
 from mm_trader.venue.binance.watch import ResetWatch
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers

@@ -10,7 +10,7 @@ from mm_trader.venue.binance.account import VenueReader
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.usdm.account import FuturesReader
-from mm_trader.venue.binance.usdm.wire import CommissionBody, symbol_rules
+from mm_trader.venue.binance.usdm.replies import CommissionBody, symbol_rules
 from mm_trader.venue.binance.watch import RulesWatch, changed
 from mm_trader.venue.port import EventSink
 
