@@ -27,6 +27,7 @@ from mm_trader.core.events import PublicTrade, StreamName, Trouble, VenueTrouble
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.binance.account import AccountReader, VenueReader
 from mm_trader.venue.binance.answers import Answers
+from mm_trader.venue.binance.clock_keeper import ClockKeeper
 from mm_trader.venue.binance.credentials import Credentials, load_credentials
 from mm_trader.venue.binance.directory import at_start, check_address, rules_with_fees
 from mm_trader.venue.binance.filters import LastLook
@@ -40,11 +41,10 @@ from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.sweep import Sweeper
 from mm_trader.venue.binance.transport.background import Background
 from mm_trader.venue.binance.transport.link import Link, LinkHandler
-from mm_trader.venue.binance.transport.rest import CallError, RestClient
+from mm_trader.venue.binance.transport.rest import RestClient
 from mm_trader.venue.binance.user_feed import UserFeed
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.watch import ResetWatch, RulesWatch
-from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.numbers import SymbolNumbers, numbers_by_symbol
 from mm_trader.venue.binance.wire.orders import RequestEncoder
 from mm_trader.venue.port import EventSink, GatewayHealth, VenueError
@@ -95,7 +95,7 @@ class BinanceGateway:
         self._reflexes = Reflexes(
             self._governor,
             self._credentials.redact,
-            self._resync_clock,
+            lambda: self._clock_keeper.refused(),
             lambda: self._drop(StreamName.ORDERS),
             self._look_at_rules,
             self._trouble,
@@ -112,11 +112,14 @@ class BinanceGateway:
         )
         self._reader = VenueReader(self._rest)
         self._chores = Background(limit=4)
+        self._clock_keeper = ClockKeeper(
+            self._venue_clock,
+            self._time_ms,
+            self._settings,
+            self._chores,
+            lambda detail: self._trouble(Trouble.CLOCK, detail),
+        )
         self._checks = Background(limit=64)
-        self._resyncing = False
-        self._resynced = False
-        """The last measurement was made for a refusal."""
-        self._clock_told = False
         self._sink: EventSink | None = None
         self._watch: RulesWatch | None = None
         self._look: LastLook | None = None
@@ -147,7 +150,7 @@ class BinanceGateway:
         self._orders.start()
         for link in self._all_links():
             link.start()
-        self._chores.start(self._keep_clock(), "venue-clock")
+        self._chores.start(self._clock_keeper.run(), "venue-clock")
         assert self._watch is not None
         self._chores.start(self._watch.run(), "rules-watch")
         try:
@@ -367,38 +370,3 @@ class BinanceGateway:
         log.error("venue_trouble", trouble=trouble.value, detail=detail)
         if self._sink is not None:
             self._sink(VenueTrouble(ts=self._clock.monotonic_ns(), trouble=trouble, detail=detail))
-
-    def _resync_clock(self) -> None:
-        """Once for a burst of refusals; one that comes after a measurement says that measuring does not help."""
-        age_s, settings = self._venue_clock.age_s(), self._settings
-        if (
-            self._resynced
-            and settings.clock_grace_s <= age_s <= settings.clock_patience_s
-            and not self._clock_told
-        ):
-            self._clock_told = True
-            offset = self._venue_clock.offset_ms
-            self._trouble(
-                Trouble.CLOCK,
-                f"-1021 again, {age_s:.0f} s after the offset ({offset:.0f} ms) was measured for it",
-            )
-        if not self._resyncing and self._venue_clock.age_s() >= self._settings.clock_resync_min_s:
-            self._resyncing = self._chores.start(self._measure_clock("refused"), "clock-resync")
-
-    async def _measure_clock(self, cause: str) -> None:
-        before = self._venue_clock.offset_ms
-        try:
-            await self._venue_clock.measure(self._time_ms, self._settings.clock_samples)
-        except (CallError, FrameError) as error:
-            log.warning("clock_not_measured", cause=cause, reason=str(error))
-        else:
-            self._resynced = cause == "refused"
-            self._clock_told = False
-            log.info("clock_measured", cause=cause, offset_ms=self._venue_clock.offset_ms, before_ms=before)
-        finally:
-            self._resyncing = False
-
-    async def _keep_clock(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.clock_interval_s)
-            await self._measure_clock("timer")
