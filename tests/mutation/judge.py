@@ -136,7 +136,9 @@ class Judge:
                     self._by_line[path, line].add(name)
 
     def _code_version(self) -> str:
-        return version(*(self._plan.root / "trader" / "mm_trader").rglob("*.py"))
+        """Of what is mutated: its lines are what a trace is about."""
+        trader = self._plan.root / "trader" / "mm_trader"
+        return version(*trader.glob("orders/*.py"), *trader.glob("risk/*.py"))
 
     def _traced(self, items: list[pytest.Item]) -> dict[str, Trace]:
         """In a child, so that this process stays as fresh as the children of the mutants find it."""

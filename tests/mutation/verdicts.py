@@ -70,7 +70,7 @@ class Trace(msgspec.Struct, frozen=True):
 
 
 class Traces:
-    """Of every test, kept by test file for as long as neither it nor the code has changed."""
+    """Of every test, kept by test file for as long as neither it nor the code that is mutated has changed."""
 
     class _File(msgspec.Struct):
         version: str

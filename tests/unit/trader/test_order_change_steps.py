@@ -328,3 +328,28 @@ def test_an_undone_change_was_never_made():
     order.begin_change(HIGHER, SIZE + 7)
     order.undo_change()
     assert (order.price, order.risk_price, order.size, order.change) == (PRICE, PRICE, SIZE, None)
+
+
+# --- the manager's part -------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_overdue_change_asks_and_cancels_and_says_why():
+    desk, order = moved()
+    desk.manager.on_timer(2 * SECOND + TIMEOUT - 1)
+    assert desk.commands() == []
+    desk.manager.on_timer(2 * SECOND + TIMEOUT)
+    commands = desk.commands()
+    assert journaled(commands)[0][:2] == ("UNKNOWN", "time-out")
+    assert [type(c) for c in commands if not isinstance(c, OrderChanged)] == [QueryOrder, Cancel]
+    assert order.next_cancel == 2 * SECOND + TIMEOUT + 100 * MS
+
+
+def test_the_answer_to_a_change_is_digested_and_proves_nothing_about_a_cancel():
+    desk, order = moved()
+    order.state = S.CANCELING
+    described = view(order, "NEW", price=HIGHER, size=SMALLER)
+    desk.manager.on_amended(ev.OrderAmended(ts=3 * SECOND, order=described))
+    assert order.state is S.CANCELING
+    assert journaled(desk.commands()) == [("CANCELING", "changed", *amounts(desk, HIGHER, SMALLER), 3000)]
+    desk.manager.on_amended(ev.OrderAmended(ts=3 * SECOND, order=view(order, "NEW", client_id="x")))
+    assert desk.commands() == []

@@ -11,7 +11,7 @@ and its caller halts, because nobody knows what it cost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from mm_api.redis_contract import PositionRecord
 from mm_trader.core.events import TradeView
@@ -99,7 +99,7 @@ class Position:
             elif trade.commission_asset in rates:
                 # rounded up to a money unit: against us, by less than 10^-16
                 exact = trade.commission * rates[trade.commission_asset]
-                fee_money = -int(-exact.scaleb(MONEY_DIGITS) // 1)
+                fee_money = int(exact.scaleb(MONEY_DIGITS).to_integral_value(ROUND_CEILING))
             else:
                 known = False
                 aside = self.other_fees.get(trade.commission_asset, Decimal(0))
