@@ -17,6 +17,7 @@ from mm_trader.orders.lifecycle import Lifecycle
 from mm_trader.orders.manager import OrderManager
 from mm_trader.orders.order import Order
 from mm_trader.orders.reconciler import Reconciler
+from mm_trader.orders.retry import Backoff
 from mm_trader.orders.states import OrderState
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import Timings
@@ -54,7 +55,7 @@ class Ears:
 class Desk:
     """See the module."""
 
-    def __init__(self, *, enabled: bool = True) -> None:
+    def __init__(self, *, enabled: bool = True, backoff: Backoff | None = None) -> None:
         self.rules = eth_rules()
         self.ears = Ears()
         self.outbox = Outbox()
@@ -68,6 +69,7 @@ class Desk:
             self.life,
             self.outbox,
             self.ears,
+            backoff,
         )
         self.manager.enabled = enabled
         self.reconciler = Reconciler(
@@ -79,6 +81,7 @@ class Desk:
             self.ears,
             interval=INTERVAL,
             answer_timeout=ANSWER_TIMEOUT,
+            backoff=backoff,
         )
 
     def place(self, ts: int = 0, **changes: Any) -> Order:

@@ -260,6 +260,8 @@ def test_evidence_leads_forward_and_never_back(before, status, filled, answers_u
     apply(desk, order, status, filled, answers_us=answers_us)
     assert order.state is after
     assert order.filled == max(filled, SIZE if before is S.FILLED else 0)
+    if before is not S.REJECTED:
+        assert anomalies(desk) == []
 
 
 def test_an_order_is_not_shown_open_by_an_answer_while_its_cancel_is_on_its_way():

@@ -12,7 +12,7 @@ from mm_trader.core import events as ev
 from mm_trader.core.commands import Cancel, OrderChanged, Place, QueryOrder
 from mm_trader.core.events import ErrorClass, Side
 from mm_trader.orders.order import Order
-from mm_trader.orders.retry import LONGEST_PAUSE_NS, MAX_CANCEL_REFUSALS
+from mm_trader.orders.retry import LONGEST_PAUSE_NS, MAX_CANCEL_REFUSALS, Backoff
 from mm_trader.orders.states import OrderState
 from mm_trader.orders.timing import ENGINE_TIMEOUT_NS, Timings
 
@@ -696,3 +696,42 @@ def test_what_is_wanted_gone_is_cancelled_by_the_timer_but_an_unknown_leftover_w
     desk.manager.on_timer(2 * SECOND)
     assert bool([c for c in desk.sent() if isinstance(c, Cancel)]) is sent
     assert order.next_cancel == (2 * SECOND + 100 * MS if sent else 0)
+
+
+def test_a_question_answered_about_an_order_on_its_way_out_is_settled_too():
+    desk = Desk()
+    order = desk.order(S.CANCELING, query_in_flight=True, query_due=9)
+    desk.manager.on_found(ev.OrderFound(ts=SECOND, order=view(order, "PENDING_CANCEL")))
+    assert (order.state, order.query_in_flight, order.query_due) == (S.CANCELING, False, None)
+
+
+def test_a_refused_cancel_of_an_order_already_doubted_is_awaited_no_more():
+    desk = Desk()
+    order = desk.order(S.UNKNOWN, cancel_in_flight=True, deadline=9, query_in_flight=True, query_due=11)
+    desk.manager.on_refused(refused(order, "cancel", ErrorClass.NOT_FOUND, SECOND))
+    assert (order.state, order.cancel_in_flight, order.deadline) == (S.UNKNOWN, False, None)
+    assert desk.sent() == []
+
+
+# --- pauses -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_pauses_are_spread_by_the_order_and_the_attempt_and_those_of_questions_by_the_symbol():
+    asked = []
+
+    def jitter(key, attempt):
+        asked.append((key, attempt))
+        return 0.5
+
+    desk = Desk(backoff=Backoff(jitter))
+    order = desk.order(S.UNKNOWN, queries=3)
+    failed = ev.QueryFailed(
+        ts=SECOND, symbol=SYMBOL, client_id=order.client_id, error=ErrorClass.AMBIGUOUS, reason="x"
+    )
+    desk.manager.on_query_failed(failed)
+    assert order.query_due == SECOND + 450 * MS
+    desk.manager.cancel(order, SECOND)
+    assert order.next_cancel == SECOND + 112_500_000
+    desk.reconciler.on_failed(ev.ReconcileFailed(ts=SECOND, symbol=SYMBOL, reason="503", cause="timer"))
+    assert desk.reconciler.sync[SYMBOL].retry_due == SECOND + 900 * MS
+    assert asked == [(order.client_id, 3), (order.client_id, 1), (SYMBOL, 4)]
