@@ -90,10 +90,10 @@ class Judge:
         self._items = {item.nodeid: item for item in items}
         self._verdicts = Verdicts(plan.build / "verdicts.jsonl")
         self._traces = Traces(plan.build / "traces.json")
-        self._versions = {
-            file: version(plan.root / file, *_helpers(plan.root / file))
-            for file in {nodeid.partition("::")[0] for nodeid in self._items}
-        }
+        self._versions: dict[str, str] = {}
+        for nodeid in self._items:
+            self._version(nodeid.partition("::")[0])
+        self._selected = list(self._versions)
         self._tests: dict[str, Trace] = {}
         self._by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
         self._noticed: dict[str, Counter[str]] = defaultdict(Counter)
@@ -124,11 +124,12 @@ class Judge:
 
     def _trace(self) -> None:
         code = self._code_version()
-        for file, own in self._versions.items():
+        for file in self._selected:
+            own = self._version(file)
             if not self._traces.has(file, code + own):
                 items = [item for item in self._items.values() if item.nodeid.partition("::")[0] == file]
                 self._traces.put(file, code + own, self._traced(items))
-        found = self._traces.all(set(self._versions))
+        found = self._traces.all(set(self._selected))
         self._tests = {name: trace for name, trace in found.items() if trace.seconds <= SLOWEST_S}
         for name, trace in self._tests.items():
             for path, lines in trace.lines.items():
@@ -183,11 +184,11 @@ class Judge:
         tests = self._tests_of(mutant)
         before = self._verdicts.get(mutant.key)
         if before is not None:
+            if before.caught and before.files == self._files([before.test]):
+                self._counts[before.verdict] += 1
+                self._noticed[mutant.function][before.test] += 1
+                return
             if before.caught and before.test in tests:
-                if before.files == self._files([before.test]):
-                    self._counts[before.verdict] += 1
-                    self._noticed[mutant.function][before.test] += 1
-                    return
                 tests = [before.test, *(test for test in tests if test != before.test)]
             elif not before.caught and before.budget_s >= self._plan.budget_s:
                 # what did not notice it, and has not changed, does not notice it now
@@ -281,7 +282,14 @@ class Judge:
 
     def _files(self, tests: list[str]) -> dict[str, str]:
         names = {test.partition("::")[0] for test in tests}
-        return {name: self._versions[name] for name in sorted(names)}
+        return {name: self._version(name) for name in sorted(names)}
+
+    def _version(self, file: str) -> str:
+        """Of a test file, with what it shares with others; as it was when it was first asked for. Empty: it is there no more."""
+        if file not in self._versions:
+            path = self._plan.root / file
+            self._versions[file] = version(path, *_helpers(path)) if path.exists() else ""
+        return self._versions[file]
 
 
 def _helpers(test: Path) -> list[Path]:
