@@ -210,7 +210,7 @@ def test_an_order_judged_never_placed_that_trades_after_all_is_taken_back(size, 
     desk.life.book(trade(size), order, SECOND, live=True)
     assert order.state is after
     if after is S.PARTIALLY_FILLED:
-        assert anomalies(desk) == [f"{order.client_id}: judged never placed, but it traded"]
+        assert anomalies(desk) == [f"{order.client_id}: judged gone, but it traded"]
         assert (order.leftover, order.cancel_wanted) == (True, True)
 
 
@@ -355,7 +355,7 @@ def test_an_order_judged_never_placed_that_the_venue_shows_is_a_leftover_that_go
     desk = Desk()
     order = desk.order(S.REJECTED)
     apply(desk, order, status)
-    assert anomalies(desk) == [f"{order.client_id}: judged never placed, but it is {status}"]
+    assert anomalies(desk) == [f"{order.client_id}: judged gone, but it is {status}"]
     assert (order.leftover, order.cancel_wanted) == (True, True)
 
 

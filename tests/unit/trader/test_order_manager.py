@@ -219,7 +219,7 @@ def test_an_ack_of_an_order_judged_never_placed_takes_it_back_and_cancels_it():
     desk.manager.on_accepted(accepted(order.client_id))
     assert desk.heard() == [
         ("accepted", order.client_id),
-        ("anomaly", SYMBOL, f"{order.client_id}: judged never placed, but accepted"),
+        ("anomaly", SYMBOL, f"{order.client_id}: judged gone, but accepted"),
         ("cancel_sent", order.client_id),
     ]
     assert cancel(order) in desk.outbox.commands

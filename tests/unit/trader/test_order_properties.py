@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel_driver import MS, WALL, Driver, of, side_of
 
@@ -102,8 +102,16 @@ class Venue:
             )
 
 
+_FORGOTTEN = [("report", 0), ("late", 0), ("late", 0), ("refuse_cancel", 0), ("not_found", 0)]
+"""The venue took the order, then says it does not know it."""
+
+
 @settings(max_examples=150, deadline=None)
 @given(life=lives(), deliveries=DELIVERIES)
+@example(life=([("NEW", 0)], []), deliveries=_FORGOTTEN)
+@example(life=([("NEW", 0), ("PARTIALLY_FILLED", 40)], [40]), deliveries=_FORGOTTEN)
+@example(life=([("NEW", 0), ("EXPIRED", 0)], []), deliveries=_FORGOTTEN)
+@example(life=([("NEW", 0), ("PARTIALLY_FILLED", 1)], [1]), deliveries=[("late", 0)])
 def test_any_interleaving_ends_in_the_venues_truth(life, deliveries):
     driver = Driver()
     bid = side_of(driver.start(), Side.BUY)

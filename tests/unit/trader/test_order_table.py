@@ -112,9 +112,9 @@ def test_counts_are_of_live_and_of_unknown_orders(orders: OrderTable) -> None:
 
 def test_an_illegal_transition_says_what_would_be_legal() -> None:
     with pytest.raises(
-        IllegalTransitionError, match=r"^CANCELED → NEW is not a transition; CANCELED may become FILLED$"
+        IllegalTransitionError, match=r"^EXPIRED → NEW is not a transition; EXPIRED may become FILLED$"
     ):
-        validate_transition(OrderState.CANCELED, OrderState.NEW)
+        validate_transition(OrderState.EXPIRED, OrderState.NEW)
     with pytest.raises(IllegalTransitionError, match=r"FILLED may become nothing$"):
         validate_transition(OrderState.FILLED, OrderState.NEW)
     with pytest.raises(

@@ -86,9 +86,10 @@ class Lifecycle:
             order.venue_id = venue_id
             self._table.index(order)
             early = self._early.pop((order.symbol, venue_id), 0)
-            if not order.inherited:
+            if early and not order.inherited:
                 order.booked += early
                 order.filled = max(order.filled, order.booked)
+                self._after_fill(order, ts)
         elif order.venue_id != venue_id:
             self._listener.on_anomaly(
                 order.symbol, f"{order.client_id}: venue id {order.venue_id} became {venue_id}"
@@ -140,9 +141,9 @@ class Lifecycle:
         order.filled = max(order.filled, view.filled)
         state = self._next_state(order, target, answers_us)
         if state is not order.state:
-            if order.state is OrderState.REJECTED:
+            if order.presumed_over:
                 self._listener.on_anomaly(
-                    order.symbol, f"{order.client_id}: judged never placed, but it is {view.status}"
+                    order.symbol, f"{order.client_id}: judged gone, but it is {view.status}"
                 )
                 order.leftover = order.cancel_wanted = True
             self.move(order, state, cause, ts)
@@ -178,7 +179,7 @@ class Lifecycle:
             return now
         if complete:
             return OrderState.FILLED
-        if is_final(now) and now is not OrderState.REJECTED:
+        if is_final(now) and not order.presumed_over:
             return now
         if is_final(target):
             # FILLED with fewer lots than we placed: an amended order; its end is what counts
@@ -191,7 +192,7 @@ class Lifecycle:
         return opened
 
     def _after_fill(self, order: Order, ts: int) -> None:
-        if order.over and order.state is not OrderState.REJECTED:
+        if order.over and not order.presumed_over:
             if order.filled >= order.size and order.state is not OrderState.FILLED:
                 self.move(order, OrderState.FILLED, "late fill", ts)
             else:
@@ -202,9 +203,7 @@ class Lifecycle:
             # a trade shows what was filled, not that the rest is still open: an UNKNOWN order stays unknown
             self.changed(order, "fill", ts)
         else:
-            if order.state is OrderState.REJECTED:
-                self._listener.on_anomaly(
-                    order.symbol, f"{order.client_id}: judged never placed, but it traded"
-                )
+            if order.presumed_over:
+                self._listener.on_anomaly(order.symbol, f"{order.client_id}: judged gone, but it traded")
                 order.leftover = order.cancel_wanted = True
             self.move(order, OrderState.PARTIALLY_FILLED, "fill", ts)

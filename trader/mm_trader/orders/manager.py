@@ -201,8 +201,8 @@ class OrderManager:
         if order.state in (OrderState.PENDING, OrderState.UNKNOWN):
             opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
             self._life.move(order, opened, "accepted", event.ts)
-        elif order.state is OrderState.REJECTED:
-            self._listener.on_anomaly(event.symbol, f"{event.client_id}: judged never placed, but accepted")
+        elif order.presumed_over:
+            self._listener.on_anomaly(event.symbol, f"{event.client_id}: judged gone, but accepted")
             order.leftover = True
             self._life.move(order, OrderState.NEW, "accepted", event.ts)
             order.cancel_wanted = True
@@ -314,6 +314,7 @@ class OrderManager:
             self._life.move(order, OrderState.REJECTED, "never placed", event.ts)
         else:
             self._listener.on_anomaly(order.symbol, f"{order.client_id}: the venue no longer knows it")
+            order.forgotten = True
             self._life.move(order, OrderState.CANCELED, "forgotten by the venue", event.ts)
 
     def on_query_failed(self, event: QueryFailed) -> None:

@@ -39,6 +39,7 @@ class Order:
         "created_ts",
         "deadline",
         "filled",
+        "forgotten",
         "inherited",
         "leftover",
         "next_cancel",
@@ -114,14 +115,20 @@ class Order:
         """Before that change."""
         self.leftover = False
         """Not placed by this incarnation: it is cancelled before anything is quoted."""
-
+        self.forgotten = False
+        """CANCELED only because the venue no longer knew it."""
         self.inherited = False
         """Known from a record or from the venue, not from the first: which of its trades are booked is not known one by one, only all together."""
 
     @property
     def over(self) -> bool:
-        """The venue has ended it."""
+        """The venue has ended it, or we have concluded so."""
         return self.state in FINAL_STATES
+
+    @property
+    def presumed_over(self) -> bool:
+        """Over by what we concluded, not by the venue's word: the venue may still show it open."""
+        return self.state is OrderState.REJECTED or (self.forgotten and self.state is OrderState.CANCELED)
 
     @property
     def unbooked(self) -> int:

@@ -246,7 +246,7 @@ class Reconciler:
             if order is None:
                 order = self._manager.adopt(view, event.ts)
                 adopted += 1
-            elif order.over and order.state is not OrderState.REJECTED:
+            elif order.over and not order.presumed_over:
                 continue  # it ended after the snapshot was asked for
             before = order.state
             self._life.apply(

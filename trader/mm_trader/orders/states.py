@@ -85,6 +85,9 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = MappingProxyType(
         },
         _S.CANCELED: {
             _S.FILLED: "late fill after cancel: the trade happened first, its event came last, and it completes the order",
+            _S.NEW: "judged gone since the venue no longer knew it, and it shows it open all the same: the venue wins (anomaly)",
+            _S.PARTIALLY_FILLED: "the same, partly filled",
+            _S.EXPIRED: "the same, expired",
         },
         _S.EXPIRED: {
             _S.FILLED: "late fill after expiry, for the same reason",
