@@ -100,8 +100,9 @@ class Journal:
     # --- writing ------------------------------------------------------------------------------------------------------------------------
 
     def start(self, epoch: int, counter: int, scope: str) -> None:
-        """An incarnation begins to make client ids."""
+        """An incarnation begins to make client ids; on disk when this returns, since one that a power cut had wiped out would be begun again, with its ids."""
         self._write(Kind.START, json.dumps({"epoch": epoch, "counter": counter, "scope": scope}))
+        _sync(self._fd)
 
     def order(self, record: OrderRecord, *, closed: bool, cause: str) -> None:
         """An order changed."""

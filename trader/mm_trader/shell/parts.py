@@ -247,6 +247,7 @@ class SessionPart:
         self._look_at_clock_ns = 0
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_failed = False
+        self._report_failed = False
         self._switch: VenueSwitch | None = None
         if gateway.capabilities.dead_man and config.dead_man is None:
             self._switch = VenueSwitch(gateway, config.symbols, gate, lambda: session.connected, sleep)
@@ -265,7 +266,12 @@ class SessionPart:
     async def stop(self) -> None:
         """Cancel everything, see it confirmed, say so, disconnect."""
         self.left_zero = await self._session.leave(self.stop_reason, self._stop_timeout_s)
-        self._reporter.report(self._reporter.kernel_status())
+        try:
+            self._reporter.report(self._reporter.kernel_status())
+        except OSError as error:
+            log.warning(
+                "last_report_not_journaled", reason=str(error)
+            )  # the next start reads it from the venue
         self._journal.leave_clean = self.left_zero and self._session.started_trading
         await self._tasks.cancel()
         if self._switch is not None and self.left_zero:
@@ -297,8 +303,18 @@ class SessionPart:
             if not self._dispatcher.crashed:
                 self._beat()
             self._session.revive()
-            self._reporter.tick()
+            self._report()
             await asyncio.sleep(TICK_S)
+
+    def _report(self) -> None:
+        """A journal that cannot be written ends the trading, once, but not the ticks: cancels that have to be repeated hang on them."""
+        try:
+            self._reporter.tick()
+            self._report_failed = False
+        except OSError as error:
+            if not self._report_failed:
+                self._report_failed = True
+                self._session.crashed(error, "report")
 
     def _beat(self, *, gone: bool = False) -> None:
         """The loop has gone round and the kernel has digested a tick: say so to the dead man. Without it our orders are cancelled, which is the safe side."""

@@ -74,7 +74,7 @@ class Reporter:
         self._last_base: tuple[object, ...] | None = None
 
     def tick(self) -> None:
-        """Report if it is time, or if the phase is another."""
+        """Report if it is time, or if the phase is another. Raises OSError: the journal cannot be written."""
         now = self._clock.monotonic_ns()
         status = self.kernel_status()
         phase, reason = self.phase(status)
@@ -86,7 +86,7 @@ class Reporter:
         self.report(status)
 
     def report(self, status: KernelStatus | None) -> None:
-        """Write everything now."""
+        """Write everything now. Raises OSError: the journal cannot be written."""
         self._writer.state(self.state(status))
         kernel = self._dispatcher.kernel
         if kernel is None:
@@ -98,8 +98,8 @@ class Reporter:
         self._writer.ledger(ledger)
         base = (ledger.day, ledger.day_start_pnl, ledger.scope, ledger.scope_start_pnl)
         if base != self._last_base:
-            self._last_base = base
             self._journal_ledger(ledger)
+            self._last_base = base
 
     def kernel_status(self) -> KernelStatus | None:
         """The kernel's own word. None: there is no kernel, or it cannot be trusted."""
