@@ -10,14 +10,18 @@ PYTHON_TOOLS := $(CACHE)/tools/python-tools-$(UV_VERSION)
 UV := $(PYTHON_TOOLS)/bin/uv
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
-# test processes: two for each core of the smallest machine that we care for, since many tests wait for real processes
-WORKERS ?= 4
+# what computes all the time gets one process for each
+CORES := $(shell nproc)
+# test processes: three for each core of the smallest machine that we care for, since most of the time is spent waiting for real processes
+WORKERS ?= 6
 # those that wait for processes first: small ones fill the gaps at the end
 NO_CLUSTER := tests/integration tests/conformance tests/unit
 # in processes of their own: what a simulated trader logs is part of its story, and other tests configure the log; all of it is computing
-SIMULATED := $(PYTEST) -n 2 tests/simulation tests/fuzz
+SIMULATED := $(PYTEST) -n $(CORES) tests/simulation tests/fuzz
 # scenarios at once: they wait for most of their time
 SCENARIOS ?= 3
+# tables of Unicode that each test process would make for itself, and examples that have failed
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
 # of `make fuzz`, for each target; which ones, none for all
 SECONDS ?= 600
 TARGETS ?=
@@ -67,10 +71,10 @@ generate: setup ## write the CRDs and the reference pages from the models
 
 SEEDS ?= 1000
 simulate: setup ## the deterministic simulation, SEEDS of it; a failing one prints its story and how to run it again
-	@$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(WORKERS)
+	@$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(CORES)
 
 mutation: setup | $(UV) ## mutation testing of orders/ and risk/ (some twenty minutes on two cores; goes on where it was interrupted)
-	@$(BIN)/python tests/mutation/run.py --uv $(UV) --workers $(WORKERS) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@$(BIN)/python tests/mutation/run.py --uv $(UV) --workers $(CORES) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
 	@tests/cluster/test-all

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
+import yaml
 from simwire import BETA_KEY, BETA_SECRET, S
 from usdmwire import trading, usdm_config
 
+from mm_trader.venue.simulator.market import preset
+
 HOUR = 3600 * S
+PRESETS = Path(preset.__file__).parent / "presets"
 
 
 async def test_a_short_without_inventory_opens_and_realises_its_profit_to_the_last_digit() -> None:
@@ -91,8 +96,16 @@ async def test_fills_are_told_as_account_and_order_updates() -> None:
         assert update["a"]["P"][0]["pa"] == "0.100"
 
 
-async def test_a_listen_key_lives_an_hour_longer_each_time_and_its_end_is_told() -> None:
-    async with trading() as wire:
+def quiet_market(directory: Path) -> str:
+    """A market in which nearly nothing happens: hours of it pass in a moment."""
+    slow = {"noise_per_s": 0.001, "informed_per_s": 0.001, "jump_per_s": 0.0, "maker_refresh_s": 600.0}
+    file = directory / "quiet.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load((PRESETS / "calm.yaml").read_text()) | slow))
+    return f"seeded:7:{file}"
+
+
+async def test_a_listen_key_lives_an_hour_longer_each_time_and_its_end_is_told(tmp_path: Path) -> None:
+    async with trading(usdm_config(quiet_market(tmp_path))) as wire:
         key = (await wire.keyed("POST", "v1/listenKey")).body["listenKey"]
         assert (await wire.keyed("POST", "v1/listenKey")).body["listenKey"] == key
         stream = await wire.socket(f"/private/ws/{key}")

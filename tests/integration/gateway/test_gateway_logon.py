@@ -27,13 +27,18 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """Every frame that the gateway writes."""
     frames: list[dict[str, object]] = []
-    write = Session.send
+    write, write_now = Session.send, Session.write_now
 
     async def send(self: Session, frame: bytes) -> None:
         frames.append(json.loads(frame))
         await write(self, frame)
 
+    def send_now(self: Session, frame: bytes) -> None:
+        frames.append(json.loads(frame))
+        write_now(self, frame)
+
     monkeypatch.setattr(Session, "send", send)
+    monkeypatch.setattr(Session, "write_now", send_now)
     return frames
 
 

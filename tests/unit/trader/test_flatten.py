@@ -174,7 +174,7 @@ def test_a_person_who_closes_it_by_hand_is_seen() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_whatever_comes_it_never_places_beside_a_live_order_nor_more_than_the_position_and_it_ends(
     data: st.DataObject,
 ) -> None:

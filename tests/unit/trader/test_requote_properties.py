@@ -343,7 +343,7 @@ HAPPENINGS = st.lists(
 WAYS = st.sampled_from([{"replaceable": True, "amendable": True}, {"modifiable": True}, {"amendable": True}])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(ways=WAYS, happenings=HAPPENINGS)
 def test_any_interleaving_of_moves_ends_in_the_venues_truth(ways, happenings):
     venue = Venue(**ways)
