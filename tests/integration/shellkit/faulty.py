@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from mm_api.redis_contract import Latch
+from mm_trader.core.units import NS_PER_S
+from mm_trader.orders import manager
 from mm_trader.venue.simulator.actions import ACTIONS
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.faults import FAULTS, FaultKind, Strikes
@@ -119,13 +121,16 @@ async def take_some(d: Desk) -> None:
 
 async def strike(directory: Path, product: Product, action: str, fields: dict[str, Any]) -> None:
     """One fault, from quoting to reconciled."""
-    async with desk(directory, strategy=WIDE, engine=QUICK, risk=RISK, product=product) as d:
-        await d.quoted(Side.BUY)
-        if action in NEEDS_A_POSITION:
-            await take_some(d)
-        # an action is done as its own example says
-        d.sim.admin.do(action, **(fields or ACTIONS[action].shape(d.sim)["example"]))
-        await traffic(d)
-        await end_of_fault(d, product)
-        await reconciled(d, compare=action not in ENDS_THE_PAST)
-        assert not d.journal("countdown"), "the venue's own switch was kept alive all the time"
+    with pytest.MonkeyPatch.context() as patch:
+        # the simulated engine answers at once: the time that a real one may take is not waited for here
+        patch.setattr(manager, "ENGINE_TIMEOUT_NS", NS_PER_S)
+        async with desk(directory, strategy=WIDE, engine=QUICK, risk=RISK, product=product) as d:
+            await d.quoted(Side.BUY)
+            if action in NEEDS_A_POSITION:
+                await take_some(d)
+            # an action is done as its own example says
+            d.sim.admin.do(action, **(fields or ACTIONS[action].shape(d.sim)["example"]))
+            await traffic(d)
+            await end_of_fault(d, product)
+            await reconciled(d, compare=action not in ENDS_THE_PAST)
+            assert not d.journal("countdown"), "the venue's own switch was kept alive all the time"
