@@ -9,7 +9,7 @@ from typing import Any
 from kernel_driver import MS, SECOND, eth_rules
 
 from mm_trader.core import events as ev
-from mm_trader.core.commands import Command
+from mm_trader.core.commands import Cancel, Command, OrderChanged, QueryOrder
 from mm_trader.core.events import ErrorClass, Side
 from mm_trader.core.ids import ClientIds
 from mm_trader.orders.journal import Outbox
@@ -30,6 +30,8 @@ RECV_WINDOW = SECOND
 INTERVAL = 30 * SECOND
 ANSWER_TIMEOUT = 10 * SECOND
 PRICE, SIZE = 250_000, 100
+KNOWN: dict[str, Any] = {"acked_ts": 0, "venue_id": 7}
+ASKED: dict[str, Any] = {"queries": 1, "query_in_flight": True}
 
 
 class Ears:
@@ -186,3 +188,16 @@ def refused(order: Order, command: str, error: ErrorClass, ts: int) -> ev.Comman
         code=-2010,
         message="no",
     )
+
+
+def query(order: Order) -> QueryOrder:
+    return QueryOrder(symbol=SYMBOL, client_id=order.client_id)
+
+
+def cancel(order: Order, venue_id: int | None = 7) -> Cancel:
+    return Cancel(symbol=SYMBOL, client_id=order.client_id, venue_id=venue_id)
+
+
+def causes(desk: Desk) -> list[tuple[str, str]]:
+    """What was journaled: state and cause; always at the time that is given."""
+    return [(c.record.state, c.cause) for c in desk.commands() if isinstance(c, OrderChanged)]

@@ -7,7 +7,7 @@ import pickle
 import sys
 import time
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,19 +47,27 @@ class Totals(msgspec.Struct, kw_only=True):
     """Segments without one whole line: their process was killed before its first flush."""
 
 
-def lines(path: Path) -> Generator[bytes, None, bool]:
-    """Whole lines of a segment; one that a kill has cut off is read up to there. Returns whether it was. Raises RecordingError."""
-    rest = b""
-    unpacker = zlib.decompressobj(GZIP)
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            try:
-                data = unpacker.decompress(chunk)
-            except zlib.error as error:
-                raise RecordingError(f"{path}: not a recording, or damaged: {error}") from error
-            *whole, rest = (rest + data).split(b"\n")
-            yield from whole
-    return not unpacker.eof
+class Lines:
+    """Whole lines of a segment; one that a kill has cut off is read up to there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.cut_off = False
+        """Known once all lines were read: the file ends in the middle."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Raises RecordingError."""
+        rest = b""
+        unpacker = zlib.decompressobj(GZIP)
+        with self._path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                try:
+                    data = unpacker.decompress(chunk)
+                except zlib.error as error:
+                    raise RecordingError(f"{self._path}: not a recording, or damaged: {error}") from error
+                *whole, rest = (rest + data).split(b"\n")
+                yield from whole
+        self.cut_off = not unpacker.eof
 
 
 class Replay:
@@ -83,27 +91,21 @@ class Replay:
         """Raises RecordingError, OSError."""
         self._before, self._header = self._header, None
         number = 0
-        rest = lines(path)
-        while True:
-            try:
-                line = next(rest)
-            except StopIteration as end:
-                killed: bool = end.value
-                break
-            number += 1
+        text = Lines(path)
+        for number, line in enumerate(text, 1):
             self._where = f"{path}:{number}"
             try:
                 self._line(line[:1], line[2:])
             except (msgspec.DecodeError, ValidationError, ValueError, pickle.UnpicklingError) as error:
                 raise RecordingError(f"{self._where}: cannot be read: {error}") from error
-        if number == 0 and not killed:
+        if number == 0 and not text.cut_off:
             raise RecordingError(f"{path}: empty")
         if number == 0:
             self.totals.unwritten += 1
-        elif killed:
+        elif text.cut_off:
             self.totals.cut_off += 1
         # what the process was killed before it had written is no difference
-        if self._open and not killed:
+        if self._open and not text.cut_off:
             self._compare(b"")
         self._open = False
         self.totals.digest = self._hash.hexdigest()
