@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psutil
 from benchkit import Figure
+from quotingtrader import quoting_trader, recordings
 
-sys.path.append(str(Path(__file__).parents[1] / "integration"))
-
-from shellkit.processes import Trader, Venue, trader_config
-
-SYMBOLS = ["ETHUSDC", "BTCUSDC"]
 RUNS = 5
 WARM_S, RUN_S = 15.0, 20.0
 """Start-up costs are not those of trading; a run is longer than the journal's and the evidence's periods."""
@@ -24,38 +18,26 @@ WARM_S, RUN_S = 15.0, 20.0
 
 async def shares(market: str) -> tuple[list[float], int]:
     """Processor time over time on the wall, in percent, of each run; commands of the trader during all of them."""
-    with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
-        directory = Path(name)
-        venue = Venue(directory, market=market, symbols=",".join(SYMBOLS))
-        await venue.start()
-        trader = Trader(directory, trader_config(directory, venue.url, None, symbols=SYMBOLS))
-        try:
-            await trader.start()
-            await trader.quoting(60)
-            await asyncio.sleep(WARM_S)
-            process, found = psutil.Process(trader.pid), []
-            entries = await venue.sequence()
-            for _ in range(RUNS):
-                began, before = time.monotonic(), process.cpu_times()
-                await asyncio.sleep(RUN_S)
-                after = process.cpu_times()
-                spent = after.user + after.system - before.user - before.system
-                found.append(100 * spent / (time.monotonic() - began))
-            entries = await venue.sequence() - entries
-            await trader.quoting(60)  # it has done what was measured, to the end
-        finally:
-            await trader.kill()
-            await venue.kill()
+    async with quoting_trader(market) as (venue, trader):
+        await asyncio.sleep(WARM_S)
+        process, found = psutil.Process(trader.pid), []
+        entries = await venue.sequence()
+        for _ in range(RUNS):
+            began, before = time.monotonic(), process.cpu_times()
+            await asyncio.sleep(RUN_S)
+            after = process.cpu_times()
+            spent = after.user + after.system - before.user - before.system
+            found.append(100 * spent / (time.monotonic() - began))
+        entries = await venue.sequence() - entries
+        await trader.quoting(60)  # it has done what was measured, to the end
     return found, entries
 
 
 def run(data_dir: Path | None) -> list[Figure]:
     """The median of five stretches of one trader's life."""
-    if data_dir is None:
+    market, what = recordings(data_dir), "recordings of both symbols at their own speed"
+    if market is None:
         market, what = "seeded:7:calm", "seeded market, no recording at hand"
-    else:
-        files = sorted(str(path) for path in (data_dir / "binance-spot-2024-08").glob("*.jsonl.gz"))
-        market, what = f"replay:{','.join(files)}", "recordings of both symbols at their own speed"
     found, entries = asyncio.run(shares(market))
     note = (
         f"user and system time of the trader's process, state in memory; {what}; {RUNS} stretches of {RUN_S:.0f} s, most {max(found):.1f} %; "

@@ -7,20 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-import tempfile
 from pathlib import Path
 
-from benchkit import Figure
-
-sys.path.append(str(Path(__file__).parents[1] / "integration"))
-
 import aiohttp
+from benchkit import Figure
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
-from shellkit.processes import Trader, Venue, trader_config
+from quotingtrader import quoting_trader, recordings
 
-SYMBOLS = ["ETHUSDC", "BTCUSDC"]
 SPEED = 10
 SECONDS = float(os.environ.get("MM_BENCH_PAUSE_S", "600"))
 
@@ -41,32 +35,21 @@ def value(samples: list[Sample], name: str, **labels: str) -> float:
 
 async def measure(market: str) -> list[Sample]:
     """The metrics after the time, of a trader that still quotes."""
-    with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
-        directory = Path(name)
-        venue = Venue(directory, market=market, symbols=",".join(SYMBOLS))
-        await venue.start()
-        trader = Trader(directory, trader_config(directory, venue.url, None, symbols=SYMBOLS))
-        try:
-            await trader.start()
-            await trader.quoting(60)
-            await asyncio.sleep(SECONDS)
-            await trader.quoting(60)
-            port = trader.admin_port()
-            assert port is not None
-            return await metrics(port)
-        finally:
-            await trader.kill()
-            await venue.kill()
+    async with quoting_trader(market) as (_venue, trader):
+        await asyncio.sleep(SECONDS)
+        await trader.quoting(60)
+        port = trader.admin_port()
+        assert port is not None
+        return await metrics(port)
 
 
 def run(data_dir: Path | None) -> list[Figure]:
     """One figure, the longest; the trader's own measurement, taken around every collection since it began to trade."""
-    if data_dir is None:
+    market, what = recordings(data_dir), f"recordings of 2 symbols at {SPEED} times their speed"
+    if market is None:
         market, what = "seeded:7:calm", "seeded market, no recording at hand"
     else:
-        files = sorted(str(path) for path in (data_dir / "binance-spot-2024-08").glob("*.jsonl.gz"))
-        market = f"replay:{','.join(files)} --speed {SPEED}"
-        what = f"recordings of 2 symbols at {SPEED} times their speed"
+        market += f" --speed {SPEED}"
     found = asyncio.run(measure(market))
     counts = [int(value(found, "mm_gc_pauses_total", generation=str(number))) for number in range(3)]
     total_ms = 1000 * value(found, "mm_gc_pause_seconds_total")
