@@ -9,10 +9,10 @@ from collections import Counter, deque
 from decimal import Decimal
 from pathlib import Path
 
-from benchkit import Figure, Recording, recording_of
+from benchkit import OUT_OF_THE_WAY, Figure, Recording, recording_of
 
 from mm_api.kinds.common import Environment
-from mm_api.trader_config import RiskConfig, StrategyConfig, TraderConfig, VenueConfig
+from mm_api.trader_config import StrategyConfig, TraderConfig, VenueConfig
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Cancel, CancelAllOwn, Command, Place, RequestDepth, RequestReconcile
 from mm_trader.core.ids import ClientIds
@@ -165,13 +165,7 @@ def make_kernel(rules: SymbolRules, strategy: str) -> Kernel:
             name=strategy,
             parameters={name: Decimal(value) for name, value in STRATEGIES[strategy].items()},
         ),
-        risk=RiskConfig(
-            capital=Decimal(1_000_000),
-            daily_loss_limit=Decimal(10**6),
-            max_drawdown=Decimal(1),
-            max_cancel_ratio=Decimal(1),
-            max_order_rate=1000,
-        ),
+        risk=OUT_OF_THE_WAY,
     )
     ids = ClientIds("bench", 1, 1)
     return Kernel(config, {rules.symbol: rules}, ids, Restored(), ts=0, wall_ns=_WALL)

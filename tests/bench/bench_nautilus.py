@@ -26,11 +26,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from benchkit import Figure, recording_of
+from benchkit import OUT_OF_THE_WAY, Figure, recording_of
 from touchvenue import TouchVenue
 
 from mm_api.kinds.common import Environment
-from mm_api.trader_config import EngineConfig, RiskConfig, StrategyConfig, TraderConfig, VenueConfig
+from mm_api.trader_config import EngineConfig, StrategyConfig, TraderConfig, VenueConfig
 from mm_trader.core import events as ev
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import Restored
@@ -254,13 +254,7 @@ def _config(symbol: str, rule: Rule) -> TraderConfig:
                 "baseSize": Decimal(rule.size),
             },
         ),
-        risk=RiskConfig(
-            capital=Decimal(1_000_000),
-            daily_loss_limit=Decimal(10**6),
-            max_drawdown=Decimal(1),
-            max_cancel_ratio=Decimal(1),
-            max_order_rate=1000,
-        ),
+        risk=OUT_OF_THE_WAY,
         engine=EngineConfig(
             requote_interval=timedelta(milliseconds=rule.interval_ms),
             requote_tolerance=Decimal(rule.tolerance),

@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -13,9 +14,20 @@ sys.path.append(str(Path(__file__).parents[1] / "conformance" / "gateway"))
 
 from recordings import Recording, synthetic
 
+from mm_api.trader_config import RiskConfig
+
 T = TypeVar("T")
 
-__all__ = ["Figure", "Recording", "median_us", "recording_of", "synthetic"]
+__all__ = ["OUT_OF_THE_WAY", "Figure", "Recording", "median_us", "recording_of", "synthetic"]
+
+OUT_OF_THE_WAY = RiskConfig(
+    capital=Decimal(1_000_000),
+    daily_loss_limit=Decimal(10**6),
+    max_drawdown=Decimal(1),
+    max_cancel_ratio=Decimal(1),
+    max_order_rate=1000,
+)
+"""Limits that are checked and never reached."""
 
 
 class Figure(NamedTuple):
