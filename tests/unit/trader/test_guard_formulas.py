@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 from math import exp, sqrt
 from random import Random
@@ -25,33 +26,42 @@ TAU, BUCKET, WARM_UP = 300.0, 10.0, 60.0
 
 
 class PlainVpin:
-    """The definition, without any bookkeeping: a bucket that is closed has the composition of what was traded since the last one."""
+    """The definition, without any bookkeeping: lots are poured one by one, in the order they were traded; a bucket is of the size measured at its first."""
 
     def __init__(self, buckets: int) -> None:
         self.wanted = buckets
         self.past: list[tuple[int, float]] = []
         self.found: list[float] = []
-        self.size: float | None = None
-        self.volume = {True: 0.0, False: 0.0}
+        self.size: Fraction | None = None
+        self.volume = {True: Fraction(0), False: Fraction(0)}
 
     def add(self, ts: int, size: int, *, buyer_is_maker: bool) -> float | None:
         now = max([ts, *(t for t, _ in self.past[-1:])])
         self.past.append((now, size))
         age = (now - self.past[0][0]) / SECOND
-        if age >= WARM_UP:
+        left = Fraction(size)
+        while age >= WARM_UP and left:
             if self.size is None:
                 rate = sum(s * exp((t - now) / SECOND / TAU) for t, s in self.past)
-                self.size = rate / (TAU * (1 - exp(-age / TAU))) * BUCKET
-            self.volume[buyer_is_maker] += size
-            total = sum(self.volume.values())
-            if total >= self.size:
-                full = int(total // self.size)
-                self.found += [abs(self.volume[True] - self.volume[False]) / total] * full
-                rest = (total - full * self.size) / total
-                self.volume = {side: volume * rest for side, volume in self.volume.items()}
+                self.size = Fraction(rate / (TAU * (1 - exp(-age / TAU))) * BUCKET)
+            taken = min(left, self.size - sum(self.volume.values()))
+            self.volume[buyer_is_maker] += taken
+            left -= taken
+            if sum(self.volume.values()) == self.size:
+                self.found.append(float(abs(self.volume[True] - self.volume[False]) / self.size))
+                self.volume = {True: Fraction(0), False: Fraction(0)}
                 self.size = None
         last = self.found[-self.wanted :]
         return sum(last) / len(last) if len(last) == self.wanted else None
+
+
+def test_what_a_large_trade_leaves_over_goes_to_the_next_bucket_and_changes_nothing_of_this_one():
+    vpin = Vpin(2)
+    for second in range(600):
+        vpin.add(second * SECOND, 10, buyer_is_maker=second % 2 == 0)
+    calm = vpin.value
+    vpin.add(600 * SECOND, 1_000, buyer_is_maker=True)
+    assert (calm, vpin.value) == (pytest.approx(0.0, abs=0.1), 1.0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -204,7 +204,7 @@ def test_the_fit_finds_the_parameters_of_an_exponential():
     assert (fit.a, fit.k, fit.r2) == (pytest.approx(2.0), pytest.approx(0.3), pytest.approx(1.0))
 
 
-def test_a_poisson_market_with_exponential_reach_is_recovered():
+def test_a_poisson_market_with_exponential_reach_is_recovered_with_the_rate_of_one_side():
     chance = random.Random(5)
     arrivals = ArrivalIntensity()
     mid2, ts = 2_000_000, SECOND
@@ -220,7 +220,7 @@ def test_a_poisson_market_with_exponential_reach_is_recovered():
     fit = arrivals.fit
     assert fit.r2 > 0.98
     assert fit.k == pytest.approx(k, rel=0.15)
-    assert fit.a == pytest.approx(4.0, rel=0.25)
+    assert fit.a == pytest.approx(4.0 / 2, rel=0.1)
 
 
 def test_trades_of_one_sweep_are_one_arrival():

@@ -2,7 +2,8 @@
 
 A sweep (trades of one direction within a millisecond) reaches as far as its farthest trade, and would have filled a quote at every distance up to there. Sweeps
 are counted per distance bucket, decayed over τ; ln(count/s) against δ is fitted by weighted least squares over the near buckets alone, where there is something
-to count. R² is reported, because the exponential is a model: who uses A and k should look at it.
+to count. The papers' A is that of one side: sweeps of both directions are counted together, over twice the time. R² is reported, because the exponential is a
+model: who uses A and k should look at it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class ArrivalIntensity:
         self._next_fit = ts + _REFIT_NS
         self._seconds += max(0.0, (ts - self._last_ts) / 1e9)
         self._last_ts = max(ts, self._last_ts)
-        self.fit = fit_exponential(self._counts, self._seconds, self._width)
+        self.fit = fit_exponential(self._counts, 2 * self._seconds, self._width)
         fade = exp(-_REFIT_NS / 1e9 / _TAU_S)
         self._counts = [count * fade for count in self._counts]
         self._seconds *= fade

@@ -109,27 +109,27 @@ class Vpin:
         age = (last - self._began) / NS_PER_S
         if age < self._WARM_UP_S:
             return
-        if self._size == 0.0:
-            self._size = self._rate / (self._TAU_S * (1 - exp(-age / self._TAU_S))) * self.BUCKET_S
-        if buyer_is_maker:
-            self._sells += size
-        else:
-            self._buys += size
-        if self._buys + self._sells >= self._size:
-            self._close_full()
+        left: float = size
+        while left > 0:
+            if self._size == 0.0:
+                self._size = self._rate / (self._TAU_S * (1 - exp(-age / self._TAU_S))) * self.BUCKET_S
+            left -= self._fill(left, sell=buyer_is_maker)
 
-    def _close_full(self) -> None:
-        """A trade larger than what is left of a bucket belongs to the next ones too, with its side."""
-        found = self._imbalances
-        while self._size > 0 and (total := self._buys + self._sells) >= self._size:
-            over = (total - self._size) / total
-            kept_buys, kept_sells = self._buys * (1 - over), self._sells * (1 - over)
-            found.append(abs(kept_buys - kept_sells) / self._size)
+    def _fill(self, size: float, *, sell: bool) -> float:
+        """Put as much of a trade into the open bucket as there is room for; how much that was. The rest belongs to the next buckets, with its side."""
+        room = self._size - self._buys - self._sells
+        taken = min(size, room)
+        if sell:
+            self._sells += taken
+        else:
+            self._buys += taken
+        if size >= room:
+            found = self._imbalances
+            found.append(abs(self._buys - self._sells) / self._size)
             self.value = sum(found) / len(found) if len(found) == found.maxlen else None
-            self._buys, self._sells = self._buys * over, self._sells * over
-            if total - self._size < self._size:
-                self._size = 0.0  # the next bucket is measured anew
-                return
+            self._buys = self._sells = 0.0
+            self._size = 0.0  # the next one is measured anew
+        return taken
 
 
 class VolatilityJump:

@@ -26,7 +26,7 @@ class Intensity(msgspec.Struct, frozen=True, gc=False):
     """Arrivals at a distance δ from the mid: λ(δ) = A·exp(−k·δ), as fitted on public trades."""
 
     a: float
-    """A, arrivals per second."""
+    """A, arrivals per second on one side."""
     k: float
     """1 per tick."""
     r2: float
