@@ -42,11 +42,14 @@ class Rule(NamedTuple):
 
 
 _EARNED = "a looser or another value earns its way as a new revision"
+_WITH_NAME = f"{_EARNED}; beside another `strategy.name` they wait for the restart with it"
 _BREAKER = "a breaker that is open keeps the times it was opened with"
 _FLATTEN = "what happens in an emergency does not change in the middle of one"
 _GUARD = "what a guard has measured belongs to its thresholds"
 _IDENTITY = "says whose orders and evidence these are"
 _CONNECTED = "connections are made with it"
+_OF_THE_STRATEGY = frozenset({"strategy.parameters", "strategy.symbolParameters"})
+"""They mean something to one strategy alone: with a file that names another one they wait for it."""
 _H, _R, _I = Reload.HOT, Reload.RESTART, Reload.IMMUTABLE
 _FREE, _TIGHTER, _REVISION = Managed.FREE, Managed.TIGHTER, Managed.REVISION
 
@@ -68,8 +71,8 @@ RULES: tuple[Rule, ...] = (
     Rule("venue.credentialsDir", _I, _FREE, "other keys may be another account"),
     Rule("venue.allowRealMoney", _I, _FREE, "the switch is read once, before anything is opened"),
     Rule("strategy.name", _R, _REVISION, "another strategy begins with a reconciled, empty book of orders"),
-    Rule("strategy.parameters", _H, _REVISION, _EARNED),
-    Rule("strategy.symbolParameters", _H, _REVISION, _EARNED),
+    Rule("strategy.parameters", _H, _REVISION, _WITH_NAME),
+    Rule("strategy.symbolParameters", _H, _REVISION, _WITH_NAME),
     Rule("risk.capital", _H, _TIGHTER, _EARNED),
     Rule("risk.dailyLossLimit", _H, _TIGHTER, _EARNED),
     Rule("risk.lossBudget", _H, _TIGHTER, _EARNED),
@@ -205,6 +208,7 @@ def plan(running: TraderConfig, wanted: TraderConfig) -> Plan:
     hot: list[Change] = []
     restart: list[Change] = []
     refused: list[str] = []
+    other_strategy = running.strategy.name != wanted.strategy.name
     for change in differences(running, wanted):
         rule = BY_PATH.get(change.path)
         if rule is None or rule.reload is Reload.IMMUTABLE:
@@ -215,6 +219,8 @@ def plan(running: TraderConfig, wanted: TraderConfig) -> Plan:
             )
         elif running.lease.managed and (problem := _not_earned(rule, change)):
             refused.append(problem)
+        elif other_strategy and change.path in _OF_THE_STRATEGY:
+            restart.append(change)
         elif rule.reload is Reload.HOT:
             hot.append(change)
         else:
@@ -234,6 +240,8 @@ def merged(running: TraderConfig, wanted: TraderConfig, changes: tuple[Change, .
             target[leaf] = source[leaf]
         else:
             target.pop(leaf, None)
+            if len(parents) == 1 and not target and parents[0] not in new:
+                del wire[parents[0]]  # a block that the file no longer has
     return TraderConfig.model_validate(wire)
 
 

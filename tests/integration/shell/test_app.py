@@ -101,6 +101,9 @@ async def test_a_token_guards_the_admin_api_and_nothing_else(tmp_path: Path) -> 
         assert (await post_json(admin(d, "/admin/reconcile"), {}, {"Authorization": "Bearer wrong"}))[
             0
         ] == 401
+        assert (await post_json(admin(d, "/admin/reconcile"), {}, {"Authorization": "Bearer wröng"}))[
+            0
+        ] == 401
         right = {"Authorization": "Bearer a-long-admin-token"}
         assert (await post_json(admin(d, "/admin/reconcile"), {}, right))[0] == 202
         assert (await read_json(admin(d, "/status")))["state"]["holder"] == "test"

@@ -28,6 +28,11 @@ async def text_of(url: str) -> tuple[int, str]:
         return reply.status, await reply.text()
 
 
+async def post_text(url: str, body: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as http, http.post(url, data=body) as reply:
+        return reply.status, await reply.text()
+
+
 def test_the_page_of_the_admin_port_is_the_table_of_its_routes() -> None:
     assert (ROOT / "docs" / "reference" / "admin-api.md").read_text(encoding="utf-8") == document()
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
@@ -46,6 +51,15 @@ async def test_a_pause_cancels_everything_survives_a_look_at_the_store_and_ends_
         await d.app.halts.refresh()
         assert [latch.source.value for latch in d.app.halts.current] == ["Pause"]
         assert (await post_json(admin(d, "/admin/pause"), {"level": "Sideways"}))[0] == 400
+        for path, body, named in (
+            ("pause", '{"level": "ReduceOnly"', "no JSON"),
+            ("pause", '{"lvl": "ReduceOnly"}', "lvl: no such field; there is level, message"),
+            ("reconcile", '["ETHUSDC"]', "a JSON object"),
+            ("risk/reset", '{"halt": "x"}', "halt: no such field"),
+        ):
+            status, text = await post_text(admin(d, f"/admin/{path}"), body)
+            assert (status, named in text) == (400, True), text
+        assert len(d.app.halts.current) == 1
         status, answer = await post_json(admin(d, "/admin/resume"), {})
         assert status == 200
         assert len(answer["resumed"]) == 1
@@ -53,10 +67,11 @@ async def test_a_pause_cancels_everything_survives_a_look_at_the_store_and_ends_
         assert d.app.dispatcher.kernel.evidence(0).risk_violations == violations
 
 
-async def test_resume_lifts_no_halt_that_a_pause_did_not_set(tmp_path: Path) -> None:
+async def test_a_stop_is_obeyed_whatever_its_body_holds_and_resume_does_not_lift_it(tmp_path: Path) -> None:
     async with desk(tmp_path) as d:
         await d.quoted()
-        await post_json(admin(d, "/admin/halt"), {"reason": "Drill"})
+        status, _ = await post_text(admin(d, "/admin/halt"), '{"reason": "fire in the building"')
+        assert (status, d.app.halts.current[0].reason) == (202, "EmergencyStop")
         await until(lambda: d.app.halts.pending == 0, "the halt is durable")
         _, answer = await post_json(admin(d, "/admin/resume"), {})
         assert answer == {"resumed": [], "level": "Halted"}

@@ -78,6 +78,29 @@ def test_only_the_hot_fields_are_merged_and_unset_ones_are_unset_again() -> None
     assert live.admin.port == running.admin.port
 
 
+def test_parameters_of_another_strategy_wait_for_it_and_are_never_given_to_the_one_that_runs() -> None:
+    wanted = config(
+        strategy__name="SignalSkew",
+        strategy__parameters={"baseSpread": "0.0001"},
+        strategy__symbolParameters={"ETHUSDC": {"orderSize": "0.02"}},
+        risk__dailyLossLimit="50",
+    )
+    found = plan(config(), wanted)
+    assert [change.path for change in found.hot] == ["risk.dailyLossLimit"]
+    assert [change.path for change in found.restart] == [
+        "strategy.name",
+        "strategy.parameters",
+        "strategy.symbolParameters",
+    ]
+
+
+def test_a_block_that_the_file_no_longer_has_is_gone_and_not_applied_again_at_every_look() -> None:
+    before = config(portfolio={"split": "RiskParity"})
+    live = merged(before, config(), plan(before, config()).hot)
+    assert live.portfolio is None
+    assert differences(live, config()) == []
+
+
 def test_under_an_operator_a_file_may_tighten_and_not_loosen() -> None:
     running = config(managed=True)
     assert plan(running, config(managed=True, risk__dailyLossLimit="50")).refused == ()

@@ -52,6 +52,19 @@ def test_every_profile_of_the_repository_is_good(profile: Path, capsys: pytest.C
         (changed(strategy={"name": "Guess"}), "strategy.name"),
         (changed(strategy={"parameters": {"baseSpread": "7"}}), "strategy.parameters.baseSpread"),
         (changed(strategy={"parameters": {"baseSprad": "0.1"}}), "strategy.parameters.baseSprad"),
+        (
+            changed(strategy={"symbolParameters": {"ETHUSDC": {"baseSize": "-1"}}}),
+            "strategy.symbolParameters.ETHUSDC.baseSize: -1",
+        ),
+        (
+            changed(strategy={"parameters": {"baseSpread": "0.001", "base_spread": "0.002"}}),
+            "baseSpread: given twice",
+        ),
+        (
+            changed(portfolio={"weights": {"ETHUSDC": "nan", "BTCUSDC": "0.3"}}),
+            "portfolio.weights.ETHUSDC: 'nan'",
+        ),
+        (changed() + "risk: {capital: '10000'}\n", "risk: stands twice, in lines"),
         (changed(venue={**GOOD["venue"], "environment": "mainnet"}), "allowRealMoney"),
         (changed(venue={**GOOD["venue"], "environment": "moon"}), "venue.environment"),
     ],

@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic.alias_generators import to_camel
 
 from mm_api.trader_config import AdminConfig, RedisConfig, TraderConfig
 from mm_trader.shell.errors import ConfigError
@@ -22,6 +21,28 @@ from mm_trader.strategy.registry import validate_parameters
 
 REDIS_PASSWORD_VARIABLE = "MM_REDIS_PASSWORD"  # noqa: S105 - a variable's name
 ADMIN_TOKEN_VARIABLE = "MM_ADMIN_TOKEN"  # noqa: S105 - a variable's name
+
+
+class _TwiceError(ValueError):
+    """A field stands twice."""
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """YAML lets the last of two equal keys win without a word: a second `risk:` block would put every limit of the first back to its default."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As the safe loader does, each key once."""
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise _TwiceError(
+                    f"{key.value}: stands twice, in lines {lines[key.value]} and {line}; keep one"
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
 
 
 def load_config(path: str | Path) -> TraderConfig:
@@ -34,7 +55,9 @@ def load_config(path: str | Path) -> TraderConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}") from error
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _OnceLoader)  # noqa: S506 - a SafeLoader
+    except _TwiceError as error:
+        raise ConfigError(f"{file}: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{file}: not YAML: {_one_line(str(error))}") from error
     if not isinstance(data, dict):
@@ -46,23 +69,32 @@ def parse_config(data: Mapping[str, Any], source: str) -> TraderConfig:
     """Validate what a file held. Raises ConfigError naming `source` and the first wrong field."""
     try:
         config = TraderConfig.model_validate(data)
-        strategies = strategies_for(config.strategy.name)
-        validate_parameters(config.strategy.name, config.strategy.parameters, strategies)
-        for symbol in config.strategy.symbol_parameters or {}:
-            validate_parameters(config.strategy.name, config.strategy.parameters_of(symbol), strategies)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_explain(error)}") from error
+    check_strategy(config, source)
+    return config
+
+
+def check_strategy(config: TraderConfig, source: str) -> None:
+    """The strategy is known, and takes these parameters for every symbol. Raises ConfigError naming `source` and the first wrong field."""
+    strategy, where = config.strategy, "strategy.parameters"
+    try:
+        known = strategies_for(strategy.name)
+        validate_parameters(strategy.name, strategy.parameters, known)
+        for symbol in strategy.symbol_parameters or {}:
+            where = f"strategy.symbolParameters.{symbol}"
+            validate_parameters(strategy.name, strategy.parameters_of(symbol), known)
     except PluginError as error:
         raise ConfigError(f"{source}: strategy.name: {_one_line(str(error))}") from error
     except ParameterError as error:
-        raise ConfigError(f"{source}: {_one_line(error.problems[0])}") from error
-    return config
+        problem = error.problems[0].replace("strategy.parameters", where, 1)
+        raise ConfigError(f"{source}: {_one_line(problem)}") from error
 
 
 def _explain(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
-    field = ".".join(to_camel(part) if isinstance(part, str) else str(part) for part in first["loc"])
+    field = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "no such field"

@@ -22,7 +22,7 @@ from mm_api.reload_rules import Change, Plan, merged, plan
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import NS_PER_MS
-from mm_trader.shell.config import load_config
+from mm_trader.shell.config import check_strategy, load_config
 from mm_trader.shell.errors import ConfigError
 from mm_trader.shell.lifecycle import PartHealth
 from mm_trader.shell.tasks import Tasks
@@ -142,7 +142,11 @@ class Reloader:
             return self._refuse(list(found.refused))
         if found.hot:
             try:
-                self._adopt(merged(running, wanted, found.hot))
+                config = merged(running, wanted, found.hot)
+                check_strategy(config, str(self._file))  # the kernel would refuse it whole, limits included
+                self._adopt(config)
+            except ConfigError as error:
+                return self._refuse([str(error)])
             except (ValidationError, ValueError) as error:
                 return self._refuse([f"{self._file}: {error}"])
         return self._applied(found)

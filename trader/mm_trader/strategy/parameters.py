@@ -66,10 +66,13 @@ def complete(
     known = {parameter.name: parameter for parameter in parameters}
     values = {parameter.name: parameter.default for parameter in parameters}
     problems: list[str] = []
+    seen: set[str] = set()
     for raw, value in given.items():
         name = _wire_name(raw)
         parameter = known.get(name)
-        if parameter is None:
+        if name in seen:
+            problems.append(f"strategy.parameters.{name}: given twice, also as {raw}; keep one")
+        elif parameter is None:
             problems.append(
                 f"strategy.parameters.{raw}: {strategy} has no such parameter; it has {', '.join(sorted(known))}"
             )
@@ -80,6 +83,7 @@ def complete(
             )
         else:
             values[name] = value
+        seen.add(name)
     if problems:
         raise ParameterError(problems)
     return values

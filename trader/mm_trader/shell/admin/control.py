@@ -51,7 +51,7 @@ class Control:
         return answer({"orders": [record.to_wire() for record in records]})
 
     async def reconcile(self, request: web.Request) -> web.Response:
-        symbol = (await body_of(request)).get("symbol")
+        symbol = (await body_of(request, "symbol")).get("symbol")
         if symbol is not None and symbol not in self._app.config.symbols:
             return answer({"error": f"symbol: {symbol} is not traded here"}, status=400)
         self._app.request_reconcile(symbol, "command")
@@ -80,7 +80,7 @@ class Control:
 
     async def risk_reset(self, request: web.Request) -> web.Response:
         app = self._app
-        halt_id = (await body_of(request)).get("haltId")
+        halt_id = (await body_of(request, "haltId")).get("haltId")
         if not isinstance(halt_id, str) or not halt_id:
             return answer(
                 {"error": 'name the halt: {"haltId": "…"}; GET /admin/risk/status lists them'}, status=400
@@ -94,22 +94,27 @@ class Control:
         return answer({"lifted": halt_id})
 
     async def halt(self, request: web.Request) -> web.Response:
-        body = await body_of(request)
-        reason = str(body.get("reason") or "EmergencyStop")
+        message, reason = "asked for by the admin API", ""
+        try:
+            body = await body_of(request, "reason", "message")
+            message, reason = str(body.get("message") or message), str(body.get("reason") or "")
+        except web.HTTPBadRequest:
+            message += ", with a body that could not be read"
         if not (reason.isascii() and reason.isalnum() and len(reason) <= 64):
-            return answer({"error": "reason: CamelCase, at most 64 letters and digits"}, status=400)
+            # a stop is obeyed, whatever is wrong with what is said about it
+            message, reason = f"{message} ({reason})" if reason else message, "EmergencyStop"
         self._app.dispatcher(
             HaltRequested(
                 ts=self._app.clock.monotonic_ns(),
                 level=HaltLevel.HALTED,
                 reason=reason,
-                message=str(body.get("message") or "asked for by the admin API")[:500],
+                message=message[:500],
             )
         )
         return answer({"halts": [latch.id for latch in self._app.halts.current]}, status=202)
 
     async def pause(self, request: web.Request) -> web.Response:
-        body = await body_of(request)
+        body = await body_of(request, "level", "message")
         level = _PAUSE_LEVELS.get(str(body.get("level") or HaltLevel.HALTED.value))
         if level is None:
             return answer({"error": f"level: one of {', '.join(_PAUSE_LEVELS)}"}, status=400)
@@ -191,13 +196,22 @@ def answer(data: Any, status: int = 200) -> web.Response:
     )
 
 
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request; {} for none, or for one that is no object (its fields are then missing, and said to be)."""
+async def body_of(request: web.Request, *fields: str) -> dict[str, Any]:
+    """The JSON object of a request; {} for none. Raises HTTPBadRequest for anything else, and for a field that is not among `fields`: what somebody meant
+    to say and mistyped is never taken for its default."""
     try:
         data = json.loads(await request.text() or "{}")
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
+    except (ValueError, LookupError, RecursionError) as error:
+        raise _bad_body("the body is no JSON") from error
+    if not isinstance(data, dict):
+        raise _bad_body("the body must be a JSON object")
+    if strangers := sorted(set(data) - set(fields)):
+        raise _bad_body(f"{', '.join(strangers)}: no such field; there is {', '.join(fields)}")
+    return data
+
+
+def _bad_body(error: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(text=json.dumps({"error": error}) + "\n", content_type="application/json")
 
 
 def _number(request: web.Request, name: str, default: float, low: float, high: float) -> float:

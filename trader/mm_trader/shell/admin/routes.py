@@ -98,9 +98,10 @@ ROUTES: tuple[Route, ...] = (
         method="POST",
         path="/admin/halt",
         handler="halt",
-        does="Emergency stop: cancel everything, latch a halt that only `risk/reset` with its id lifts.",
+        does="Emergency stop: cancel everything, latch a halt that only `risk/reset` with its id lifts. Obeyed whatever the body holds; a "
+        "reason that is not CamelCase goes into the message.",
         body='{"reason": "Drill", "message": "exercise"}',
-        answers="202 with the halts · 400 a reason that is not CamelCase",
+        answers="202 with the halts",
     ),
     Route(
         method="POST",
@@ -168,7 +169,7 @@ def document() -> str:
         "",
         "`/admin/…` wants `Authorization: Bearer TOKEN` (`admin.tokenFile` or `MM_ADMIN_TOKEN`); without a configured token it "
         "answers loopback only (403 to others, 401 for a",
-        "wrong token). Answers are JSON unless said otherwise. Bodies are JSON objects; a field that is missing or wrong is named.",
+        "wrong token). Answers are JSON unless said otherwise. Bodies are JSON objects; a field that is missing, wrong or unknown is named (400).",
         "",
         "| call | does | answers |",
         "|---|---|---|",

@@ -154,7 +154,7 @@ class AdminServer:
     def _refuse(self, request: web.Request) -> web.Response | None:
         if self._token is not None:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if hmac.compare_digest(given.encode(), self._token.encode()):
+            if hmac.compare_digest(given.encode(errors="surrogateescape"), self._token.encode()):
                 return None
             log.warning("admin_refused", path=request.path, remote=request.remote)
             return answer({"error": "a bearer token is needed"}, status=401)
