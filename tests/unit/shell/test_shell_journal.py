@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_line_that_cannot_be_trusted_is_kept_aside_and_the_rest_is_read(
     again = Journal(tmp_path, ManualClock())
     report = again.open()
     assert report.corrupt_lines == (1 if damage else 0)
-    assert not report.corrupt_latch
+    assert report.corrupt_latch == bool(damage)  # nobody can say that it was none
     assert {record.client_id for record in again.state.orders} == {"a", "b"}
     if damage:
         assert segment.with_suffix(".corrupt").read_bytes() == damage + b"\n"
@@ -99,6 +100,48 @@ def test_a_damaged_line_that_may_have_been_a_halt_is_said_to_be_one(tmp_path: Pa
     segment = next(tmp_path.glob("journal-*.jsonl"))
     segment.write_bytes(segment.read_bytes().replace(b"DailyLoss", b"DailyL0ss"))
     assert Journal(tmp_path, ManualClock()).open().corrupt_latch
+
+
+def damaged(directory: Path, offset: int, bit: int, write: Callable[[Journal], None]) -> Journal:
+    """A journal with one line in its middle, of which one bit has turned over."""
+    journal = opened(directory)
+    segment = next(directory.glob("journal-*.jsonl"))
+    before = segment.stat().st_size
+    write(journal)
+    journal.order(order("a"), closed=False, cause="placed")
+    journal.close()
+    data = bytearray(segment.read_bytes())
+    data[before + offset] ^= 1 << bit
+    segment.write_bytes(data)
+    return Journal(directory, ManualClock())
+
+
+@pytest.mark.parametrize("offset", range(25))
+def test_no_bit_of_a_halt_or_of_a_tightened_limit_can_turn_over_and_trading_go_on(
+    tmp_path: Path, offset: int
+) -> None:
+    writes: tuple[Callable[[Journal], None], ...] = (
+        lambda journal: journal.latch(latch()),
+        lambda journal: journal.tighten("rev1", {"dailyLossLimit": "1"}),
+    )
+    for number, write in enumerate(writes):
+        assert damaged(tmp_path / str(number), offset, offset % 5, write).open().corrupt_latch
+
+
+def test_a_start_that_cannot_be_read_gives_none_of_its_ids_away_again_and_was_no_clean_stop(
+    tmp_path: Path,
+) -> None:
+    for offset in (0, 15, 17, 40):
+        again = damaged(tmp_path / str(offset), offset, 1, lambda journal: journal.start(1, 1, "local"))
+        again.open()
+        assert (again.state.counter, again.state.running) == (1, True)
+
+
+def test_a_file_that_only_looks_like_a_segment_is_named_and_nothing_is_read_past_it(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    (tmp_path / "journal-000001 (copy).jsonl").write_bytes(b"")
+    with pytest.raises(OSError, match=r"take it away: '.*\(copy\)"):
+        Journal(tmp_path, ManualClock()).open()
 
 
 def test_a_line_torn_by_a_power_cut_costs_that_line_alone(tmp_path: Path) -> None:

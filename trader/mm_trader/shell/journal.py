@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,11 @@ CORRUPT_LIMIT = 1024 * 1024
 """Bytes of untrusted lines kept aside; beyond it they are only counted."""
 
 log = structlog.get_logger("journal")
+
+
+_KIND = re.compile(rb'.{8} \{"t":"(' + "|".join(Kind).encode() + rb')"', re.DOTALL)
+_HARMLESS = frozenset({Kind.START, Kind.ORDER, Kind.FILL, Kind.LEDGER, Kind.LIFTED, Kind.STOP})
+"""Lines that neither stop trading nor bound it: what they said the venue knows, or its loss errs to the safe side."""
 
 
 class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +189,14 @@ class Journal:
         self._lock_fd = fd
 
     def _segments(self) -> list[Path]:
-        return sorted(self.directory.glob("journal-*.jsonl"))
+        """Oldest first. Raises OSError on a file that has the name of a segment without its number: nobody knows what it says, or when."""
+        found: list[tuple[int, Path]] = []
+        for path in self.directory.glob("journal-*.jsonl"):
+            number = path.stem.removeprefix("journal-")
+            if not (number.isascii() and number.isdigit()):
+                raise OSError(errno.EINVAL, "no segment of this journal; take it away", str(path))
+            found.append((int(number), path))
+        return [path for _, path in sorted(found)]
 
     def _begin_segment(self) -> None:
         """The next segment, complete on disk under its name before the older ones may go."""
@@ -214,7 +228,8 @@ class Journal:
         lines = corrupt = 0
         corrupt_latch = False
         for segment in segments[first:]:
-            for line in segment.read_bytes().split(b"\n"):
+            found = segment.read_bytes().split(b"\n")
+            for number, line in enumerate(found, 1):
                 if not line:
                     continue
                 lines += 1
@@ -222,7 +237,14 @@ class Journal:
                     self.state.apply(*decode_line(line))
                 except (ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
                     corrupt += 1
-                    corrupt_latch = corrupt_latch or b"latch" in line
+                    kind = _kind_of(line)
+                    if number == len(found):
+                        # cut off while it was written: no halt that anybody was told is durable, no incarnation that made an id
+                        corrupt_latch = corrupt_latch or b"latch" in line
+                    else:
+                        corrupt_latch = corrupt_latch or kind not in _HARMLESS
+                        if kind in (None, Kind.START):
+                            self.state.lost_start()
                     self._keep_aside(segment, line, str(error))
         return JournalReport(
             lines=lines, corrupt_lines=corrupt, corrupt_latch=corrupt_latch, existed=bool(segments)
@@ -234,6 +256,12 @@ class Journal:
         if not aside.exists() or aside.stat().st_size + len(line) < CORRUPT_LIMIT:
             with aside.open("ab") as file:
                 file.write(line + b"\n")
+
+
+def _kind_of(line: bytes) -> Kind | None:
+    """What a damaged line was, as far as that can still be read."""
+    found = _KIND.match(line)
+    return Kind(found[1].decode()) if found is not None else None
 
 
 def _begins_well(segment: Path) -> bool:

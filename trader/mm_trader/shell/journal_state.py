@@ -86,6 +86,11 @@ class JournalState:
             case Kind.CHECKPOINT:
                 self._load(body)
 
+    def lost_start(self) -> None:
+        """A line that may have been a start cannot be read: its ids are taken for used, and its incarnation for one that never said goodbye."""
+        self.counter += 1
+        self.running = True
+
     def checkpoint(self) -> dict[str, Any]:
         """The state as the body of a checkpoint line."""
         return {

@@ -348,7 +348,7 @@ class SessionPart:
                     level=HaltLevel.HALTED,
                     source=LatchSource.RISK,
                     reason="JournalCorrupt",
-                    message="a journal line that may have been a halt cannot be read: a halt is assumed",
+                    message="a journal line that may have been a halt or a tightened limit cannot be read: a halt is assumed",
                     at_ms=now_ms,
                     revision=self._config.revision,
                     scope=self._config.scope,
