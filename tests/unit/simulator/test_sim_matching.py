@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from simengine import SYMBOL, Desk
 
+from mm_trader.venue.simulator.engine import account as history
 from mm_trader.venue.simulator.engine.account import CommissionRates
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
@@ -201,3 +202,18 @@ def test_update_ids_grow_by_one_and_a_batch_is_one_update() -> None:
         desk.place(desk.a, "SELL", "1", "2601")
         desk.place(desk.a, "SELL", "1", "2602")
     assert [e.u for e in desk.events() if isinstance(e, BookUpdate)] == [start + 1, start + 2]
+
+
+def test_of_closed_orders_the_oldest_of_those_that_never_traded_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "ORDERS_KEPT", 3)
+    desk = Desk()
+    desk.place(desk.a, "SELL", "1", "2600", client_id="filled")
+    taken = desk.place(desk.b, "BUY", "1", "2600").order
+    for number in range(5):
+        desk.exchange.cancel(desk.place(desk.a, "SELL", "1", "2700", client_id=f"c{number}").order)
+    kept = [desk.a.by_client(SYMBOL, name) for name in ("filled", "c0", "c1", "c2", "c4")]
+    assert [order is not None for order in kept] == [True, False, False, True, True]
+    assert len(desk.a.orders) == 4
+    assert desk.b.orders == {taken.id: taken}

@@ -128,8 +128,8 @@ class SimulatorConfig:
     """usdm: what longs pay shorts at each settlement, as a part of the notional; negative: the other way round."""
     funding_interval_s: float = 8 * 3600.0
     """usdm: settlements are at whole multiples of this since the epoch."""
-    journal_size: int = 50_000
-    """Audit entries kept; about 1 KiB each."""
+    journal_size: int = 20_000
+    """Audit entries kept; about 300 bytes each."""
 
     def __post_init__(self) -> None:
         if not self.symbols:

@@ -6,11 +6,14 @@ Tests and the demo read it to measure what a client really did: alert → no ope
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
+
+from .engine.account import AccountTrade
 from .engine.checks import from_e8
 from .engine.events import ExecutionEvent
-from .engine.types import ExecType, NewOrder, SymbolSpec
+from .engine.types import ExecType, NewOrder, OrderStatus, OrderType, Side, SymbolSpec
 
 KINDS = {
     ExecType.NEW: "place",
@@ -31,23 +34,27 @@ class Journal:
     """
 
     def __init__(self, size: int) -> None:
-        self._entries: deque[tuple[int, int, str, str, str, dict[str, Any] | _Execution]] = deque(maxlen=size)
+        self._entries: deque[_Execution | _Other] = deque(maxlen=size)
         self.seq = 0
         self.source = ""
         """Who is acting right now (connection and API key), set by the server around each request."""
 
     def add(self, kind: str, time_ns: int, account: str, **fields: Any) -> None:
-        self._add(kind, time_ns, account, fields)
-
-    def _add(self, kind: str, time_ns: int, account: str, what: dict[str, Any] | _Execution) -> None:
         self.seq += 1
-        self._entries.append((self.seq, time_ns, kind, account, self.source, what))
+        self._entries.append(_Other(time_ns, kind, account, fields, self.source))
 
     def execution(self, event: ExecutionEvent, spec: SymbolSpec) -> None:
-        account = event.order.account
-        self._add(
-            KINDS[event.exec_type], event.time_ns, account.name, _Execution(event, spec, len(account.open))
-        )
+        order = event.order
+        account, kind = order.account, event.exec_type
+        cancelled = kind is ExecType.CANCELED and event.orig_client_id
+        self.seq += 1
+        self._entries.append(
+            _Execution(
+                event.time_ns, kind, account.name, spec, order.id,
+                event.orig_client_id if cancelled else event.client_id, order.side, order.type, order.price,
+                event.qty, event.executed, event.status, len(account.open), event.fill, self.source,
+            )
+        )  # fmt: skip
 
     def refusal(self, account: str, new: NewOrder, code: int, msg: str, time_ns: int) -> None:
         self.add(
@@ -71,46 +78,71 @@ class Journal:
             return []
         have = len(self._entries)
         start = max(0, have - missed)
-        return [_shape(*self._entries[i]) for i in range(start, min(have, start + limit))]
+        first = self.seq - have + 1
+        return [
+            {"seq": first + i, **_shape(self._entries[i])} for i in range(start, min(have, start + limit))
+        ]
 
 
-class _Execution(NamedTuple):
-    """An execution event and how many orders the account had open after it."""
+class _Other(msgspec.Struct, gc=False):
+    """An entry that is kept as it will be shown."""
 
-    event: ExecutionEvent
+    time_ns: int
+    kind: str
+    account: str
+    fields: dict[str, Any]
+    source: str
+
+
+class _Execution(msgspec.Struct, gc=False):
+    """What an execution event said. Thousands are kept: none keeps its order alive, and its `seq` is its place in the row."""
+
+    time_ns: int
+    kind: ExecType
+    account: str
     spec: SymbolSpec
+    order_id: int
+    client_id: str
+    side: Side
+    type: OrderType
+    price: int
+    qty: int
+    executed: int
+    status: OrderStatus
     open_orders: int
+    fill: AccountTrade | None
+    source: str
 
-    def fields(self) -> dict[str, Any]:
-        event, spec = self.event, self.spec
-        order, fill = event.order, event.fill
-        cancelled = event.exec_type is ExecType.CANCELED and event.orig_client_id
-        fields = {
-            "symbol": order.symbol,
-            "orderId": order.id,
-            "clientOrderId": event.orig_client_id if cancelled else event.client_id,
-            "side": order.side.value,
-            "type": order.type.value,
-            "price": from_e8(order.price * spec.tick_e8),
-            "qty": from_e8(event.qty * spec.lot_e8),
-            "executed": from_e8(event.executed * spec.lot_e8),
-            "status": event.status.value,
-            "openOrders": self.open_orders,
+
+def _shape(entry: _Execution | _Other) -> dict[str, Any]:
+    if isinstance(entry, _Other):
+        kind, fields = entry.kind, entry.fields
+    else:
+        kind, fields = KINDS[entry.kind], _execution_fields(entry)
+    return {"timeNs": entry.time_ns, "kind": kind, "account": entry.account, **fields, "source": entry.source}
+
+
+def _execution_fields(entry: _Execution) -> dict[str, Any]:
+    spec, fill = entry.spec, entry.fill
+    fields = {
+        "symbol": spec.name,
+        "orderId": entry.order_id,
+        "clientOrderId": entry.client_id,
+        "side": entry.side.value,
+        "type": entry.type.value,
+        "price": from_e8(entry.price * spec.tick_e8),
+        "qty": from_e8(entry.qty * spec.lot_e8),
+        "executed": from_e8(entry.executed * spec.lot_e8),
+        "status": entry.status.value,
+        "openOrders": entry.open_orders,
+    }
+    if fill is not None:
+        fields |= {
+            "tradeId": fill.id,
+            "lastPrice": from_e8(fill.price * spec.tick_e8),
+            "lastQty": from_e8(fill.qty * spec.lot_e8),
+            "maker": fill.is_maker,
+            "commission": from_e8(fill.commission),
+            "commissionAsset": fill.commission_asset,
         }
-        if fill is not None:
-            fields |= {
-                "tradeId": fill.id,
-                "lastPrice": from_e8(fill.price * spec.tick_e8),
-                "lastQty": from_e8(fill.qty * spec.lot_e8),
-                "maker": fill.is_maker,
-                "commission": from_e8(fill.commission),
-                "commissionAsset": fill.commission_asset,
-            }
-        return fields
-
-
-def _shape(
-    seq: int, time_ns: int, kind: str, account: str, source: str, what: dict[str, Any] | _Execution
-) -> dict[str, Any]:
-    fields = what.fields() if isinstance(what, _Execution) else what
-    return {"seq": seq, "timeNs": time_ns, "kind": kind, "account": account, **fields, "source": source}
+    return fields

@@ -101,7 +101,7 @@ OPTIONS: dict[str, Option] = {
         RULES,
     ),
     "ping_interval": Option("SECONDS", "between the venue's pings; 0 for none (default 20)", RULES, float),
-    "journal_size": Option("N", "audit entries kept, about 1 KiB each (default 50000)", RULES, int),
+    "journal_size": Option("N", "audit entries kept, about 300 bytes each (default 20000)", RULES, int),
 }
 
 

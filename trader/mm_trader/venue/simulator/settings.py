@@ -29,7 +29,7 @@ from .engine.types import StpMode
 from .options import OPTIONS
 
 DEFAULT_PORT = 9443
-JOURNAL_SIZE = 50_000
+JOURNAL_SIZE = 20_000
 
 
 def load_config(

@@ -12,8 +12,10 @@ import msgspec
 
 from .types import Order, SymbolSpec
 
-HISTORY = 20_000
-"""Closed orders and trades kept per account: a day of a fast quoter would not fit in any venue's query window."""
+ORDERS_KEPT = 5000
+"""Closed orders kept per account of each kind, those that traded and those that did not: an unfilled order goes first at Binance too."""
+TRADES_KEPT = 10_000
+"""Trades kept per account."""
 
 
 @dataclass(slots=True, eq=False)
@@ -87,8 +89,11 @@ class Account:
     seats: dict[str, Seat] = field(default_factory=dict)
     open: dict[int, Order] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
-    trades: deque[AccountTrade] = field(default_factory=lambda: deque(maxlen=HISTORY))
-    closed: deque[Order] = field(default_factory=deque)
+    trades: deque[AccountTrade] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
+    traded: deque[Order] = field(default_factory=deque)
+    """Closed orders that had at least one fill, oldest first."""
+    unfilled: deque[Order] = field(default_factory=deque)
+    """Closed orders without one."""
     updated_ns: int = 0
 
     def balance(self, asset: str) -> Balance:
@@ -122,14 +127,15 @@ class Account:
             self.orders[order.id] = order
 
     def remember_closed(self, order: Order) -> None:
-        """Move `order` to the bounded history; the oldest closed order is forgotten (archived) when full."""
+        """Move `order` to the bounded history; the oldest one of its kind is forgotten (archived) when that is full."""
         del self.open[order.id]
         if self.background:
             return
         order.seat.open_count -= 1
-        self.closed.append(order)
-        if len(self.closed) > HISTORY:
-            old = self.closed.popleft()
+        closed = self.traded if order.executed else self.unfilled
+        closed.append(order)
+        if len(closed) > ORDERS_KEPT:
+            old = closed.popleft()
             del self.orders[old.id]
             by_client = old.seat.by_client
             if by_client.get(old.client_id) is old:
@@ -145,4 +151,5 @@ class Account:
         self.open.clear()
         self.orders.clear()
         self.trades.clear()
-        self.closed.clear()
+        self.traded.clear()
+        self.unfilled.clear()

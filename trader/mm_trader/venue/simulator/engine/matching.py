@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from .account import HISTORY, AccountTrade
+from .account import ORDERS_KEPT, AccountTrade
 from .book import Level
 from .events import Event, ExecutionEvent, PreventedMatch, Prevention, TradeEvent
 from .ledger import Ledger
@@ -28,7 +28,7 @@ class Matcher:
         self.out = out
         self.execution_id = 0
         self.prevented_id = 0
-        self.preventions: deque[Prevention] = deque(maxlen=HISTORY)
+        self.preventions: deque[Prevention] = deque(maxlen=ORDERS_KEPT)
         """The latest ones of all accounts, oldest first."""
 
     def execution(

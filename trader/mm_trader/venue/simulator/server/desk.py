@@ -25,8 +25,8 @@ from .limits import RateLimits
 from .params import Params
 from .publisher import Publisher
 
-AMENDMENTS = 20_000
-"""As many amendments are remembered as an account remembers orders."""
+AMENDMENTS = 5000
+"""Of all accounts together."""
 
 
 class Security(StrEnum):

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..engine.account import HISTORY, Account
+from ..engine.account import TRADES_KEPT, Account
 from ..engine.errors import INSUFFICIENT_BALANCE, rejected
 from ..engine.events import BalanceEvent, Event
 from ..engine.ledger import Ledger
@@ -52,7 +52,7 @@ class MarginLedger(Ledger):
         self.marks = dict.fromkeys(specs, 0)
         """Mark prices in ticks; 0: none yet."""
         self.holdings: dict[tuple[Account, str], Holding] = {}
-        self.incomes: deque[Income] = deque(maxlen=HISTORY)
+        self.incomes: deque[Income] = deque(maxlen=TRADES_KEPT)
         self._income_id = 0
         self._moved: dict[Account, dict[str, None]] = {}
 
