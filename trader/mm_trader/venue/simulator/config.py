@@ -128,6 +128,8 @@ class SimulatorConfig:
     """usdm: what longs pay shorts at each settlement, as a part of the notional; negative: the other way round."""
     funding_interval_s: float = 8 * 3600.0
     """usdm: settlements are at whole multiples of this since the epoch."""
+    listen_keys: bool = False
+    """spot: listenKeys as they were until 2026-02-20, for clients that know no other user stream."""
     journal_size: int = 20_000
     """Audit entries kept; about 300 bytes each."""
 

@@ -101,6 +101,12 @@ OPTIONS: dict[str, Option] = {
         RULES,
     ),
     "ping_interval": Option("SECONDS", "between the venue's pings; 0 for none (default 20)", RULES, float),
+    "listen_keys": Option(
+        "on|off",
+        "spot: serve listenKeys, gone at Binance since 2026-02-20, to clients that know no other user stream "
+        "(default off)",
+        RULES,
+    ),
     "journal_size": Option("N", "audit entries kept, about 300 bytes each (default 20000)", RULES, int),
 }
 

@@ -64,6 +64,7 @@ def load_config(
         funding_rate=parse_rate(str(given.get("funding_rate", "0.0001")), "--funding-rate"),
         funding_interval_s=_number(given.get("funding_interval", 8 * 3600), "--funding-interval"),
         ping_interval_s=_ping_interval(given.get("ping_interval")),
+        listen_keys=_switch(given.get("listen_keys", False), "--listen-keys"),
         journal_size=_journal_size(given.get("journal_size", JOURNAL_SIZE)),
     )
     return config, _scenario(given.get("scenario"))
@@ -217,6 +218,15 @@ def _ping_interval(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:
         raise ConfigError(f"--ping-interval {value!r}: must be seconds from 0 to 3600")
     return float(value)
+
+
+def _switch(value: Any, option: str) -> bool:
+    """YAML makes truth of `on` and `off` itself."""
+    if isinstance(value, bool):
+        return value
+    if value not in ("on", "off"):
+        raise ConfigError(f"{option} {value!r}: must be on or off")
+    return bool(value == "on")
 
 
 def _journal_size(value: Any) -> int:

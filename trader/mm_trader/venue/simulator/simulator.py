@@ -177,7 +177,7 @@ class Simulator:
             client.connection.send_frame(text_frame(wrapped), Channel.MARKET)
         for session in self.wsapi.sessions:
             session.connection.send_frame(text_frame(f'{{"event":{event}}}'), Channel.USER)
-        return len(self.hub.clients) + len(self.wsapi.sessions) + self.extras.announce(event)
+        return len(self.hub.clients) + len(self.wsapi.sessions)
 
     # --- inside ---------------------------------------------------------------------------------------------
     def _deliver(self, account: str, text: str) -> None:

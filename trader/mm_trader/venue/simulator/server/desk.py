@@ -25,6 +25,8 @@ from .limits import RateLimits
 from .params import Params
 from .publisher import Publisher
 
+KEY_LIFE_MS = 3_600_000
+"""Of a listen key."""
 AMENDMENTS = 5000
 """Of all accounts together."""
 
@@ -75,6 +77,44 @@ class Call:
         return self.weight if isinstance(self.weight, int) else self.weight(params)
 
 
+class ListenKeys:
+    """One key an account, good for an hour after it was last asked for or kept alive."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[str, int]] = {}
+        self._made = 0
+
+    def obtain(self, account: str, now_ms: int) -> str:
+        """The account's key, made where it has none; its hour begins anew."""
+        key = self.key_of(account, now_ms)
+        if key is None:
+            self._made += 1
+            key = f"{account}{self._made:032x}".replace("-", "")
+        self._of[account] = (key, now_ms + KEY_LIFE_MS)
+        return key
+
+    def key_of(self, account: str, now_ms: int) -> str | None:
+        """The account's key while it is good."""
+        key, until = self._of.get(account, ("", 0))
+        return key if now_ms < until else None
+
+    def owner(self, key: str, now_ms: int) -> str | None:
+        """Whose key it is."""
+        return next((a for a, (k, until) in self._of.items() if k == key and now_ms < until), None)
+
+    def end(self, account: str) -> str | None:
+        """Forget the account's key; it."""
+        key, _ = self._of.pop(account, (None, 0))
+        return key
+
+    def ended(self, now_ms: int) -> list[tuple[str, str]]:
+        """(account, key) of those whose hour is over; they are forgotten."""
+        over = [(account, key) for account, (key, until) in self._of.items() if now_ms >= until]
+        for account, _ in over:
+            del self._of[account]
+        return over
+
+
 class Desk:
     """State shared by all calls. `pump` sends out what a call caused."""
 
@@ -94,6 +134,7 @@ class Desk:
         self.publisher = publisher
         self.clock = clock
         self.amendments: deque[dict[str, Any]] = deque(maxlen=AMENDMENTS)
+        self.listen_keys = ListenKeys()
         self._generated = 0
 
     def now_ms(self) -> int:

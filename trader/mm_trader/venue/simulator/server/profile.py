@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
@@ -11,7 +11,9 @@ from aiohttp import web
 from ..config import Product, SimulatorConfig
 from ..engine.account import Account
 from ..engine.exchange import Clock, Exchange
+from ..time import NS_PER_S
 from .desk import Call, Desk
+from .listen_keys import SPOT_CALLS, PrivateStreams
 from .publisher import Publisher
 from .rest import ALL_CALLS, API
 from .sockets import MarketSockets
@@ -34,9 +36,6 @@ class Extras(Protocol):
     def reset(self) -> None:
         """Testnet reset."""
 
-    def announce(self, event: str) -> int:
-        """Send an event on the product's own connections; how many there are."""
-
     def positions(self, account: Account) -> list[dict[str, Any]]:
         """What the account holds on margin, a row a symbol."""
 
@@ -57,24 +56,36 @@ class Profile:
 
 
 class SpotExtras:
-    """Spot's market streams."""
+    """Spot's market streams, with listen keys where they are wanted."""
 
     def __init__(self, sim: Simulator) -> None:
-        self._markets = MarketSockets(sim.sockets, sim.hub)
+        self._sim = sim
+        self._private = PrivateStreams(sim) if sim.config.listen_keys else None
+        self._markets = MarketSockets(
+            sim.sockets, sim.hub, owner=self._private.owner if self._private is not None else None
+        )
 
     def routes(self, app: web.Application) -> None:
         """`/ws`, `/ws/<stream>…`, `/stream`."""
         add_market_routes(app, "", self._markets)
 
     def start(self) -> None:
-        """Nothing happens by itself."""
+        """Listen keys end by themselves."""
+        private, sim = self._private, self._sim
+        if private is None:
+            return
+        sim.wsapi.listeners.append(private.listeners)
+        sim.publisher.listened_to = lambda account: (
+            sim.wsapi.listened_to(account) or private.listened_to(account)
+        )
+        self._second(private)
+
+    def _second(self, private: PrivateStreams) -> None:
+        private.expire_ended()
+        self._sim.scheduler.call_after(NS_PER_S, lambda: self._second(private))
 
     def reset(self) -> None:
         """Nothing is remembered."""
-
-    def announce(self, _event: str) -> int:
-        """Spot has none of its own."""
-        return 0
 
     def positions(self, _account: Account) -> list[dict[str, Any]]:
         """Nothing is held on margin."""
@@ -109,6 +120,8 @@ SPOT = Profile(
 def profile_of(config: SimulatorConfig) -> Profile:
     """The profile of the configured product."""
     if config.product is Product.SPOT:
+        if config.listen_keys:
+            return replace(SPOT, calls=(*SPOT.calls, *SPOT_CALLS), gone_methods=frozenset())
         return SPOT
     from ..usdm.profile import USDM
 

@@ -172,22 +172,39 @@ def _literally(raw_query: str, wanted: str) -> str:
 
 
 class MarketSockets:
-    """The market-stream endpoints. `serves`: the stream names that they carry, None: all."""
+    """The market-stream endpoints. `serves`: the stream names that they carry, None: all.
 
-    def __init__(self, sockets: Sockets, hub: StreamHub, serves: Callable[[str], bool] | None = None) -> None:
+    `owner`: the account of a stream name that is a listen key, None where none are served here. `private`: nothing of the
+    market is.
+    """
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        hub: StreamHub,
+        serves: Callable[[str], bool] | None = None,
+        owner: Callable[[str], str | None] | None = None,
+        private: bool = False,
+    ) -> None:
         self.serves = serves
         self.sockets = sockets
         self.hub = hub
+        self.owner = owner
+        self.private = private
 
     async def raw(self, request: web.Request) -> web.StreamResponse:
         """`/ws` and `/ws/<stream>[/<stream>…]`: frames as they are."""
-        return await self._serve(request, request.match_info.get("streams", ""), combined=False)
+        names = request.match_info.get("streams", "")
+        return await self._serve(request, names or self._key(request), combined=False)
 
     async def combined(self, request: web.Request) -> web.StreamResponse:
         """`/stream?streams=a/b`: frames wrapped in `{stream, data}`."""
-        return await self._serve(
-            request, _literally(request.rel_url.raw_query_string, "streams"), combined=True
-        )
+        names = _literally(request.rel_url.raw_query_string, "streams")
+        return await self._serve(request, names or self._key(request), combined=True)
+
+    def _key(self, request: web.Request) -> str:
+        """`?listenKey=…`, another way to name a key."""
+        return request.query.get("listenKey", "") if self.owner is not None else ""
 
     async def _serve(self, request: web.Request, names: str, combined: bool) -> web.StreamResponse:
         streams = [n for n in names.split("/") if n]
@@ -211,8 +228,17 @@ class MarketSockets:
 
         return await self.sockets.serve(
             request,
-            lambda channel, account: channel is Channel.MARKET and account is None,
+            lambda channel, account: bool(client) and self._matches(client[0], channel, account),
             begin,
             end,
             texts_limited=True,
         )
+
+    def _matches(self, client: StreamClient, channel: Channel, account: str | None) -> bool:
+        """Whether the connection is of the channel (and of the account); with a listen key it may be of two."""
+        if channel is Channel.MARKET:
+            return account is None and not self.private
+        if channel is not Channel.USER or self.owner is None:
+            return False
+        owners = {self.owner(stream) for stream in client.streams} - {None}
+        return account in owners or (account is None and (self.private or bool(owners)))

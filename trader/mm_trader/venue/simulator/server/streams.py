@@ -39,6 +39,10 @@ class StreamHub:
     def wanted(self, stream: str) -> bool:
         return stream in self._listeners
 
+    def listeners(self, stream: str) -> list[StreamClient]:
+        """Who listens to a stream now."""
+        return list(self._listeners.get(stream, ()))
+
     def names(self) -> list[str]:
         """Streams that somebody listens to."""
         return list(self._listeners)

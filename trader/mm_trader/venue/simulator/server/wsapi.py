@@ -83,7 +83,7 @@ class WsApi:
         self.sockets = sockets
         self.scheduler = scheduler
         self.sessions: dict[Session, None] = {}
-        self.listeners: UserListeners = self._subscribers
+        self.listeners: list[UserListeners] = [self._subscribers]
         """Who hears of an account, and the frame each is sent."""
         self._subscription_id = 0
         self._held: dict[str, str] = {}
@@ -146,7 +146,7 @@ class WsApi:
 
     def _send_event(self, account: str, text: str, fault: Fault | None) -> None:
         times = 2 if fault is not None and fault.kind is FaultKind.DUPLICATE_USER_EVENT else 1
-        for connection, frame in self.listeners(account, text):
+        for connection, frame in [one for listeners in self.listeners for one in listeners(account, text)]:
             if fault is not None and fault.kind is FaultKind.LATE_USER_EVENT:
                 self._send_late(connection, frame, fault.ms)
                 continue

@@ -8,6 +8,7 @@ from ..config import MAX_LEVERAGE
 from ..engine.account import Account
 from ..engine.checks import from_e8
 from ..engine.errors import RefusalError
+from ..server import listen_keys
 from ..server.calls_account import order_counts, trades_of
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import SYMBOL, missing
@@ -15,8 +16,6 @@ from ..server.shapes import ms
 from . import shapes
 from .calls_orders import week
 from .desk import FuturesDesk, futures_desk
-
-NO_LISTEN_KEY = "This listenKey does not exist."
 
 
 def _assets(desk: FuturesDesk, account: Account) -> list[str]:
@@ -274,29 +273,6 @@ def set_leverage(desk: Desk, request: Request) -> Any:
     return {"leverage": leverage, "maxNotionalValue": "100000000", "symbol": symbol}
 
 
-def start_listening(desk: Desk, request: Request) -> Any:
-    request.params.finish()
-    return {"listenKey": futures_desk(desk).listen_keys.obtain(request.account.name, desk.now_ms())}
-
-
-def keep_listening(desk: Desk, request: Request) -> Any:
-    """Another hour; refused where the key is over."""
-    request.params.text("listenKey")
-    request.params.finish()
-    keys = futures_desk(desk).listen_keys
-    if keys.key_of(request.account.name, desk.now_ms()) is None:
-        raise RefusalError(-1125, NO_LISTEN_KEY)
-    return {"listenKey": keys.obtain(request.account.name, desk.now_ms())}
-
-
-def stop_listening(desk: Desk, request: Request) -> Any:
-    request.params.text("listenKey")
-    request.params.finish()
-    if futures_desk(desk).listen_keys.end(request.account.name) is None:
-        raise RefusalError(-1125, NO_LISTEN_KEY)
-    return {}
-
-
 _SIGNED, _KEY = Security.SIGNED, Security.KEY
 CALLS = (
     Call(("GET", "v3/account"), "v2/account.status", account_v3, 5, _SIGNED),
@@ -314,7 +290,7 @@ CALLS = (
     Call(("GET", "v1/accountConfig"), None, account_config, 5, _SIGNED),
     Call(("POST", "v1/leverage"), None, set_leverage, 1, _SIGNED),
     Call(("GET", "v1/rateLimit/order"), None, order_counts, 1, _SIGNED),
-    Call(("POST", "v1/listenKey"), "userDataStream.start", start_listening, 1, _KEY),
-    Call(("PUT", "v1/listenKey"), "userDataStream.ping", keep_listening, 1, _KEY),
-    Call(("DELETE", "v1/listenKey"), "userDataStream.stop", stop_listening, 1, _KEY),
+    Call(("POST", "v1/listenKey"), "userDataStream.start", listen_keys.start, 1, _KEY),
+    Call(("PUT", "v1/listenKey"), "userDataStream.ping", listen_keys.keep_alive, 1, _KEY),
+    Call(("DELETE", "v1/listenKey"), "userDataStream.stop", listen_keys.close, 1, _KEY),
 )

@@ -11,10 +11,11 @@ from ..engine.account import Account
 from ..engine.checks import from_e8
 from ..engine.events import TradeEvent
 from ..server.connection import dumps
+from ..server.listen_keys import PrivateStreams
 from ..time import NS_PER_MS, NS_PER_S
 from .desk import futures_desk
 from .shapes import position_risk
-from .streams import PrivateStreams
+from .streams import add_routes
 
 if TYPE_CHECKING:
     from ..simulator import Simulator
@@ -31,12 +32,12 @@ class Clockwork:
         self.desk = futures_desk(sim.desk)
         self.exchange = self.desk.futures
         self.streams = PrivateStreams(sim)
-        sim.wsapi.listeners = self.streams.listeners
+        sim.wsapi.listeners = [self.streams.listeners]
         self._settles_ns = 0
 
     def routes(self, app: web.Application) -> None:
         """The split streams."""
-        self.streams.routes(app)
+        add_routes(app, self.sim, self.streams)
 
     def start(self) -> None:
         """The first marks, from the book that the market has just made, and every second from now on."""
@@ -47,10 +48,6 @@ class Clockwork:
     def reset(self) -> None:
         """Testnet reset: no countdown runs any more."""
         self.desk.forget()
-
-    def announce(self, event: str) -> int:
-        """An event to every private connection; how many."""
-        return self.streams.announce(event)
 
     def positions(self, account: Account) -> list[dict[str, Any]]:
         """The account's open positions, as positionRisk shows them."""
@@ -63,10 +60,7 @@ class Clockwork:
 
     def expire_key(self, account: str) -> bool:
         """End an account's listen key now. False: it has none."""
-        key = self.desk.listen_keys.end(account)
-        if key is not None:
-            self.streams.expire(account, key)
-        return key is not None
+        return self.streams.expire(account)
 
     def fund(self, symbol: str, rate_e8: int | None = None) -> None:
         """Settle funding of one symbol now."""
@@ -93,8 +87,7 @@ class Clockwork:
                 self._settles_ns = self.exchange.funding.next_ns(now)
                 for symbol in self.exchange.markets:
                     self.fund(symbol)
-            for account, key in self.desk.listen_keys.ended(now // NS_PER_MS):
-                self.streams.expire(account, key)
+            self.streams.expire_ended()
             self._publish(now)
         finally:
             sim.scheduler.call_at((sim.clock.now() // NS_PER_S + 1) * NS_PER_S, self._second)

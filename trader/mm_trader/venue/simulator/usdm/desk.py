@@ -1,4 +1,4 @@
-"""The desk of the futures API: the common one, with listen keys and countdowns, and refusals in the futures API's words."""
+"""The desk of the futures API: the common one, with countdowns, and refusals in the futures API's words."""
 
 from __future__ import annotations
 
@@ -19,46 +19,6 @@ from . import shapes
 from .exchange import FuturesExchange
 from .refusals import translated
 
-KEY_LIFE_MS = 3_600_000
-
-
-class ListenKeys:
-    """One key an account, good for an hour after it was last asked for or kept alive."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, tuple[str, int]] = {}
-        self._made = 0
-
-    def obtain(self, account: str, now_ms: int) -> str:
-        """The account's key, made where it has none; its hour begins anew."""
-        key = self.key_of(account, now_ms)
-        if key is None:
-            self._made += 1
-            key = f"{account}{self._made:032x}".replace("-", "")
-        self._of[account] = (key, now_ms + KEY_LIFE_MS)
-        return key
-
-    def key_of(self, account: str, now_ms: int) -> str | None:
-        """The account's key while it is good."""
-        key, until = self._of.get(account, ("", 0))
-        return key if now_ms < until else None
-
-    def owner(self, key: str, now_ms: int) -> str | None:
-        """Whose key it is."""
-        return next((a for a, (k, until) in self._of.items() if k == key and now_ms < until), None)
-
-    def end(self, account: str) -> str | None:
-        """Forget the account's key; it."""
-        key, _ = self._of.pop(account, (None, 0))
-        return key
-
-    def ended(self, now_ms: int) -> list[tuple[str, str]]:
-        """(account, key) of those whose hour is over; they are forgotten."""
-        over = [(account, key) for account, (key, until) in self._of.items() if now_ms >= until]
-        for account, _ in over:
-            del self._of[account]
-        return over
-
 
 class FuturesDesk(Desk):
     """`exchange` is a `FuturesExchange`."""
@@ -75,7 +35,6 @@ class FuturesDesk(Desk):
         super().__init__(exchange, auth, limits, journal, publisher, clock)
         assert isinstance(exchange, FuturesExchange), "the futures profile makes its own exchange"
         self.futures = exchange
-        self.listen_keys = ListenKeys()
         self.isolated: set[str] = set()
         self.multi_assets: set[str] = set()
         """Accounts that say so of themselves; neither mode is simulated."""

@@ -21,8 +21,8 @@ from .margin import MarginEvent
 from .shapes import price_text, qty_text
 
 MARK_NS = 50 * NS_PER_MS
-SPEEDS = (("@100ms", 2), ("", 5), ("@500ms", 10))
-"""Stream suffix, and every how many marks it is sent: `@depth` alone is 250 ms."""
+SPEEDS = (("@0ms", 1), ("@100ms", 2), ("", 5), ("@500ms", 10))
+"""Stream suffix, and every how many marks it is sent: `@depth` alone is 250 ms. Nothing documents `@0ms`, but clients use it."""
 SPELT_OUT = "@250ms"
 """The speed without a suffix, as some clients name it."""
 MARKS_A_SECOND = 20
