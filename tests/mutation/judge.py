@@ -175,7 +175,9 @@ class Judge:
                     os._exit(1)
             data = measured.get_data()
             lines = {path: sorted(data.lines(path) or ()) for path in data.measured_files()}
-            found[item.nodeid] = Trace(took, {path: which for path, which in lines.items() if which})
+            found[item.nodeid] = Trace(
+                took, {os.path.relpath(path, self._plan.root): which for path, which in lines.items() if which}
+            )
         return found
 
     # --- judging ----------------------------------------------------------------------------------------------------------------------
@@ -275,7 +277,7 @@ class Judge:
         self._counts[verdict.verdict] += 1
 
     def _tests_of(self, mutant: Mutant) -> list[str]:
-        path = str(self._plan.root / "trader" / (mutant.module.replace(".", "/") + ".py"))
+        path = "trader/" + mutant.module.replace(".", "/") + ".py"
         first, last = mutant.lines
         found = {test for line in range(first, last + 1) for test in self._by_line.get((path, line), ())}
         return sorted(found, key=lambda test: (self._tests[test].breadth, self._tests[test].seconds, test))

@@ -61,7 +61,7 @@ class Trace(msgspec.Struct, frozen=True):
     seconds: float
     """Processor time."""
     lines: dict[str, list[int]]
-    """Of each file."""
+    """Of each file, named from the root of the checkout: a copy of the build folder is good in another one."""
 
     @property
     def breadth(self) -> int:
