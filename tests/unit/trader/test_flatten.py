@@ -39,6 +39,7 @@ def view(ts_s: float, position: int, **changes: Any) -> View:
         "live": 0,
         "unknown": False,
         "live_price": None,
+        "live_lots": 0,
         "bid": 10_000,
         "ask": 10_010,
         "market": True,
@@ -259,6 +260,23 @@ def test_an_emergency_stop_closes_the_position_by_a_closing_order_and_says_so() 
     assert driver.kernel.status().flatten == {"ETHUSDC": "flat"}
     assert driver.kernel.status().positions["ETHUSDC"] == 0
     assert len(closes(driver, mark)) == 1
+
+
+def test_a_late_trade_that_makes_the_resting_close_more_than_the_position_has_it_cancelled() -> None:
+    driver = holding()
+    ask = next(place for place in of(Place, driver.log) if place.side is Side.SELL)
+    mark = stop(driver)
+    driver.ticks(0.2)
+    (close,) = closes(driver, mark)
+    driver.accept(close)
+    driver.ticks(0.1)
+    rested = len(driver.log)
+    driver.fill(ask, 1)
+    driver.ticks(0.1)
+    assert [cancel.client_id for cancel in of(Cancel, driver.log[rested:])] == [close.client_id]
+    driver.canceled(close)
+    driver.ticks(0.2)
+    assert closes(driver, mark)[-1].size == close.size - 1
 
 
 def test_it_takes_after_a_while_within_its_reach() -> None:

@@ -172,6 +172,43 @@ def test_closes_that_end_without_a_fill_count_unless_we_withdrew_them():
     assert kinds(machine.look(view(ts, 100))) == ["FlattenTaking"]
 
 
+def test_a_close_that_ended_without_a_fill_is_counted_once_however_long_the_next_is_not_placed():
+    machine = at(Step.LIMIT)
+    for number in range(MAX_FAILURES):
+        assert kinds(machine.look(view(1 + number, 100))) == ["Close"]
+        for wait in (0.3, 0.6):
+            assert kinds(machine.look(view(1 + number + wait, 100, market=False))) in ([], ["FlattenTaking"])
+    assert machine.step is Step.TAKER
+
+
+def test_after_a_fill_the_row_begins_with_none():
+    machine = at(Step.LIMIT)
+    machine.look(view(1, 100))
+    for number in range(MAX_FAILURES):
+        assert kinds(machine.look(view(2 + number / 10, 90))) == ["Close"]
+    assert kinds(machine.look(view(3, 90))) == ["FlattenTaking"]
+
+
+@pytest.mark.parametrize("position,lots", [(100, -101), (100, 1), (-100, 101), (-100, -1), (0, 1), (0, -1)])
+@pytest.mark.parametrize("market", [True, False])
+def test_a_resting_close_that_a_late_trade_has_made_too_much_is_withdrawn_at_once(position, lots, market):
+    machine = at(Step.LIMIT)
+    machine.look(view(1, 100))
+    seen = {"live": 1, "live_price": 10_010, "live_lots": lots, "market": market}
+    assert machine.look(view(1.001, position, **seen)) == [Withdraw()]
+    assert machine.look(view(5, position, **seen)) == []
+
+
+@pytest.mark.parametrize(
+    "position,lots", [(100, -100), (100, -1), (100, 0), (-100, 100), (-100, 1), (-100, 0)]
+)
+def test_a_resting_close_of_no_more_than_the_position_stays(position, lots):
+    machine = at(Step.LIMIT)
+    machine.look(view(1, position))
+    price = 10_010 if position > 0 else 10_000
+    assert machine.look(view(5, position, live=1, live_price=price, live_lots=lots)) == []
+
+
 def test_a_fill_ends_the_row_of_failures():
     machine = at(Step.LIMIT)
     position = 100

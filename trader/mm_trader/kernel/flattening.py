@@ -104,6 +104,7 @@ class Flattening:
         per_lot = price * desk.position.tick * desk.position.lot
         least = max(desk.rules.min_quantity, -(-to_money(desk.rules.min_notional) // per_lot))
         sync = core.reconciler.sync[desk.symbol]
+        resting = _resting(live)
         return View(
             ts=ts,
             position=desk.position.whole_lots,
@@ -112,7 +113,8 @@ class Flattening:
             zero=sync.zero_ms is not None,
             live=len(live),
             unknown=any(order.state is OrderState.UNKNOWN for order in live),
-            live_price=_resting_price(live),
+            live_price=resting.price if resting else None,
+            live_lots=resting.side.sign * resting.unbooked if resting else 0,
             bid=top.bid,
             ask=top.ask,
             market=fresh
@@ -135,5 +137,5 @@ _UNTRUSTED = frozenset(
 """Reasons of halts after which nothing is placed by the machine, whatever else stands."""
 
 
-def _resting_price(live: list[Order]) -> int | None:
-    return live[0].price if len(live) == 1 and live[0].state in OPEN_STATES else None
+def _resting(live: list[Order]) -> Order | None:
+    return live[0] if len(live) == 1 and live[0].state in OPEN_STATES else None

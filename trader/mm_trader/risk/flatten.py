@@ -1,6 +1,7 @@
 """Closing a position after an emergency stop: limit → taker → call a person. A state machine of one symbol, pure: it says what to do next.
 
-It places only when nothing of the symbol is, or may be, open; never more than the position; never less than the venue takes (less is dust, and stays).
+It places only when nothing of the symbol is, or may be, open; never more than the position, and withdraws what a late trade has made more than that; never less
+than the venue takes (less is dust, and stays).
 An order of which nobody knows is waited for, never doubled. Whatever does not get on within its time goes one step up; the last step is a person, who is told
 once, and again from time to time. Each step is told when it is entered, not while it lasts.
 """
@@ -67,6 +68,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One of them is UNKNOWN."""
     live_price: int | None
     """Of the resting close, if it is the only one."""
+    live_lots: int
+    """What that one may still trade, signed: positive buys. 0 where there is none."""
     bid: int
     ask: int
     market: bool
@@ -166,6 +169,8 @@ class Flatten:
     def _limit(self, view: View) -> list[Action]:
         if view.ts - self._since >= self._limits.limit_for:
             return self._to_taker(view, "limit orders did not close it in time")
+        if view.live_price is not None and _beyond(view.position, view.live_lots):
+            return [] if self._withdrawn else self._withdraw(view)
         if not view.market:
             return []
         side = Side.SELL if view.position > 0 else Side.BUY
@@ -195,7 +200,7 @@ class Flatten:
         self._enter(Step.TAKER, view.ts)
         self._placed = view.ts
         tell = self._tell("FlattenTaking", f"{why}: {view.position} lots left, taking")
-        return [tell, *self._withdraw(view)] if view.live else [tell]
+        return [tell, *self._withdraw(view)]
 
     def _help(self, view: View, why: str) -> list[Action]:
         self._enter(Step.HELP, view.ts)
@@ -203,7 +208,7 @@ class Flatten:
         tell = Tell(
             "FlattenFailed", f"{self._symbol}: {why}; {view.position} lots are left: close them by hand", True
         )
-        return [tell, *self._withdraw(view)] if view.live else [tell]
+        return [tell, *self._withdraw(view)]
 
     def _remind(self, view: View) -> list[Action]:
         if view.ts - self._told < self._limits.remind_every:
@@ -263,3 +268,8 @@ class Flatten:
 
     def _tell(self, reason: str, message: str) -> Tell:
         return Tell(reason, f"{self._symbol}: {message}", False)
+
+
+def _beyond(position: int, change: int) -> bool:
+    """The change does more than bring the position back: a late trade has moved it since the close was placed."""
+    return not min(position, 0) <= position + change <= max(position, 0)
