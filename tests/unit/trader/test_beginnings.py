@@ -38,7 +38,7 @@ def test_a_new_order_has_no_past_and_awaits_nothing():
         assert getattr(order, name) == 0, name
     for name in ("cancel_wanted", "cancel_in_flight", "query_in_flight", "closing", "reduce_only"):
         assert getattr(order, name) is False, name
-    for name in ("change_refused", "leftover", "inherited"):
+    for name in ("change_refused", "leftover", "inherited", "forgotten"):
         assert getattr(order, name) is False, name
     for name in ("venue_id", "acked_ts", "deadline", "query_due", "change"):
         assert getattr(order, name) is None, name
@@ -60,6 +60,12 @@ def test_a_new_manager_may_not_cancel_what_an_earlier_process_left():
         ).enabled
         is False
     )
+
+
+def test_a_symbol_that_was_never_asked_about_has_no_cause_and_waits_for_nothing():
+    sync = Desk().reconciler.sync[SYMBOL]
+    assert sync.cause == ""
+    assert (sync.asked_ts, sync.done_ts, sync.retry_due, sync.zero_ms, sync.failures) == (*[None] * 4, 0)
 
 
 def test_an_order_with_trades_to_come_is_known_as_unsettled():

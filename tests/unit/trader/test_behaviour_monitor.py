@@ -138,3 +138,10 @@ def test_cancels_are_judged_once_a_second():
     found._buckets.clear()
     assert found.cancels_too_much(2 * SECOND - 1, 0.8) is True
     assert found.cancels_too_much(2 * SECOND, 0.8) is False
+
+
+@pytest.mark.parametrize("second", [0, 1])
+def test_the_first_second_is_judged_whichever_it_is(second):
+    ts = second * SECOND
+    assert monitor(filled=5, ts=ts).fills_too_fast(ts, 4)
+    assert monitor(placed=MIN_SAMPLE, canceled=MIN_SAMPLE, ts=ts).cancels_too_much(ts, 0.9)

@@ -220,6 +220,14 @@ def test_on_margin_an_order_that_only_brings_the_position_back_needs_no_balance(
     assert alone(Refusal.BALANCE, order, exposure=held(base), available=available, **MARGIN) is None
 
 
+def test_on_margin_what_has_to_be_backed_is_exact_however_large_the_position_is():
+    order = buy(size=10**11 + 7)
+    short = Exposure(base=-83_030_920_993_190_389, mark=MARK)
+    enough = 167_993_882_236_715_149
+    assert alone(Refusal.BALANCE, order, exposure=short, available=enough, **MARGIN) is None
+    assert alone(Refusal.BALANCE, order, exposure=short, available=enough - 1, **MARGIN) is Refusal.BALANCE
+
+
 def test_the_sound_order_is_what_its_docstring_says():
     order, facts = self_test._sound()
     assert order == Intent(Side.BUY, 990, 100)

@@ -89,6 +89,42 @@ def test_vpin_begins_a_minute_after_its_first_trade_and_says_nothing_before_its_
     assert vpin.value == 1.0
 
 
+def warm(size: float, buckets: int = 1) -> Vpin:
+    """A minute old, with the size of its bucket known."""
+    vpin = Vpin(buckets)
+    vpin.add(0, 1, buyer_is_maker=False)
+    vpin._size = size
+    return vpin
+
+
+def test_a_trade_that_just_fills_its_bucket_closes_it():
+    vpin = warm(10.0)
+    vpin.add(60 * SECOND, 9, buyer_is_maker=False)
+    assert vpin.value is None
+    vpin.add(60 * SECOND, 1, buyer_is_maker=True)
+    assert vpin.value == pytest.approx(0.8)
+
+
+def test_a_trade_that_just_fills_two_buckets_closes_both():
+    vpin = warm(10.0, buckets=2)
+    vpin.add(60 * SECOND, 20, buyer_is_maker=True)
+    assert vpin.value == 1.0
+
+
+def test_where_less_than_a_lot_is_traded_in_the_time_of_a_bucket_one_trade_fills_several():
+    vpin = Vpin(3)
+    vpin.add(0, 1, buyer_is_maker=False)
+    vpin.add(200 * SECOND, 1, buyer_is_maker=False)
+    assert vpin.value == 1.0
+
+
+def test_trades_of_less_than_a_lot_fill_no_bucket():
+    vpin = Vpin(1)
+    for second in (0, 60, 120):
+        vpin.add(second * SECOND, 0, buyer_is_maker=True)
+    assert vpin.value is None
+
+
 # --- volatility jump ----------------------------------------------------------------------------------------------------------------------
 
 

@@ -215,3 +215,10 @@ def test_a_record_of_a_position_written_off_is_marked_at_nothing_held():
     position.set_mark(500_001)
     assert position.record(0, []).average_price == 0
     assert position.record(0, []).mark == Decimal("2500.005")
+
+
+def test_a_trade_that_its_commission_eats_up_moves_no_base_and_costs_its_price():
+    position = bought()
+    position.book(trade(Side.BUY, 240_000, 1, "0.0001", "ETH"), {})
+    assert (position.base, position.cost) == (100 * LOT, 25 * UNIT)
+    assert position.cash == -25 * UNIT - 24 * UNIT // 100

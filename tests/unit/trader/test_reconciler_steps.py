@@ -91,6 +91,7 @@ def test_a_failed_question_is_put_again_after_a_pause_that_grows(failures, pause
     assert asked(desk) == []
     desk.reconciler.on_timer(2 * SECOND + pause, periodic=False)
     assert asked(desk) == ["command"]
+    assert desk.reconciler.sync[SYMBOL].retry_due is None
     desk.reconciler.on_timer(2 * SECOND + pause, periodic=False)
     assert asked(desk) == []
 
@@ -365,12 +366,13 @@ def test_findings_are_added_up_by_kind_and_cause_and_the_longest_answer_kept():
         "lastMs": 0,
         "longestMs": 0,
     }
+    assert (desk.reconciler.statistics.last_ns, desk.reconciler.statistics.longest_ns) == (0, 0)
     add = desk.reconciler.statistics.add
     findings = Findings(missed_fills=1, adopted=2, vanished=3, corrected=4)
     assert findings.repairs == 10
     add(findings, "timer", 7 * MS + 999_999)
     add(findings, "timer", 3 * MS)
-    add(NONE, "start", 4 * MS)
+    add(NONE, "start", 4 * MS + 1)
     assert desk.reconciler.statistics.as_numbers() == {
         "runs": 3,
         "failures": 0,

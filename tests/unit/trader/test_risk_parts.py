@@ -107,6 +107,7 @@ def test_a_difference_is_told_once_when_it_has_been_there_twice(change):
     drift.compare(100, 30)
     assert [drift.compare(100 + change, 30) for _ in range(4)] == [0, change, 0, 0]
     assert [drift.compare(100 + 2 * change, 30) for _ in range(2)] == [0, change]
+    assert [drift.compare(101 + 2 * change, 30) for _ in range(2)] == [0, 1]
 
 
 def test_a_difference_that_passes_or_changes_is_not_told():

@@ -6,7 +6,7 @@ import pytest
 
 from mm_trader.risk import checks, self_test
 from mm_trader.risk.checks import CHECKS
-from mm_trader.risk.pnl import PnlMonitor
+from mm_trader.risk.pnl import LossLimits, PnlMonitor
 from mm_trader.risk.reasons import HaltReason, Refusal
 
 UNIT = 10**16
@@ -89,6 +89,13 @@ def test_a_limit_that_is_named_wrongly_is_found(monkeypatch):
         "DailyLossLimit: a breach was not seen",
         "MaxDrawdown: a breach was not seen",
     )
+
+
+def test_a_limit_that_is_not_reached_is_no_breach(monkeypatch):
+    far = 10**6 * UNIT
+    just_not = LossLimits(daily_loss=100 * UNIT + 1, budget=None, drawdown=far)
+    monkeypatch.setattr(self_test, "_loss_limits", lambda: iter([(HaltReason.DAILY_LOSS_LIMIT, just_not)]))
+    assert self_test.run_self_test().failures == ("DailyLossLimit: a breach was not seen",)
 
 
 @pytest.mark.parametrize("limit", ["daily_loss", "budget", "drawdown"])

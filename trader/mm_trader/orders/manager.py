@@ -236,9 +236,7 @@ class OrderManager:
         if event.command == "amend":
             self.changes.lost(order, event.reason, event.ts)
             return
-        if event.command == "cancel":
-            order.cancel_in_flight = False
-        elif order.acked_ts is not None and order.state is not OrderState.UNKNOWN:
+        if event.command != "cancel" and order.acked_ts is not None and order.state is not OrderState.UNKNOWN:
             # the user stream has already shown the order: the lost reply no longer matters
             return
         self.doubt(order, event.reason or "no trustworthy answer", event.ts)
@@ -348,7 +346,6 @@ class OrderManager:
         """Overdue answers, due questions, due cancels. Cheap when nothing is open."""
         for order in self._table.all_live():
             if order.deadline is not None and ts >= order.deadline:
-                order.cancel_in_flight = False
                 if order.change is not None:
                     self.changes.lost(order, "time-out", ts)
                 else:

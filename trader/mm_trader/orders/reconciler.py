@@ -262,7 +262,7 @@ class Reconciler:
         listed = {view.client_id for view in event.open_orders}
         vanished = 0
         for order in self._table.live(event.symbol):
-            if order.client_id in listed or order.state is OrderState.PENDING:
+            if order.client_id in listed:
                 continue
             if order.state is OrderState.UNKNOWN:
                 if not order.query_in_flight and order.query_due is None:

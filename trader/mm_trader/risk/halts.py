@@ -27,11 +27,11 @@ class HaltBoard:
         self._revision = revision
         self._scope = scope
         self._sticky: dict[str, Latch] = {}
-        self._external: dict[str, Latch] = {}
+        self._external: dict[str, Latch]
         self._pending: set[str] = set()
         self._lifted: OrderedDict[str, None] = OrderedDict()
-        self.level = RiskLevel.NORMAL
-        self.symbols: frozenset[str] = frozenset()
+        self.level: RiskLevel
+        self.symbols: frozenset[str]
         """Symbols that are halted by themselves, whatever the level says."""
         self.replace(latches)
 

@@ -75,7 +75,7 @@ class PnlMonitor:
                 self.budget_start = self.scope_start if start is None else to_money(start)
         self.deepest_fall = 0
         """Largest peak − net since this object was made, money."""
-        self.floor = 0
+        self.floor: int
         self.refloor()
 
     def refloor(self) -> None:
