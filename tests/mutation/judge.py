@@ -176,7 +176,8 @@ class Judge:
             data = measured.get_data()
             lines = {path: sorted(data.lines(path) or ()) for path in data.measured_files()}
             found[item.nodeid] = Trace(
-                took, {os.path.relpath(path, self._plan.root): which for path, which in lines.items() if which}
+                took,
+                {os.path.relpath(path, self._plan.root): which for path, which in lines.items() if which},
             )
         return found
 
