@@ -6,25 +6,17 @@ import math
 import os
 import re
 import sys
-import tomllib
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import msgspec
+from explained import FILE, Survivor, explanations, listing
 from judge import Plan, judged
-from mutants import Mutant
 
 LEAST = 85.0
 """Per cent of all mutants that some test must notice."""
-EXPLAINED = Path(__file__).with_name("survivors.toml")
 _MARKS = re.compile(r"(?<=<!-- judged -->\n).*?(?=<!-- /judged -->)", re.DOTALL)
 _CAUGHT = ("killed", "timed out")
 _COLUMNS = ("killed", "timed out", "survived", "no test", "not judged")
-
-
-def explanations() -> dict[str, dict[str, str]]:
-    """By function (without `mm_trader.`): changed line, or `*` for all of the function, → why it survives."""
-    return tomllib.loads(EXPLAINED.read_text())
 
 
 def wilson(caught: int, judged_: int) -> tuple[float, float]:
@@ -61,64 +53,44 @@ def table(counts: dict[str, Counter[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def listing(survivors: dict[str, list[tuple[Mutant, str]]]) -> tuple[str, int]:
-    """Every survivor under its function; how many nobody has explained."""
-    why = explanations()
-    lines: list[str] = []
-    unexplained = 0
-    used: set[tuple[str, str]] = set()
-    for function in survivors:
-        reasons = why.get(function, {})
-        lines += [f"\n## {function}", "| line | becomes | |", "|---|---|---|"]
-        for mutant, verdict in survivors[function]:
-            found = mutant.after if mutant.after in reasons else "*"
-            used.add((function, found))
-            reason = reasons.get(found, "")
-            unexplained += not reason
-            note = f"no test executes it; {reason}" if verdict == "no test" else reason
-            lines.append(
-                f"| `{_cell(mutant.before)}` | `{_cell(mutant.after)}` | {note or 'not looked at'} |"
-            )
-    for function, reasons in why.items():
-        for change in reasons:
-            if (function, change) not in used:
-                print(f"{EXPLAINED.name}: no survivor is {function}: {change}")
-    return "\n".join(lines) + "\n", unexplained
-
-
-def _cell(code: str) -> str:
-    return code.replace("|", "\\|").replace("`", "'")
-
-
 def main() -> int:
-    """Exit status 1: less than LEAST was caught of what was judged, or nothing was judged."""
+    """Exit status 1: less than LEAST was caught of what was judged, nothing was judged, a survivor is not explained, or an explanation explains none."""
     plan = msgspec.json.decode(os.environ["MUTATION_PLAN"], type=Plan, dec_hook=lambda kind, text: kind(text))
     sample, plan.sample = plan.sample, None
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    survivors: dict[str, list[tuple[Mutant, str]]] = defaultdict(list)
+    survivors: dict[str, list[Survivor]] = defaultdict(list)
     for mutant, verdict in judged(plan):
         name = "not judged" if verdict is None else verdict.verdict
         module = mutant.module.removeprefix("mm_trader.")
         counts[module][name] += 1
         if verdict is not None and not verdict.caught:
-            survivors[f"{module}.{mutant.function}"].append((mutant, name))
-    text, unexplained = listing(survivors)
+            function = f"{module}.{mutant.function}"
+            executed = verdict.verdict != "no test"
+            survivors[function].append(Survivor(function, mutant.before, mutant.after, executed))
+    whole = {module for module, of_it in counts.items() if not of_it["not judged"]}
+    in_order = [survivor for of_it in survivors.values() for survivor in of_it]
+    found_out = listing(in_order, explanations(), whole)
     total = sum(counts.values(), Counter())
     found = sum(total.values()) - total["not judged"]
     caught = sum(total[verdict] for verdict in _CAUGHT)
     print(table(counts))
-    print(f"{found - caught} survivors, {unexplained} of them not explained in {EXPLAINED.name}")
     if _whole(plan):
         page = plan.root / "docs" / "mutation.md"
         drawn = f"\nOf each file {sample} mutants were drawn with seed {plan.seed}.\n" if sample else ""
         page.write_text(_MARKS.sub(lambda _: table(counts) + drawn, page.read_text()))
         (plan.root / "docs" / "mutation-survivors.md").write_text(
             "# Mutants that survive\nWritten by `make mutation`; the explanations are those of `tests/mutation/survivors.toml`.\n"
-            "What this is: [mutation testing](mutation.md).\n" + text
+            "What this is: [mutation testing](mutation.md).\n" + found_out.text
         )
     else:
-        print(text)
-    return found == 0 or 100 * caught / found < LEAST
+        print(found_out.text)
+    failures = [f"not explained in {FILE.name}: {survivor}" for survivor in found_out.unexplained]
+    failures += [f"{FILE.name} explains what no longer survives: {change}" for change in found_out.stale]
+    if found == 0 or 100 * caught / found < LEAST:
+        failures.append(f"{caught} of {found} caught: less than {LEAST} per cent")
+    print(f"{found - caught} survivors, {len(found_out.unexplained)} of them not explained")
+    print("\n".join(failures))
+    return bool(failures)
 
 
 def _whole(plan: Plan) -> bool:

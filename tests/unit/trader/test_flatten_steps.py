@@ -199,6 +199,13 @@ def test_a_resting_close_that_a_late_trade_has_made_too_much_is_withdrawn_at_onc
     assert machine.look(view(5, position, **seen)) == []
 
 
+@pytest.mark.parametrize("step", [Step.LIMIT, Step.TAKER])
+@pytest.mark.parametrize("lots", [-100, 100])
+def test_what_is_open_before_any_close_was_placed_is_withdrawn(step, lots):
+    seen = view(1, 100, live=1, live_price=9_990, live_lots=lots)
+    assert at(step).look(seen) == [Withdraw()]
+
+
 @pytest.mark.parametrize(
     "position,lots", [(100, -100), (100, -1), (100, 0), (-100, 100), (-100, 1), (-100, 0)]
 )

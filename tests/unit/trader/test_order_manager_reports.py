@@ -40,6 +40,15 @@ def test_a_report_with_a_trade_books_it_as_news_and_brings_the_order_up_to_date(
     assert differs(order) == {"acked_ts": 2 * SECOND, "venue_id": 7, "filled": 30, "booked": 30}
 
 
+def test_a_trade_reported_under_another_number_is_still_of_the_order_that_is_named():
+    desk = Desk()
+    order = desk.order(S.NEW)
+    fill = trade(30, venue_id=8)
+    desk.manager.on_report(report(view(order, "PARTIALLY_FILLED", 30, venue_id=8), fill), own=True)
+    assert ("fill", fill, order.client_id, True) in desk.heard()
+    assert (order.booked, order.filled, order.state) == (30, 30, S.PARTIALLY_FILLED)
+
+
 def test_a_report_without_a_trade_says_so_in_the_journal():
     desk = Desk()
     order = desk.order(S.NEW)

@@ -76,7 +76,6 @@ class Changes:
         """No trustworthy answer, and the venue has not shown it carried out: the order goes."""
         if order.change is None:
             return
-        order.cancel_wanted = True
         self._doubt(order, reason or "no trustworthy answer", ts)
         self._cancel(order, ts)
 
