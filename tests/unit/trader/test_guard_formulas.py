@@ -89,9 +89,9 @@ def test_vpin_begins_a_minute_after_its_first_trade_and_says_nothing_before_its_
     assert vpin.value == 1.0
 
 
-def warm(size: float, buckets: int = 1) -> Vpin:
+def warm(size: float) -> Vpin:
     """A minute old, with the size of its bucket known."""
-    vpin = Vpin(buckets)
+    vpin = Vpin(1)
     vpin.add(0, 1, buyer_is_maker=False)
     vpin._size = size
     return vpin
@@ -103,12 +103,6 @@ def test_a_trade_that_just_fills_its_bucket_closes_it():
     assert vpin.value is None
     vpin.add(60 * SECOND, 1, buyer_is_maker=True)
     assert vpin.value == pytest.approx(0.8)
-
-
-def test_a_trade_that_just_fills_two_buckets_closes_both():
-    vpin = warm(10.0, buckets=2)
-    vpin.add(60 * SECOND, 20, buyer_is_maker=True)
-    assert vpin.value == 1.0
 
 
 def test_where_less_than_a_lot_is_traded_in_the_time_of_a_bucket_one_trade_fills_several():
