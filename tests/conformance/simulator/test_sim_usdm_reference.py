@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from simwire import KEY, SECRET, S, sign
 from usdmwire import trading
 
@@ -123,3 +124,50 @@ async def test_streams_of_candles_statistics_and_all_symbols() -> None:
         assert [row["s"] for row in seen["!markPrice@arr"]] == ["ETHUSDC", "BTCUSDC"]
         assert seen["ethusdc_perpetual@continuousKline_1m"]["ps"] == SYMBOL
         assert (await public.json())["e"] == "bookTicker"
+
+
+async def test_decimals_have_the_symbols_precision_and_statistics_no_touch() -> None:
+    async with trading() as wire:
+        await wire.sim.advance(5 * S)
+        await wire.taken("BUY", "0.050")
+        candle = (await wire.get("v1/klines", symbol="ETHUSDC", interval="1m")).body[-1]
+        assert [len(candle[i].partition(".")[2]) for i in (1, 2, 3, 4, 5, 7)] == [2, 2, 2, 2, 3, 5]
+        day = (await wire.get("v1/ticker/24hr", symbol="ETHUSDC")).body
+        assert [len(day[name].partition(".")[2]) for name in ("lastPrice", "weightedAvgPrice", "volume")] == [
+            2,
+            2,
+            3,
+        ]
+        assert "bidPrice" not in day
+        trade = (await wire.get("v1/trades", symbol="ETHUSDC")).body[-1]
+        assert (len(trade["price"].partition(".")[2]), trade["isRPITrade"]) == (2, False)
+        run = (await wire.get("v1/aggTrades", symbol="ETHUSDC")).body[-1]
+        assert (len(run["p"].partition(".")[2]), len(run["q"].partition(".")[2])) == (2, 3)
+
+
+async def test_parameters_that_nobody_knows_are_ignored_here() -> None:
+    async with trading() as wire:
+        assert len((await wire.get("v1/exchangeInfo", symbol="ETHUSDC")).body["symbols"]) == 2
+        assert (await wire.order("BUY", await wire.far("BUY"), whatever="1")).body["status"] == "NEW"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "v1/algoOrder", -2013),
+        ("DELETE", "v1/algoOrder", -2013),
+        ("DELETE", "v1/algoOpenOrders", 200),
+    ],
+)
+async def test_there_are_no_conditional_orders_to_find_or_cancel(
+    method: str, path: str, expected: int
+) -> None:
+    async with trading() as wire:
+        assert (await wire.signed(method, path, symbol="ETHUSDC", algoId=7)).body["code"] == expected
+
+
+async def test_the_index_is_the_venue_and_nobody_is_near_deleveraging() -> None:
+    async with trading() as wire:
+        parts = (await wire.get("v1/constituents", symbol="ETHUSDC")).body["constituents"]
+        assert [part["weight"] for part in parts] == ["1.00000000"]
+        assert [row["adlRisk"] for row in (await wire.get("v1/symbolAdlRisk")).body] == ["low", "low"]

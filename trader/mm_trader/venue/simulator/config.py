@@ -176,7 +176,7 @@ def symbol_spec(name: str, product: Product = Product.SPOT) -> SymbolSpec:
         tick, lot = E8 // 10 if base == "BTC" else E8 // 100, E8 // 1000
         return SymbolSpec(
             name, base, quote, tick_e8=tick, lot_e8=lot, min_price_e8=tick, min_qty_e8=lot,
-            percent_up_e4=10_500, percent_down_e4=9_500,
+            percent_up_e4=10_500, percent_down_e4=9_500, perpetual=True,
         )  # fmt: skip
     lot = E8 // 100_000 if base == "BTC" else E8 // 10_000
     return SymbolSpec(name, base, quote, lot_e8=lot, min_qty_e8=lot)

@@ -96,3 +96,9 @@ def from_e8(value: int) -> str:
         return "-" + from_e8(-value)
     digits = f"{value:09d}"
     return f"{digits[:-8]}.{digits[-8:]}"
+
+
+def plain(value_e8: int, decimals: int) -> str:
+    """A decimal with this many digits after the point; what follows is cut off."""
+    text = from_e8(value_e8)
+    return text[: len(text) - 8 + decimals] if decimals else text[:-9]

@@ -73,6 +73,15 @@ class SymbolStatus(StrEnum):
     CANCEL_ONLY = "CANCEL_ONLY"
 
 
+def digits(step_e8: int) -> int:
+    """Decimals of a step: 10^-2 → 2."""
+    count = 8
+    while count and step_e8 % 10 == 0:
+        step_e8 //= 10
+        count -= 1
+    return count
+
+
 @dataclass(frozen=True, slots=True)
 class SymbolSpec:
     """A symbol's rules. All `_e8` fields are integers of 10^-8."""
@@ -98,6 +107,11 @@ class SymbolSpec:
     max_amends: int = 10
     max_modifies: int = 10_000
     """Perpetual only: changes of price and quantity that an order may have."""
+    perpetual: bool = False
+    """Decimals are printed to the tick and the lot, not to eight digits, and statistics leave the touch out."""
+    price_digits: int = field(init=False)
+    """Digits after the point that prices are printed with."""
+    qty_digits: int = field(init=False)
     quote_mult: int = field(init=False)
     """10^-8 of quote asset per tick and lot."""
     prices: tuple[int, int] = field(init=False)
@@ -114,6 +128,8 @@ class SymbolSpec:
             raise ValueError(f"symbol {self.name}: tick x lot must be a whole number of 10^-8 {self.quote}")
         mult = self.tick_e8 * self.lot_e8 // E8
         object.__setattr__(self, "quote_mult", mult)
+        object.__setattr__(self, "price_digits", digits(self.tick_e8) if self.perpetual else 8)
+        object.__setattr__(self, "qty_digits", digits(self.lot_e8) if self.perpetual else 8)
         for name, low, high, unit in (
             ("prices", self.min_price_e8, self.max_price_e8, self.tick_e8),
             ("sizes", self.min_qty_e8, self.max_qty_e8, self.lot_e8),

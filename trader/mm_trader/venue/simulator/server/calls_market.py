@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..engine.checks import from_e8
+from ..engine.checks import from_e8, plain
 from ..engine.errors import RefusalError
 from ..engine.events import TradeEvent
 from ..engine.market import Market
@@ -128,12 +128,12 @@ def trade_shape(spec: SymbolSpec, t: TradeEvent) -> dict[str, Any]:
     """A public print as REST shows it."""
     return {
         "id": t.id,
-        "price": from_e8(t.price * spec.tick_e8),
-        "qty": from_e8(t.qty * spec.lot_e8),
-        "quoteQty": from_e8(t.price * t.qty * spec.quote_mult),
+        "price": plain(t.price * spec.tick_e8, spec.price_digits),
+        "qty": plain(t.qty * spec.lot_e8, spec.qty_digits),
+        "quoteQty": plain(t.price * t.qty * spec.quote_mult, min(8, spec.price_digits + spec.qty_digits)),
         "time": t.time_ns // 1_000_000,
         "isBuyerMaker": t.buyer_is_maker,
-        "isBestMatch": True,
+        ("isRPITrade" if spec.perpetual else "isBestMatch"): not spec.perpetual,
     }
 
 

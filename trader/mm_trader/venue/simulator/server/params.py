@@ -39,6 +39,8 @@ class Params:
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
         self._read: set[str] = set()
+        self.strict = True
+        """Whether a parameter that nobody reads is refused."""
 
     def peek(self, name: str) -> str | None:
         """What was sent under `name`, unchecked and not counted as read."""
@@ -126,7 +128,9 @@ class Params:
         return value.lower() == "true"
 
     def finish(self) -> None:
-        """Refuse what was sent but not read."""
+        """Refuse what was sent but not read, where the API is strict."""
+        if not self.strict:
+            return
         sent = self._values.keys()
         unread = sent - self._read - SECURITY_PARAMS
         if unread:

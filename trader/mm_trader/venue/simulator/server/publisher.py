@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from ..engine.checks import from_e8
+from ..engine.checks import from_e8, plain
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
 from ..engine.exchange import Exchange
 from ..engine.market import Market
@@ -201,14 +201,15 @@ class Publisher:
         spec = self.exchange.markets[first.symbol].spec
         shape = {
             "a": self._aggregate_ids[first.symbol],
-            "p": from_e8(first.price * spec.tick_e8),
-            "q": from_e8(sum(t.qty for t in run) * spec.lot_e8),
+            "p": plain(first.price * spec.tick_e8, spec.price_digits),
+            "q": plain(sum(t.qty for t in run) * spec.lot_e8, spec.qty_digits),
             "f": first.id,
             "l": last.id,
             "T": first.time_ns // NS_PER_MS,
             "m": first.buyer_is_maker,
-            "M": True,
         }
+        if not spec.perpetual:
+            shape["M"] = True
         _keep(self.last_aggregates[first.symbol], shape)
         if self.stale(first.symbol):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine.checks import from_e8
+from ..engine.checks import plain
 from ..engine.events import TradeEvent
 from ..engine.market import Market
 from ..engine.types import SymbolSpec
@@ -15,15 +15,15 @@ AVERAGE_MINUTES = 5
 
 
 def _price(spec: SymbolSpec, ticks: int) -> str:
-    return from_e8(ticks * spec.tick_e8)
+    return plain(ticks * spec.tick_e8, spec.price_digits)
 
 
 def _size(spec: SymbolSpec, lots: int) -> str:
-    return from_e8(lots * spec.lot_e8)
+    return plain(lots * spec.lot_e8, spec.qty_digits)
 
 
 def _quote(spec: SymbolSpec, ticks_lots: int) -> str:
-    return from_e8(ticks_lots * spec.quote_mult)
+    return plain(ticks_lots * spec.quote_mult, min(8, spec.price_digits + spec.qty_digits))
 
 
 def kline_row(spec: SymbolSpec, candle: Candle, interval_ms: int) -> list[Any]:
@@ -76,8 +76,8 @@ def kline_event(
 
 
 def average(spec: SymbolSpec, volume: int, quote: int, otherwise: int) -> str:
-    """Volume-weighted price cut to eight digits, or the price `otherwise` (ticks) where nothing was traded."""
-    return from_e8(quote * spec.tick_e8 // volume if volume else otherwise * spec.tick_e8)
+    """Volume-weighted price cut to what prices are printed with, or the price `otherwise` (ticks) where nothing was traded."""
+    return plain(quote * spec.tick_e8 // volume if volume else otherwise * spec.tick_e8, spec.price_digits)
 
 
 def average_price(
@@ -126,10 +126,12 @@ def rolling(
 
 
 def day(market: Market, candles: Candles, last_lots: int, now_ms: int) -> dict[str, Any]:
-    """`ticker/24hr` of one symbol: the window's statistics and the touch. `last_lots`: size of the last print."""
+    """`ticker/24hr` of one symbol: the window's statistics and, on spot, the touch. `last_lots`: size of the last print."""
     spec = market.spec
     bid, bid_qty, ask, ask_qty = market.book.touch()
     shape = rolling(market, candles, DAY_MS, now_ms)
+    if spec.perpetual:
+        return shape | {"lastQty": _size(spec, last_lots)}
     return shape | {
         "prevClosePrice": shape["openPrice"],
         "lastQty": _size(spec, last_lots),
@@ -153,4 +155,9 @@ _WINDOW = "pPwcohlvqOCFLn"
 def ticker_event(kind: str, shape: dict[str, Any], now_ms: int) -> dict[str, Any]:
     """Statistics under the letters of a stream: `24hrTicker`, `24hrMiniTicker`, or `<window>Ticker`."""
     letters = {"24hrTicker": "".join(_TICKER), "24hrMiniTicker": _MINI}.get(kind, _WINDOW)
-    return {"e": kind, "E": now_ms, "s": shape["symbol"], **{x: shape[_TICKER[x]] for x in letters}}
+    return {
+        "e": kind,
+        "E": now_ms,
+        "s": shape["symbol"],
+        **{x: shape[_TICKER[x]] for x in letters if _TICKER[x] in shape},
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.checks import from_e8
+from ..engine.checks import from_e8, plain
 from ..engine.market import Market
 from ..engine.types import StpMode
 from ..server.calls_candles import day_ticker, klines
@@ -13,7 +13,7 @@ from ..server.calls_market import ping, time, trades
 from ..server.desk import Call, Desk, Request
 from ..server.params import Params
 from .desk import futures_desk
-from .shapes import digits, plain, price_text, qty_text
+from .shapes import price_text, qty_text
 
 MAX_DEPTH = 1000
 NEVER_MS = 4_133_404_800_000
@@ -23,7 +23,7 @@ NEVER_MS = 4_133_404_800_000
 def filters(market: Market) -> list[dict[str, Any]]:
     """The filters that are enforced."""
     spec = market.spec
-    price, lot = digits(spec.tick_e8), digits(spec.lot_e8)
+    price, lot = spec.price_digits, spec.qty_digits
     return [
         {
             "filterType": "PRICE_FILTER",
@@ -69,8 +69,8 @@ def symbol_info(market: Market) -> dict[str, Any]:
         "baseAsset": spec.base,
         "quoteAsset": spec.quote,
         "marginAsset": spec.quote,
-        "pricePrecision": digits(spec.tick_e8),
-        "quantityPrecision": digits(spec.lot_e8),
+        "pricePrecision": spec.price_digits,
+        "quantityPrecision": spec.qty_digits,
         "baseAssetPrecision": 8,
         "quotePrecision": 8,
         "underlyingType": "COIN",

@@ -211,7 +211,9 @@ def batch_cancel(desk: Desk, request: Request) -> Any:
 
 
 def _as(request: Request, values: dict[str, str]) -> Request:
-    return Request(Params(values), request.identity, request.ip, request.source)
+    params = Params(values)
+    params.strict = request.params.strict
+    return Request(params, request.identity, request.ip, request.source)
 
 
 def _each(call: Any) -> Any:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import MAX_LEVERAGE
+from ..engine.checks import from_e8
 from ..engine.errors import RefusalError
 from ..engine.market import Market
+from ..engine.types import E8
 from ..server import statistics
 from ..server.calls_candles import MOST, interval_of, klines
 from ..server.candles import Candle, Candles
@@ -220,6 +222,36 @@ def no_algo_orders(_desk: Desk, request: Request) -> Any:
     raise RefusalError(-1116, "Invalid orderType.")
 
 
+def no_algo_order(_desk: Desk, _request: Request) -> Any:
+    """There is none to be found, or cancelled."""
+    raise RefusalError(-2013, "Order does not exist.")
+
+
+def constituents(desk: Desk, request: Request) -> Any:
+    """The index is this venue's own price and nothing else."""
+    symbol = request.params.symbol()
+    mark = futures_desk(desk).futures.margin.marks
+    spec = desk.spec(symbol)
+    request.params.finish()
+    one = {
+        "exchange": "binance",
+        "symbol": symbol,
+        "price": from_e8(mark[symbol] * spec.tick_e8),
+        "weight": from_e8(E8),
+    }
+    return {"symbol": symbol, "time": desk.now_ms(), "constituents": [one]}
+
+
+def adl_risk(desk: Desk, request: Request) -> Any:
+    """Nobody is deleveraged unless `admin/liquidate` says so."""
+    single = request.params.has("symbol")
+    names = [request.params.symbol()] if single else list(desk.exchange.markets)
+    rows = [{"symbol": desk.spec(name).name, "adlRisk": "low", "updateTime": desk.now_ms()} for name in names]
+    request.params.finish()
+    return rows[0] if single else rows
+
+
+_ALGO_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _SIGNED = Security.SIGNED
 _RANGE = ("symbol", "startTime", "endTime", "limit", "page", "orderId", "fromId", "autoCloseType", "type")
 _RATIOS = (
@@ -250,6 +282,12 @@ CALLS = (
     Call(
         ("POST", "v1/algoOrder"), "algoOrder.place", no_algo_orders, 0, _SIGNED, True, "place", refunds=False
     ),
+    Call(("GET", "v1/algoOrder"), None, no_algo_order, 1, _SIGNED),
+    Call(("DELETE", "v1/algoOrder"), "algoOrder.cancel", no_algo_order, 1, _SIGNED, True, "cancel"),
+    Call(("DELETE", "v1/algoOpenOrders"), None, _always(_ALGO_DONE, "symbol"), 1, _SIGNED, True, "cancel"),
+    Call(("GET", "v1/constituents"), None, constituents, 2),
+    Call(("GET", "v1/symbolAdlRisk"), None, adl_risk),
+    Call(("GET", "v1/insuranceBalance"), None, _always([], "symbol")),
     Call(("GET", "v1/indexInfo"), None, _always([], "symbol")),
     Call(("GET", "v1/assetIndex"), None, _always([], "symbol"), 10),
     Call(("GET", "v1/convert/exchangeInfo"), None, _always([], "fromAsset", "toAsset"), 20),

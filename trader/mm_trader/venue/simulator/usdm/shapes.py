@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.account import AccountTrade
-from ..engine.checks import from_e8
+from ..engine.checks import from_e8, plain
 from ..engine.events import ExecutionEvent
 from ..engine.types import E8, ExecType, Order, OrderStatus, OrderType, SymbolSpec
 from ..server.shapes import ms
@@ -15,27 +15,12 @@ from .margin import Income, MarginEvent
 ONE_WAY = "BOTH"
 
 
-def digits(step_e8: int) -> int:
-    """Decimals of a step: 10^-2 → 2."""
-    count = 8
-    while count and step_e8 % 10 == 0:
-        step_e8 //= 10
-        count -= 1
-    return count
-
-
-def plain(value_e8: int, decimals: int) -> str:
-    """A decimal with this many digits after the point; the rest is known to be zero."""
-    text = from_e8(value_e8)
-    return text[: len(text) - 8 + decimals] if decimals else text[:-9]
-
-
 def price_text(spec: SymbolSpec, ticks: int) -> str:
-    return plain(ticks * spec.tick_e8, digits(spec.tick_e8))
+    return plain(ticks * spec.tick_e8, spec.price_digits)
 
 
 def qty_text(spec: SymbolSpec, lots: int) -> str:
-    return plain(lots * spec.lot_e8, digits(spec.lot_e8))
+    return plain(lots * spec.lot_e8, spec.qty_digits)
 
 
 def average_text(spec: SymbolSpec, quote: int, lots: int) -> str:
