@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from simcert import self_signed
 from simwire import KEY, SECRET, S, config, running
 from synthetic import synthetic_recording
 
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[3]
 SAMPLES: dict[str, tuple[list[str], Any]] = {
     "port": (["9000"], 9000),
     "host": (["0.0.0.0"], "0.0.0.0"),
+    "tls_cert": (["{tmp}/own.pem"], "{tmp}/own.pem"),
+    "tls_key": (["{tmp}/own.pem"], "{tmp}/own.pem"),
     "account": (
         ["a:K:S:ETH=1,maker-commission=0.0002"],
         [{"name": "a", "key": "K", "secret": "S", "balances": {"ETH": "1"}, "maker-commission": "0.0002"}],
@@ -69,6 +72,7 @@ def test_an_option_means_the_same_on_the_command_line_and_in_the_file(
 ) -> None:
     monkeypatch.setenv("MM_TEST_SIM_1", "e:KE:SE:USDC=7")
     (tmp_path / "accounts").write_text("f:KF:SF:ETH=3\n")
+    self_signed(tmp_path)
     words, value = SAMPLES[name]
     words = [w.format(tmp=tmp_path) for w in words]
     if isinstance(value, str):
@@ -76,10 +80,11 @@ def test_an_option_means_the_same_on_the_command_line_and_in_the_file(
     file = tmp_path / "sim.yaml"
     file.write_text(yaml.safe_dump({name.replace("_", "-"): value}))
     more = ["--account", "z:KZ:SZ:ETH=1"] if "commission" in name else []
+    more += ["--tls-cert", str(tmp_path / "own.pem")] if name == "tls_key" else []
     told = load_config(vars(parser().parse_args([f"--{name.replace('_', '-')}", *words, *more])))
     written = load_config(vars(parser().parse_args(["--config", str(file), *more])))
     assert told == written
-    assert told != load_config({"account": more[1:]})
+    assert told != load_config(vars(parser().parse_args(more)))
 
 
 def test_the_help_names_every_option_every_fault_and_where_things_are(capsys: Any) -> None:

@@ -108,6 +108,14 @@ PRODUCT_LIMITS = {
 
 
 @dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """Paths of PEM files; the key may stand in the certificate's."""
+
+    certificate: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SimulatorConfig:
     """Everything. The defaults run a calm seeded market of ETHUSDC and BTCUSDC on a free port of 127.0.0.1."""
 
@@ -128,6 +136,8 @@ class SimulatorConfig:
     """usdm: what longs pay shorts at each settlement, as a part of the notional; negative: the other way round."""
     funding_interval_s: float = 8 * 3600.0
     """usdm: settlements are at whole multiples of this since the epoch."""
+    tls: TlsConfig | None = None
+    """Serve https and wss instead, for clients that take no other address."""
     listen_keys: bool = False
     """spot: listenKeys as they were until 2026-02-20, for clients that know no other user stream."""
     journal_size: int = 20_000

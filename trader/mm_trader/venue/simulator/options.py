@@ -63,6 +63,10 @@ ADDRESS, ACCOUNTS, MARKET, RULES = "address", "accounts", "market", "rules"
 OPTIONS: dict[str, Option] = {
     "port": Option("N", "port to listen on; 0 picks a free one (default 9443)", ADDRESS, int),
     "host": Option("ADDRESS", "address to listen on (default 127.0.0.1)", ADDRESS),
+    "tls_cert": Option(
+        "FILE", "PEM certificate: serve https and wss, for clients that take no other address", ADDRESS
+    ),
+    "tls_key": Option("FILE", "its key, where the certificate's file does not hold it", ADDRESS),
     "account": Option(
         "NAME:KEY:SECRET:ETH=10,USDC=50000",
         "an account; repeatable. `maker-commission=R` and `taker-commission=R` may stand among the balances",

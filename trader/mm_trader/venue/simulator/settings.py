@@ -18,6 +18,7 @@ from .config import (
     MarketConfig,
     Product,
     SimulatorConfig,
+    TlsConfig,
     make_key,
     parse_account,
     parse_balances,
@@ -27,6 +28,7 @@ from .config import (
 )
 from .engine.types import StpMode
 from .options import OPTIONS
+from .tls import tls_context
 
 DEFAULT_PORT = 9443
 JOURNAL_SIZE = 20_000
@@ -64,6 +66,7 @@ def load_config(
         funding_rate=parse_rate(str(given.get("funding_rate", "0.0001")), "--funding-rate"),
         funding_interval_s=_number(given.get("funding_interval", 8 * 3600), "--funding-interval"),
         ping_interval_s=_ping_interval(given.get("ping_interval")),
+        tls=_tls(given),
         listen_keys=_switch(given.get("listen_keys", False), "--listen-keys"),
         journal_size=_journal_size(given.get("journal_size", JOURNAL_SIZE)),
     )
@@ -218,6 +221,23 @@ def _ping_interval(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:
         raise ConfigError(f"--ping-interval {value!r}: must be seconds from 0 to 3600")
     return float(value)
+
+
+def _tls(given: Mapping[str, Any]) -> TlsConfig | None:
+    certificate, key = (_text(given.get(f"tls_{name}"), f"--tls-{name}") for name in ("cert", "key"))
+    if certificate is None:
+        if key is not None:
+            raise ConfigError(f"--tls-key {key}: needs --tls-cert beside it")
+        return None
+    files = TlsConfig(certificate, key)
+    tls_context(files)  # what is wrong with them is said before anything is opened
+    return files
+
+
+def _text(value: Any, option: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ConfigError(f"{option} {value!r}: must be the path of a file")
+    return value
 
 
 def _switch(value: Any, option: str) -> bool:

@@ -33,6 +33,7 @@ from .server.strangers import HTTP_LOG, expected
 from .server.streams import StreamHub
 from .server.wsapi import WsApi
 from .time import NS_PER_S, Clock, Scheduler, SystemClock, VenueClock
+from .tls import tls_context
 
 PING_INTERVAL_S = 20.0
 SHUTDOWN_S = 0.3
@@ -110,7 +111,9 @@ class Simulator:
         )
         await runner.setup()
         self._runner = runner
-        site = web.TCPSite(runner, self.config.host, self.config.port)
+        tls = self.config.tls
+        context = tls_context(tls) if tls is not None else None
+        site = web.TCPSite(runner, self.config.host, self.config.port, ssl_context=context)
         try:
             await site.start()
         except OSError:
@@ -147,13 +150,17 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Base address for REST, `http://host:port`."""
-        return f"http://{self.config.host}:{self.port}"
+        """Base address for REST, `http://host:port`, https with TLS."""
+        return f"http{self._secure}://{self.config.host}:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        """Base address for sockets, `ws://host:port`."""
-        return f"ws://{self.config.host}:{self.port}"
+        """Base address for sockets, `ws://host:port`, wss with TLS."""
+        return f"ws{self._secure}://{self.config.host}:{self.port}"
+
+    @property
+    def _secure(self) -> str:
+        return "" if self.config.tls is None else "s"
 
     # --- control --------------------------------------------------------------------------------------------
     def reset(self) -> None:
