@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# the tests start some hundred processes: where byte code may not be kept, each would compile the project and its dependencies anew, a second or two
+unexport PYTHONDONTWRITEBYTECODE
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mm-rebuild
 UV_VERSION := $(shell sed -n 's/^UV = "\(.*\)"/\1/p' tests/cluster/clusterkit/versions.py)

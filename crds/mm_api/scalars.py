@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -58,12 +59,20 @@ def parse_duration(value: Any) -> timedelta:
     """`'1h30m'`, `'500ms'`, `'3d'` → timedelta. Units: ms, s, m, h, d."""
     if isinstance(value, timedelta):
         return value
-    if not isinstance(value, str) or not re.match(DURATION_PATTERN, value):
+    if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a duration such as '5s', '1h30m' or '3d' (units: ms, s, m, h, d)")
-    parts = re.findall(r"([0-9]+)(ms|s|m|h|d)", value)
+    return _parsed_duration(value)
+
+
+@lru_cache(maxsize=1024)  # the same few are read in every status and spec, at every look
+def _parsed_duration(text: str) -> timedelta:
+    if not re.match(DURATION_PATTERN, text):
+        raise ValueError(f"{text!r} is not a duration such as '5s', '1h30m' or '3d' (units: ms, s, m, h, d)")
+    parts = re.findall(r"([0-9]+)(ms|s|m|h|d)", text)
     return timedelta(milliseconds=sum(int(number) * _UNIT_MS[unit] for number, unit in parts))
 
 
+@lru_cache(maxsize=1024)
 def format_duration(value: timedelta) -> str:
     """Shortest exact form, largest units first: 90 min → `'1h30m'`."""
     rest = round(value.total_seconds() * 1000)

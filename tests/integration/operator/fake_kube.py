@@ -5,23 +5,28 @@ StatefulSets (OnDelete) have their pod made and ended; an object with finalizers
 
 from __future__ import annotations
 
-import copy
 import itertools
+import pickle
 from typing import Any
 
 from mm_operator.kube.client import PODS, STATEFUL_SETS, ConflictError, Kind, KubeError, Object
 
 
+def copied(value: Any) -> Any:
+    """An object of one's own, as a server on a wire gives; some ten times as fast as `copy.deepcopy`."""
+    return pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+
+
 def merged(base: Any, patch: Any) -> Any:
     """JSON merge patch."""
     if not isinstance(patch, dict) or not isinstance(base, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     result = dict(base)
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = merged(result.get(key), value) if key in result else copy.deepcopy(value)
+            result[key] = merged(result.get(key), value) if key in result else copied(value)
     return result
 
 
@@ -31,7 +36,8 @@ class FakeKube:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.writes: list[str] = []
-        self._versions = itertools.count(1)
+        self.version = 0
+        """Of the newest write to anything."""
         self._uids = itertools.count(1)
         self.fail_with: KubeError | None = None
         self.deletion_timestamp = "2026-01-01T00:00:00Z"
@@ -40,7 +46,7 @@ class FakeKube:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         self._maybe_fail()
-        return copy.deepcopy(self.objects.get((kind.plural, namespace, name)))
+        return copied(self.objects.get((kind.plural, namespace, name)))
 
     async def exists(self, kind: Kind, namespace: str, name: str) -> bool:
         self._maybe_fail()
@@ -51,7 +57,7 @@ class FakeKube:
     ) -> list[Object]:
         self._maybe_fail()
         return [
-            copy.deepcopy(body)
+            copied(body)
             for (plural, where, _), body in self.objects.items()
             if plural == kind.plural
             and namespace in (None, where)
@@ -78,7 +84,7 @@ class FakeKube:
             raise KubeError(404, "NotFound", metadata["name"])
         if metadata["resourceVersion"] != old["metadata"]["resourceVersion"]:
             raise ConflictError(409, "Conflict", metadata["name"])
-        fresh = {**old, "status": copy.deepcopy(body["status"])} if subresource == "status" else body
+        fresh = {**old, "status": copied(body["status"])} if subresource == "status" else body
         return self._store(kind, fresh, new=False, subresource=subresource)
 
     async def merge(
@@ -112,7 +118,7 @@ class FakeKube:
         old = self.objects.get((plural, namespace, name))
         if old is None:
             return self._store(kind, body, new=True)
-        return self._store(kind, {**old, "spec": copy.deepcopy(body.get("spec", {}))}, new=False)
+        return self._store(kind, {**old, "spec": copied(body.get("spec", {}))}, new=False)
 
     def patch_spec(self, plural: str, namespace: str, name: str, patch: Object) -> None:
         """`kubectl patch --type merge` of a spec."""
@@ -137,7 +143,7 @@ class FakeKube:
             if body["spec"]["replicas"] == 0 and pod is not None:
                 del self.objects[pod_key]
             elif body["spec"]["replicas"] == 1 and pod is None:
-                template = copy.deepcopy(body["spec"]["template"])
+                template = copied(body["spec"]["template"])
                 status = {
                     "phase": "Running",
                     "conditions": [{"type": "Ready", "status": "True"}],
@@ -162,11 +168,12 @@ class FakeKube:
         self, kind: Kind, body: Object, *, new: bool, subresource: str = "", count: bool = True
     ) -> Object:
         self._maybe_fail()
-        stored = copy.deepcopy(body)
+        stored = copied(body)
         metadata = stored["metadata"]
         key = (kind.plural, metadata["namespace"], metadata["name"])
         old = self.objects.get(key)
-        metadata["resourceVersion"] = str(next(self._versions))
+        self.version += 1
+        metadata["resourceVersion"] = str(self.version)
         if new:
             metadata["uid"] = f"uid-{next(self._uids)}"
             metadata["generation"] = 1
@@ -185,7 +192,7 @@ class FakeKube:
                 f"{'create' if new else 'update'} {kind.plural}/{key[2]}"
                 + (f"/{subresource}" if subresource else "")
             )
-        return copy.deepcopy(stored)
+        return copied(stored)
 
     def _collect(self, kind: Kind, namespace: str, name: str) -> None:
         key = (kind.plural, namespace, name)

@@ -129,12 +129,17 @@ class World:
         await loop.reconcile()
 
     async def settle(self, *names: str, looks: int = 12) -> None:
-        """Operator, controllers and traders take turns while the clock stands still."""
+        """Operator, controllers and traders take turns while the clock stands still, until two turns have changed nothing."""
+        quiet = 0
         for _ in range(looks):
+            before = self.kube.version
             for name in names or ("eth-usdc",):
                 await self.look(name)
             self.kube.run_controllers()
             await self.traders.tick(self.clock.at)
+            quiet = quiet + 1 if self.kube.version == before else 0
+            if quiet == 2:
+                break
 
     async def run(self, seconds: int, *names: str) -> None:
         """A second at a time."""

@@ -84,7 +84,11 @@ async def test_cpu_and_heap_profiles_come_from_the_process_as_it_trades(tmp_path
         await until(lambda: d.app.admin.profiling, "the profile runs")
         assert (await text_of(admin(d, "/admin/profile/heap?seconds=0.1")))[0] == 409
         status, text = await first
-        assert status == 200
+        for _ in range(20):  # a sample on a busy machine may miss what takes microseconds
+            assert status == 200
+            if "on_event" in text:
+                break
+            status, text = await text_of(admin(d, "/admin/profile/cpu?seconds=1"))
         assert "on_event" in text  # the kernel was seen at work
         status, text = await text_of(admin(d, "/admin/profile/heap?seconds=0.5&top=20"))
         assert status == 200
