@@ -92,8 +92,7 @@ coverage: setup ## the same, and each package held to its share of lines that te
 	@$(BIN)/coverage json --quiet && $(BIN)/python tests/coverage/check.py build/coverage/report.json
 
 test-e2e: setup ## end-to-end tests, on the cluster that `make cluster` brings up
-	@tests/cluster/with $(PYTEST) -n $(SCENARIOS) --maxschedchunk 1 -m "not alone" tests/e2e
-	@tests/cluster/with $(PYTEST) -m alone tests/e2e
+	@tests/cluster/with $(PYTEST) -n $(SCENARIOS) --maxschedchunk 1 tests/e2e
 
 # --- seeing it work -------------------------------------------------------------------------------
 demo: setup ## three stages, a risk alert, an acknowledgement, on a real cluster (MARKET=toxic: a gate fails)

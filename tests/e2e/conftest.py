@@ -15,19 +15,22 @@ from e2e.kit.steps import Given, Then, When
 from e2e.kit.world import LABEL, World, remove
 
 _TIMEOUT_SECONDS = 240 * PATIENCE
-_LONG = frozenset({"test_promotion"})
-"""Files of scenarios that go through several stages: begun last, one of them would be waited for alone."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Markers of these tests alone."""
-    config.addinivalue_line("markers", "alone: disturbs what all scenarios share; no other runs beside it")
+    config.addinivalue_line(
+        "markers", "alone: takes away what scenarios share, so it has an installation of its own"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs the cluster, and more time than a unit test; what takes longest begins first."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.stem not in _LONG)
+    # scenarios of several stages, then those with an installation of their own: begun last, one of them would be waited for
+    items.sort(
+        key=lambda item: (item.path.stem != "test_promotion", item.get_closest_marker("alone") is None)
+    )
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
@@ -61,34 +64,55 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def installation(cluster: Cluster) -> Installation:
-    """The chart, installed and Ready. Leftovers of runs before are removed by the process that comes first."""
+    """The chart, installed and Ready."""
     made = Installation(cluster)
     made.ensure()
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    with locked("leftovers") as note:
-        if note.read() != run:
-            remove(cluster, made.namespace, LABEL)
-            note.seek(0)
-            note.truncate()
-            note.write(run)
     return made
 
 
+@pytest.fixture(scope="session")
+def nothing_left(cluster: Cluster, installation: Installation) -> None:
+    """Leftovers of runs before are removed by the process that comes first."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with locked("leftovers") as note:
+        if note.read() != run:
+            remove(cluster, installation.namespace, LABEL)
+            for each in Installation.left_over(cluster):
+                each.ensure()  # its operator has to let its MarketMakers go
+                remove(cluster, each.namespace, LABEL)
+                each.remove()
+            note.seek(0)
+            note.truncate()
+            note.write(run)
+
+
 @pytest.fixture
-def world(request: pytest.FixtureRequest, cluster: Cluster, installation: Installation) -> Iterator[World]:
-    """One scenario's part of the cluster. Scenarios marked `alone` disturb what all share, and run beside no other."""
-    alone = request.node.get_closest_marker("alone") is not None
-    with locked("shared-parts", alone=alone):
-        made = World(cluster, installation, request.node.name.removeprefix("test_"))
+def world(
+    request: pytest.FixtureRequest, cluster: Cluster, installation: Installation, nothing_left: None
+) -> Iterator[World]:
+    """One scenario's part of the cluster, in the installation of the run or, marked `alone`, in one of its own."""
+    title = request.node.name.removeprefix("test_")
+    if request.node.get_closest_marker("alone") is None:
+        yield from _world(cluster, installation, title)
+        return
+    own = Installation.of_its_own(cluster, title)
+    try:
+        yield from _world(cluster, own, title)
+    finally:
+        own.remove()
+
+
+def _world(cluster: Cluster, installation: Installation, title: str) -> Iterator[World]:
+    made = World(cluster, installation, title)
+    try:
+        yield made
+    finally:
+        installation.mend()
         try:
-            yield made
+            errors = made.unexpected_errors()
         finally:
-            installation.mend()
-            try:
-                errors = made.unexpected_errors()
-            finally:
-                made.clean_up()
-        assert not errors, "the operator's log has errors:\n" + "\n".join(errors[:20])
+            made.clean_up()
+    assert not errors, "the operator's log has errors:\n" + "\n".join(errors[:20])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.kit.installation import NAMESPACE, RELEASE
+from e2e.kit.installation import RELEASE
 from e2e.kit.steps import Given, Then, When
 from e2e.kit.world import World
 
@@ -29,5 +29,5 @@ def test_a_helm_upgrade_restarts_the_operator_and_no_trader(
 
 
 def test_helm_test_passes(world: World) -> None:
-    said = world.cluster.helm("test", RELEASE, "-n", NAMESPACE, "--timeout", "60s")
+    said = world.cluster.helm("test", RELEASE, "-n", world.namespace, "--timeout", "60s")
     assert "Phase:          Succeeded" in said, said

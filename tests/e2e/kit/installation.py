@@ -1,4 +1,6 @@
-"""One installation of the chart for the whole run: operator and Redis in one namespace, where the scenarios live too.
+"""The chart, installed: operator and Redis in one namespace, where the scenarios live too.
+
+One serves the whole run; a scenario that takes such a part away has an installation of its own.
 
 The operator has scope Namespace: it sees nothing of what else runs on the cluster. An installation that is there already, from the
 same chart and images, is used again; `helm upgrade --install` decides that by itself and changes nothing then.
@@ -10,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ from pathlib import Path
 from typing import TextIO
 
 from e2e.kit.api import Object
-from e2e.kit.cluster import CHECKOUT, Cluster, CommandFailed
+from e2e.kit.cluster import CHECKOUT, Cluster, CommandFailed, name_from
 from e2e.kit.deadline import eventually
 
 NAMESPACE = os.environ.get("MM_E2E_NAMESPACE", "mm-e2e")
@@ -25,16 +28,18 @@ RELEASE = "mm"
 OPERATOR = f"{RELEASE}-operator"
 REDIS = f"{RELEASE}-redis"
 WEBHOOK_PORT = 9101
+_OWN = "mm-e2e-installation-of"
+"""Label of a namespace that holds the installation of a single scenario."""
 CHART = CHECKOUT / "helm" / "mm-rebuild"
 _LOCKS = Path(tempfile.gettempdir()) / f"mm-e2e-{os.getuid()}-{NAMESPACE}"
 
 
 @contextlib.contextmanager
-def locked(name: str, *, alone: bool = True) -> Iterator[TextIO]:
-    """A lock among the test processes of this machine, and its file for a note; `alone=False` shares it with others that share it."""
+def locked(name: str) -> Iterator[TextIO]:
+    """A lock among the test processes of this machine, and its file for a note."""
     _LOCKS.mkdir(exist_ok=True)
     with (_LOCKS / name).open("a+") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         handle.seek(0)
         yield handle
 
@@ -47,13 +52,13 @@ def _image(prefix: str, reference: str) -> list[str]:
 class Installation:
     """The chart in the cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, namespace: str = NAMESPACE) -> None:
         self.cluster = cluster
-        self.namespace = NAMESPACE
+        self.namespace = namespace
 
     def ensure(self) -> None:
         """Install, or bring an older installation up to the images and chart under test, and wait until it is Ready."""
-        with locked("install"):
+        with locked(f"install-{self.namespace}"):
             self._refuse_rivals()
             # helm installs CRDs once and never upgrades them
             self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CHART / "crds"))
@@ -61,7 +66,7 @@ class Installation:
 
     def upgrade(self, *more: str) -> None:
         """`helm upgrade --install` with the values of the tests, and `more` of them."""
-        words = ["upgrade", "--install", RELEASE, str(CHART), "-n", NAMESPACE, "--create-namespace"]
+        words = ["upgrade", "--install", RELEASE, str(CHART), "-n", self.namespace, "--create-namespace"]
         words += _image("image", self.cluster.images.product) + _image(
             "redis.image", self.cluster.images.redis
         )
@@ -81,7 +86,7 @@ class Installation:
             container = deployment["spec"]["template"]["spec"]["containers"][0]
             limited = any(item["name"] == "MM_NAMESPACES" for item in container.get("env", []))
             where = deployment["metadata"]["namespace"]
-            if not limited and where != NAMESPACE and deployment["spec"].get("replicas", 1):
+            if not limited and where != self.namespace and deployment["spec"].get("replicas", 1):
                 raise RuntimeError(
                     f"the operator in namespace {where} has scope Cluster and would act on the tests' objects; "
                     f"uninstall it, or install it with operator.scope=Namespace"
@@ -90,7 +95,7 @@ class Installation:
     def operator_pods(self) -> list[Object]:
         """The operator's pods, those on their way out included."""
         labels = f"app.kubernetes.io/component=operator,app.kubernetes.io/instance={RELEASE}"
-        return self.cluster.api.list("pods", NAMESPACE, labels)
+        return self.cluster.api.list("pods", self.namespace, labels)
 
     def operator_pod(self) -> Object:
         """The operator's pod that is not on its way out."""
@@ -101,7 +106,7 @@ class Installation:
     def operator_log(self, since: str = "") -> str:
         """The operator's log, of the container before a crash too."""
         name = self.operator_pod()["metadata"]["name"]
-        return self.cluster.logs(NAMESPACE, name, since=since)
+        return self.cluster.logs(self.namespace, name, since=since)
 
     def wait_for_operator(self, within: float = 60) -> None:
         """Until the operator is Ready."""
@@ -109,13 +114,37 @@ class Installation:
 
     def scale_operator(self, replicas: int) -> None:
         """Take the operator away, or bring it back."""
-        self.cluster.api.patch("deployments", NAMESPACE, OPERATOR, {"spec": {"replicas": replicas}})
+        self.cluster.api.patch("deployments", self.namespace, OPERATOR, {"spec": {"replicas": replicas}})
 
     def mend(self) -> None:
         """Undo what a scenario that failed half-way may have left: an operator that was taken away."""
-        if self.cluster.api.get("deployments", NAMESPACE, OPERATOR)["spec"]["replicas"] == 0:
+        if self.cluster.api.get("deployments", self.namespace, OPERATOR)["spec"]["replicas"] == 0:
             self.scale_operator(1)
             self.wait_for_operator()
+
+    @staticmethod
+    def of_its_own(cluster: Cluster, title: str) -> Installation:
+        """One for a single scenario, in a namespace that `left_over` finds again."""
+        namespace = f"{NAMESPACE}-{name_from(title, 20)}-{secrets.token_hex(2)}"
+        labels = {_OWN: NAMESPACE}
+        cluster.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
+        )
+        made = Installation(cluster, namespace)
+        made.ensure()
+        return made
+
+    @staticmethod
+    def left_over(cluster: Cluster) -> list[Installation]:
+        """Those that a run which was cut off did not remove."""
+        found = cluster.api.list("namespaces", None, f"{_OWN}={NAMESPACE}")
+        names = [item["metadata"]["name"] for item in found if "deletionTimestamp" not in item["metadata"]]
+        return [Installation(cluster, name) for name in names]
+
+    def remove(self) -> None:
+        """Uninstall, and delete the namespace without waiting until it is gone."""
+        self.cluster.helm("uninstall", RELEASE, "-n", self.namespace, "--ignore-not-found")
+        self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false", "--ignore-not-found")
 
     def redis_cli(self, *words: str) -> str:
         """`redis-cli WORDS` beside the server, as the operator's user."""
@@ -123,7 +152,7 @@ class Installation:
         return self.cluster.kubectl(
             "exec",
             "-n",
-            NAMESPACE,
+            self.namespace,
             f"{REDIS}-0",
             "-c",
             "redis",
@@ -139,17 +168,17 @@ class Installation:
         """The bearer token that Alertmanager is configured with."""
         import base64
 
-        found = self.cluster.api.get("secrets", NAMESPACE, f"{OPERATOR}-webhook")
+        found = self.cluster.api.get("secrets", self.namespace, f"{OPERATOR}-webhook")
         return base64.b64decode(found["data"]["token"]).decode()
 
     def describe(self) -> str:
         """Pods, events and logs, for a failure's message."""
         parts = [
-            self.cluster.kubectl("get", "pods", "-n", NAMESPACE, "-o", "wide"),
-            self.cluster.events(NAMESPACE),
+            self.cluster.kubectl("get", "pods", "-n", self.namespace, "-o", "wide"),
+            self.cluster.events(self.namespace),
         ]
         logs = (f"deployment/{OPERATOR}", f"pod/{REDIS}-0")
-        parts += [f"--- log of {name}\n{self.cluster.logs(NAMESPACE, name, tail=60)}" for name in logs]
+        parts += [f"--- log of {name}\n{self.cluster.logs(self.namespace, name, tail=60)}" for name in logs]
         return "\n".join(parts)
 
 
