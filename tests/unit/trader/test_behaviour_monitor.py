@@ -145,3 +145,11 @@ def test_the_first_second_is_judged_whichever_it_is(second):
     ts = second * SECOND
     assert monitor(filled=5, ts=ts).fills_too_fast(ts, 4)
     assert monitor(placed=MIN_SAMPLE, canceled=MIN_SAMPLE, ts=ts).cancels_too_much(ts, 0.9)
+
+
+@pytest.mark.parametrize("start", [1, 10**9])
+def test_the_window_is_exact_to_the_nanosecond_however_long_the_machine_has_been_up(start):
+    end = (start + WINDOW_S) * SECOND
+    found = monitor(placed=MIN_SAMPLE, filled=3, ts=start * SECOND)
+    assert (found.fills_per_minute(end - 1), found.cancel_ratio(end - 1)) == (3, 0.0)
+    assert (found.fills_per_minute(end), found.cancel_ratio(end)) == (0, None)

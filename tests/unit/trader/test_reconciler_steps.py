@@ -331,11 +331,11 @@ def test_whoever_may_be_missing_without_meaning_anything_is_excused_and_the_next
     assert (excused.state, vanished.state) == (state, S.UNKNOWN)
 
 
-def test_a_listed_order_is_not_doubted():
+def test_a_listed_order_is_not_doubted_and_the_next_is_still_looked_at():
     desk = Desk()
-    order = desk.order(S.NEW)
-    assert snapshot(desk, view(order, "NEW")) == NONE
-    assert order.state is S.NEW
+    order, vanished = desk.order(S.NEW), desk.order(S.NEW, venue_id=8)
+    assert snapshot(desk, view(order, "NEW")) == Findings(vanished=1)
+    assert (order.state, vanished.state) == (S.NEW, S.UNKNOWN)
 
 
 @pytest.mark.parametrize(
