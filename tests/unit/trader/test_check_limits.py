@@ -252,3 +252,36 @@ def test_an_order_of_the_self_test_breaks_the_rule_it_names_and_no_other(number)
     refused = {check(order, facts) for check, _ in CHECKS} - {None}
     # a halt is deeper than reduce-only, and includes it
     assert refused == ({code, Refusal.REDUCE_ONLY} if code is Refusal.HALTED else {code})
+
+
+SWITCHES = (
+    Refusal.NOT_TRADING,
+    Refusal.HALTED,
+    Refusal.REDUCE_ONLY,
+    Refusal.SIDE_BLOCKED,
+    Refusal.CIRCUIT_OPEN,
+)
+"""Rules about something that is or is not: there is no step in between."""
+COUNTED = [violation for violation in violations() if violation[0] not in SWITCHES]
+
+
+def nearer(sound: Any, found: Any) -> Any:
+    """What differs from the sound one, one step nearer to it; where that has no limit, one step wider."""
+    changes = {}
+    for name in type(sound).__struct_fields__:
+        before, now = getattr(sound, name), getattr(found, name)
+        if before == now:
+            continue
+        if isinstance(now, msgspec.Struct):
+            changes[name] = nearer(before, now)
+        else:
+            step = Decimal("0.01") if isinstance(now, Decimal) else 1
+            changes[name] = now + (step if before is None or before > now else -step)
+    return msgspec.structs.replace(found, **changes)
+
+
+@pytest.mark.parametrize("violation", COUNTED, ids=[str(v[0]) for v in COUNTED])
+def test_an_order_of_the_self_test_breaks_its_rule_by_one_step(violation):
+    _, order, facts = violation
+    sound_order, sound_facts = self_test._sound()
+    assert first_refusal(nearer(sound_order, order), nearer(sound_facts, facts)) is None

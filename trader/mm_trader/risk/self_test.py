@@ -1,5 +1,6 @@
-"""The risk controls prove themselves at the start of a scope: each pre-trade check is given an order that breaks exactly its rule and must refuse it with its
-own code, and an order that breaks none must pass; each loss limit is given a ledger that breaches it. The result is evidence for the RiskControlsWork gate."""
+"""The risk controls prove themselves at the start of a scope: each pre-trade check is given an order that breaks exactly its rule, and by one step alone,
+and must refuse it with its own code; an order that breaks none must pass; each loss limit is given a ledger that breaches it. The result is evidence for
+the RiskControlsWork gate."""
 
 from __future__ import annotations
 
@@ -100,28 +101,28 @@ def _sound() -> tuple[Intent, Facts]:
 
 
 def _violations(order: Intent, facts: Facts) -> Iterator[tuple[Refusal, Intent, Facts]]:
-    """For every code: an order and facts in which that rule alone is broken."""
+    """For every code: an order and facts in which that rule alone is broken, and by one unit of what it counts."""
     replace = msgspec.structs.replace
     rules = facts.rules
     yield Refusal.NOT_TRADING, order, replace(facts, rules=replace(rules, trading=False))
     yield Refusal.HALTED, order, replace(facts, level=RiskLevel.HALTED)
     yield Refusal.REDUCE_ONLY, order, replace(facts, level=RiskLevel.REDUCE_ONLY)
-    yield Refusal.STALE_MARKET, order, replace(facts, market_age=10**10)
-    yield Refusal.BAD_MARKET, order, replace(facts, bid=1001, ask=1001)
-    yield Refusal.PRICE_FILTER, order, replace(facts, rules=replace(rules, min_price=995))
+    yield Refusal.STALE_MARKET, order, replace(facts, market_age=10**9 + 1)
+    yield Refusal.BAD_MARKET, order, replace(facts, bid=1001)
+    yield Refusal.PRICE_FILTER, order, replace(facts, rules=replace(rules, min_price=991))
     yield Refusal.LOT_SIZE, order, replace(facts, rules=replace(rules, min_quantity=101))
-    yield Refusal.NOTIONAL, order, replace(facts, rules=replace(rules, min_notional=Decimal(100)))
-    yield Refusal.ORDER_NOTIONAL, order, replace(facts, max_order_money=98 * _UNIT)
-    yield Refusal.PRICE_BAND, replace(order, price=900), facts
+    yield Refusal.NOTIONAL, order, replace(facts, rules=replace(rules, min_notional=Decimal("99.01")))
+    yield Refusal.ORDER_NOTIONAL, order, replace(facts, max_order_money=99 * _UNIT - 1)
+    yield Refusal.PRICE_BAND, replace(order, price=979), facts
     yield Refusal.POST_ONLY_CROSS, replace(order, price=1001), facts
     yield Refusal.SELF_CROSS, order, replace(facts, own_opposite=990)
     yield Refusal.SIDE_BLOCKED, order, replace(facts, side_busy=True)
-    yield Refusal.INVENTORY, order, replace(facts, max_inventory=10**7)
-    yield Refusal.SYMBOL_CAPITAL, order, replace(facts, symbol_capital=98 * _UNIT)
-    yield Refusal.STAGE_CAPITAL, order, replace(facts, other_exposure=902 * _UNIT)
-    yield Refusal.NET_EXPOSURE, order, replace(facts, net_room=98 * _UNIT)
-    yield Refusal.CORRELATED_EXPOSURE, order, replace(facts, correlated_room=98 * _UNIT)
-    yield Refusal.BALANCE, order, replace(facts, available=98 * 10**8)
+    yield Refusal.INVENTORY, order, replace(facts, max_inventory=10**8 - 1)
+    yield Refusal.SYMBOL_CAPITAL, order, replace(facts, symbol_capital=99 * _UNIT - 1)
+    yield Refusal.STAGE_CAPITAL, order, replace(facts, other_exposure=901 * _UNIT + 1)
+    yield Refusal.NET_EXPOSURE, order, replace(facts, net_room=99 * _UNIT - 1)
+    yield Refusal.CORRELATED_EXPOSURE, order, replace(facts, correlated_room=99 * _UNIT - 1)
+    yield Refusal.BALANCE, order, replace(facts, available=99 * 10**8 - 1)
     yield Refusal.ORDER_RATE, order, replace(facts, orders_this_second=20)
     yield Refusal.CLOCK_SKEW, order, replace(facts, clock_skew=-(10**9) - 1)
     yield Refusal.CIRCUIT_OPEN, order, replace(facts, circuit_open=True)
