@@ -68,7 +68,11 @@ WRONG = [
     ({"stp": "MAYBE"}, "--stp"),
     ({"maker_commission": "lots"}, "--maker-commission"),
     ({"accounts_from_env": "NOPE_"}, "--accounts-from-env"),
-    ({"account_file": ["/no/such"]}, "--account-file"),
+    ({"account_file": ["/no/such"]}, "--account-file /no/such: No such file"),
+    ({"limits": "orders=1"}, "--limits: unknown name 'orders'; known: ban-after"),
+    ({"limits": {"ban-after": "x"}}, "--limits ban-after=x"),
+    ({"limits": 5}, "--limits: must be"),
+    ({"listen_keys": "maybe"}, "--listen-keys 'maybe': must be on or off"),
     ({"config": "/no/such"}, "--config"),
     ({"scenario": "/no/such"}, "--scenario"),
 ]

@@ -104,6 +104,18 @@ REFUSALS = [
     ({"symbol": "eth usdc"}, (400, -1100, None)),
     ({"side": "HOLD"}, (400, -1117, "Invalid side.")),
     ({"type": "STOP"}, (400, -1116, "Invalid orderType.")),
+    (
+        {"type": "STOP_LOSS_LIMIT", "stopPrice": "2000"},
+        (400, -2010, "Stop loss limit orders are not supported for this symbol."),
+    ),
+    ({"type": "TAKE_PROFIT_LIMIT"}, (400, -1102, None)),
+    (
+        {"type": "STOP_LOSS_LIMIT", "trailingDelta": 100},
+        (400, -2010, "Trailing stop orders are not supported for this symbol."),
+    ),
+    ({"stopPrice": "2000"}, (400, -1106, "Parameter 'stopPrice' sent when not required.")),
+    ({"icebergQty": "0.005"}, (400, -2010, "Iceberg orders are not supported for this symbol.")),
+    ({"pegPriceType": "PRIMARY_PEG"}, (400, -2010, "Pegged orders are not supported for this symbol.")),
     ({"timeInForce": "DAY"}, (400, -1115, "Invalid timeInForce.")),
     ({"timeInForce": ""}, (400, -1105, "Parameter 'timeInForce' was empty.")),
     ({"quantity": "1e-05"}, (400, -1100, None)),

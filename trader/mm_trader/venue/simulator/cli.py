@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"mm-trader simulate: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"mm-trader simulate: --port: cannot listen: {error.strerror or error}", file=sys.stderr)
+        option = "--host" if isinstance(error, socket.gaierror) else "--port"
+        print(f"mm-trader simulate: {option}: cannot listen: {error.strerror or error}", file=sys.stderr)
         return 2
 
 

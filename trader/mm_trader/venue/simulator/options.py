@@ -18,6 +18,13 @@ A venue for one account, and something to look at: the page, a book, a signed cl
 Perpetual futures instead of spot (/fapi/v1/…, /ws-fapi/v1, /public, /market, /private):
   mm-trader simulate --product usdm --account demo:DEMOKEY:DEMOSECRET:USDC=50000
 
+A client of yours needs only its addresses changed, as in
+  ccxt             exchange.urls["api"]: http://127.0.0.1:9443 for https://api.binance.com, and so on
+  python-binance   Client.API_URL = "http://127.0.0.1:9443/api"; WS_API_URL = "ws://127.0.0.1:9443/ws-api/v3"
+  official SDKs    base_path = "http://127.0.0.1:9443", stream_url = "ws://127.0.0.1:9443/ws-api/v3"
+  NautilusTrader   base_url_http = "http://127.0.0.1:9443", base_url_ws = "ws://127.0.0.1:9443"
+  If it insists on https and wss: --tls-cert. If it needs a listenKey on spot: --listen-keys on.
+
 Markets:
   --market seeded:7                             a generator; the same seed gives the same market
   --market seeded:7:toxic                       with takers who know where the price goes (or a .yaml of your own)

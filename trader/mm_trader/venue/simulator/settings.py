@@ -114,7 +114,8 @@ def _account_file(path: str) -> list[AccountConfig]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--account-file {path}: cannot be read ({type(error).__name__})") from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"--account-file {path}: {why}") from error
     return [
         parse_account(line.strip(), f"--account-file {path} line {number}:")
         for number, line in enumerate(lines, 1)
@@ -195,13 +196,14 @@ def _limits(value: Any) -> LimitConfig:
     if isinstance(value, str):
         value = _pairs(value)
     if not isinstance(value, dict):
-        raise ConfigError("limits: must be a mapping")
+        raise ConfigError("--limits: must be NAME=N,… or, in YAML, a mapping")
     values = {str(k).replace("-", "_"): v for k, v in value.items()}
     for name, number in values.items():
         if name not in known:
-            raise ConfigError(f"limits: unknown field {name!r}; known: {', '.join(sorted(known))}")
+            names = ", ".join(sorted(n.replace("_", "-") for n in known))
+            raise ConfigError(f"--limits: unknown name {name.replace('_', '-')!r}; known: {names}")
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise ConfigError(f"limits.{name}: must be a whole number, 0 = off")
+            raise ConfigError(f"--limits {name.replace('_', '-')}={number}: must be a whole number, 0 = off")
     return LimitConfig(**values)
 
 

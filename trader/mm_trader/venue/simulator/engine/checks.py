@@ -5,7 +5,7 @@ Order of the checks follows the venue: price, lot, notional, percent price, coun
 
 from __future__ import annotations
 
-from .errors import RefusalError, filter_failure
+from .errors import RefusalError, filter_failure, rejected
 from .types import NewOrder, OrderType, Side, SymbolSpec
 
 _MARKET = OrderType.MARKET
@@ -17,6 +17,8 @@ def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool)
     `reference` is the price (ticks) that market orders are valued at and limit prices compared with; 0: none yet, so
     that there is nothing to compare with.
     """
+    if new.unsupported:
+        raise rejected(new.unsupported)
     if new.type is _MARKET:
         return _check_market(spec, new, reference, background)
     price_e8, qty_e8 = new.price_e8 or 0, new.qty_e8 or 0
@@ -35,8 +37,6 @@ def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool)
             reference * spec.percent_down_e4 <= price * 10_000 <= reference * spec.percent_up_e4
         ):
             raise filter_failure("PERCENT_PRICE_BY_SIDE")
-    if new.iceberg_qty_e8:
-        raise RefusalError(-1013, "Filter failure: ICEBERG_PARTS")
     return price, lots, 0
 
 

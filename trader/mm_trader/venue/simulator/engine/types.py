@@ -150,7 +150,8 @@ class NewOrder(msgspec.Struct, gc=False):
     price_e8: int | None = None
     quote_qty_e8: int | None = None
     stp: StpMode | None = None
-    iceberg_qty_e8: int = 0
+    unsupported: str = ""
+    """The venue's words for what no symbol here has, where the order asks for it; the engine refuses it in them."""
     strategy_id: int | None = None
     strategy_type: int | None = None
     reduce_only: bool = False

@@ -25,6 +25,16 @@ class CancelRestriction(StrEnum):
     ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
 
 
+STOP_TYPES = {
+    "STOP_LOSS": (OrderType.MARKET, "Stop loss"),
+    "STOP_LOSS_LIMIT": (OrderType.LIMIT, "Stop loss limit"),
+    "TAKE_PROFIT": (OrderType.MARKET, "Take profit"),
+    "TAKE_PROFIT_LIMIT": (OrderType.LIMIT, "Take profit limit"),
+}
+"""Order types that no symbol has: what each becomes once triggered, and its name in the refusal."""
+UNSUPPORTED_FIELDS = frozenset(
+    {"stopPrice", "trailingDelta", "icebergQty", "pegPriceType", "pegOffsetType", "pegOffsetValue"}
+)
 RESTRICTED_TO = {
     CancelRestriction.ONLY_NEW: OrderStatus.NEW,
     CancelRestriction.ONLY_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
@@ -35,6 +45,29 @@ def not_required(name: str) -> RefusalError:
     return RefusalError(-1106, f"Parameter '{name}' sent when not required.")
 
 
+def _unsupported(params: Params, stop: str) -> str:
+    """What the parameters ask for that no symbol here has, in the venue's words; nothing: an order as others."""
+    trailing, price = params.integer("trailingDelta"), params.decimal("stopPrice")
+    iceberg = params.decimal("icebergQty")
+    peg = params.text("pegPriceType")
+    for name in ("pegOffsetType", "pegOffsetValue"):
+        params.text(name)
+    if stop and trailing is None and price is None:
+        raise RefusalError(
+            -1102, "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!"
+        )
+    if not stop:
+        for name, value in (("stopPrice", price), ("trailingDelta", trailing)):
+            if value is not None:
+                raise not_required(name)
+    what = (
+        "Trailing stop"
+        if trailing is not None
+        else stop or ("Pegged" if peg else "Iceberg" if iceberg else "")
+    )
+    return f"{what} orders are not supported for this symbol." if what else ""
+
+
 def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     """The new order that the parameters describe, and how its response is to look."""
     symbol = params.symbol()
@@ -42,13 +75,16 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     params.need("side")
     side = params.choice("side", Side, (-1117, "Invalid side."))
     params.need("type")
-    kind = params.choice("type", OrderType, (-1116, "Invalid orderType."))
+    stop = STOP_TYPES.get(params.peek("type") or "")
+    kind = stop[0] if stop else params.choice("type", OrderType, (-1116, "Invalid orderType."))
     assert side is not None and kind is not None, "both were just required"
     tif = params.choice("timeInForce", TimeInForce, (-1115, "Invalid timeInForce."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     quote_quantity = params.decimal("quoteOrderQty")
     client_id = params.client_id("newClientOrderId")
-    iceberg = params.decimal("icebergQty")
+    unsupported = (
+        _unsupported(params, stop[1] if stop else "") if stop or params.any_of(UNSUPPORTED_FIELDS) else ""
+    )
     strategy_id, strategy_type = params.integer("strategyId"), params.integer("strategyType", 1_000_000)
     stp = params.choice(
         "selfTradePreventionMode",
@@ -85,7 +121,7 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
         price,
         quote_quantity,
         stp,
-        iceberg or 0,
+        unsupported,
         strategy_id,
         strategy_type,
     )

@@ -31,7 +31,7 @@ def filters(market: Market) -> list[dict[str, Any]]:
             "maxQty": from_e8(spec.max_qty_e8),
             "stepSize": from_e8(spec.lot_e8),
         },
-        {"filterType": "ICEBERG_PARTS", "limit": 0},
+        {"filterType": "ICEBERG_PARTS", "limit": 10},
         {
             "filterType": "MARKET_LOT_SIZE",
             "minQty": from_e8(0),

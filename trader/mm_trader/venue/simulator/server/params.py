@@ -53,6 +53,10 @@ class Params:
     def has(self, name: str) -> bool:
         return self._values.get(name, "") != ""
 
+    def any_of(self, names: frozenset[str]) -> bool:
+        """Whether one of `names` was sent."""
+        return not names.isdisjoint(self._values)
+
     def text(self, name: str) -> str | None:
         """The value as sent, None if absent; empty is refused (-1105)."""
         value = self._values.get(name)
