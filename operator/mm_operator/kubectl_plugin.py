@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from kubernetes.aio import config as kubernetes_config
@@ -19,6 +19,7 @@ from mm_api.kinds.market_maker_status import HaltStatus, RunStatus
 from mm_api.scalars import format_decimal
 from mm_operator.kube.client import MARKET_MAKERS, STAGE_RECORDS, KubeClient, KubeError
 from mm_operator.names import LABEL_MARKET_MAKER
+from mm_operator.reconcile.unreadable import explain
 
 RECORDS_SHOWN = 10
 
@@ -106,7 +107,11 @@ async def _status(namespace: str | None, every: bool, name: str | None) -> int:
             print(f"no MarketMaker{f' {name}' if name else ''} in {where or 'the cluster'}", file=sys.stderr)
             return 1
         for body in bodies:
-            market_maker = MarketMaker.model_validate(body)
+            try:
+                market_maker = MarketMaker.model_validate(body)
+            except ValidationError as error:
+                print(_unreadable(body, error))
+                continue
             labels = {LABEL_MARKET_MAKER: market_maker.metadata.name}
             records = [
                 StageRecord.model_validate(item)
@@ -116,6 +121,12 @@ async def _status(namespace: str | None, every: bool, name: str | None) -> int:
         return 0
     finally:
         await kube.close()
+
+
+def _unreadable(body: Mapping[str, Any], error: ValidationError) -> str:
+    """What can be said of a MarketMaker whose spec the models refuse: the operator's own words are in its status."""
+    metadata, status = body["metadata"], body.get("status") or {}
+    return f"{metadata.get('namespace')}/{metadata['name']}: {status.get('state', 'Unknown')}, InvalidSpec: {explain(error)}"
 
 
 def _current_namespace() -> str:

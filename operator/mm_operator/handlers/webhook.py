@@ -29,15 +29,20 @@ class BadAlertError(ValueError):
     """The payload is not an Alertmanager webhook; the message says where."""
 
 
-def parse(payload: Any) -> list[HaltRequest]:
-    """Halts that a webhook asks for. Alerts that name no MarketMaker, and resolved ones, ask for none."""
+def parse(payload: Any) -> tuple[list[HaltRequest], list[str]]:
+    """Halts that a webhook asks for, and what is wrong with the alerts that cannot be read: one of those keeps no other from halting. Alerts that name no
+    MarketMaker, and resolved ones, ask for none. Raises BadAlertError for what is no webhook."""
     if not isinstance(payload, dict) or not isinstance(payload.get("alerts"), list):
         raise BadAlertError("alerts: a list is needed")
-    return [
-        request
-        for index, alert in enumerate(payload["alerts"])
-        if (request := _one(alert, index)) is not None
-    ]
+    requests, problems = [], []
+    for index, alert in enumerate(payload["alerts"]):
+        try:
+            request = _one(alert, index)
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            requests += [request] if request is not None else []
+    return requests, problems
 
 
 def _one(alert: Any, index: int) -> HaltRequest | None:
@@ -53,7 +58,8 @@ def _one(alert: Any, index: int) -> HaltRequest | None:
     fingerprint = "".join(char for char in str(alert.get("fingerprint", "")) if char.isalnum())[:64]
     if not fingerprint:
         raise BadAlertError(f"alerts[{index}].fingerprint: is missing")
-    annotations = alert.get("annotations") or {}
+    said = alert.get("annotations")
+    annotations = said if isinstance(said, dict) else {}
     started_ms = round(started.timestamp() * 1000)
     reduce_only = labels.get("halt") == HaltLevel.REDUCE_ONLY.value
     return HaltRequest(
@@ -75,12 +81,11 @@ def application(context: Context, loops: Loops, metrics: Metrics) -> web.Applica
     token = context.settings.webhook_token
 
     async def alerts(request: web.Request) -> web.Response:
-        if token is not None and not hmac.compare_digest(
-            request.headers.get("Authorization", ""), f"Bearer {token}"
-        ):
+        given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        if token is not None and not hmac.compare_digest(given, f"Bearer {token}".encode()):
             return web.json_response({"error": "a bearer token is needed"}, status=401)
         try:
-            requests = parse(await request.json())
+            requests, problems = parse(await request.json())
         except ValueError as error:
             metrics.alerts.labels("webhook", "refused").inc()
             return web.json_response({"error": str(error)}, status=400)
@@ -101,6 +106,10 @@ def application(context: Context, loops: Loops, metrics: Metrics) -> web.Applica
                 marketmaker=wanted.market_maker,
                 result=results[wanted.latch.id],
             )
+        if problems:
+            metrics.alerts.labels("webhook", "refused").inc(len(problems))
+            log.warning("alerts_refused", problems=problems)
+            return web.json_response({"error": "; ".join(problems), "halts": results}, status=400)
         return web.json_response({"halts": results})
 
     app = web.Application(client_max_size=MOST_BYTES)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mm_api.kinds import MarketMaker
+from mm_api.kinds.common import ObjectMeta
+from mm_api.kinds.market_maker_status import MarketMakerStatus
 from mm_api.redis_contract import Latch
 from mm_operator import names
 from mm_operator.kube.client import LEASES, MARKET_MAKERS
@@ -30,7 +31,7 @@ class HaltRequest:
 async def halt_market_maker(context: Context, loops: Loops, request: HaltRequest) -> str:
     """Set the latch on every identity that the MarketMaker holds. Returns when Redis has it; says in a word what was done."""
     found = [
-        MarketMaker.model_validate(body)
+        body
         for namespace in (
             [request.namespace] if request.namespace else context.settings.namespaces or (None,)
         )
@@ -40,24 +41,26 @@ async def halt_market_maker(context: Context, loops: Loops, request: HaltRequest
     if not found:
         raise UnknownMarketMakerError(f"no MarketMaker {request.market_maker}")
     done = 0
-    for market_maker in found:
-        if market_maker.status and request.latch.id in market_maker.status.acknowledged:
+    for body in found:
+        # by metadata and status alone: a spec that cannot be read is no reason not to stop the trader that runs
+        metadata = ObjectMeta.model_validate(body["metadata"])
+        status = MarketMakerStatus.model_validate(body.get("status") or {})
+        if request.latch.id in status.acknowledged:
             continue
-        for identity in await _held(context, market_maker):
+        for identity in await _held(context, metadata, status):
             redis = await context.redis.identity(identity, None)
             if request.latch.id in redis.acknowledged:
                 continue
             await context.redis.set_latch(identity, request.latch)
             done += 1
-        loops.ensure(Key(market_maker.metadata.namespace or "default", market_maker.metadata.name))
+        loops.ensure(Key(metadata.namespace or "default", metadata.name))
     return f"halted {done}" if done else "nothing to halt"
 
 
-async def _held(context: Context, market_maker: MarketMaker) -> list[str]:
+async def _held(context: Context, metadata: ObjectMeta, status: MarketMakerStatus) -> list[str]:
     """Identities whose Lease this MarketMaker has signed: another's trader is never stopped for it."""
-    metadata, status = market_maker.metadata, market_maker.status
     namespace = metadata.namespace or "default"
-    runs = [run for run in (status.run, status.stable, status.fallback) if run is not None] if status else []
+    runs = [run for run in (status.run, status.stable, status.fallback) if run is not None]
     held = []
     for identity in dict.fromkeys(run.identity for run in runs if run.identity):
         lease = lease_view(

@@ -246,10 +246,34 @@ async def test_an_alert_for_another_or_no_marketmaker_halts_nothing(world: World
     assert world.status().state == "Live"
 
 
+async def test_an_alert_halts_a_trader_whose_spec_has_become_unreadable(world: World) -> None:
+    await live(world)
+    world.patch({"risk": {"maxClockSkew": "0d"}})
+    await world.settle()
+    assert await post(world, alert()) == 200
+    await world.settle()
+    assert world.status().halt_reason == "MarketMakerLoss"
+
+
+async def test_an_alert_that_cannot_be_read_keeps_none_beside_it_from_halting(world: World) -> None:
+    await live(world)
+    (good,) = alert()["alerts"]
+    bad: list[object] = [
+        {**good, "startsAt": "soon"},
+        {**good, "fingerprint": ""},
+        "no alert",
+        {**good, "labels": []},
+    ]
+    assert await post(world, {"alerts": [*bad, {**good, "annotations": ["losing"]}]}) == 400
+    await world.settle()
+    assert [halt.id for halt in world.status().halts] == ["alert-abc123-1772438400000"]
+
+
 async def test_the_webhook_wants_its_token(world: World) -> None:
     await live(world)
     world.restart_operator(webhook_token="secret")
     assert await post(world, alert()) == 401
+    assert await post(world, alert(), token="secröt") == 401
     assert await post(world, alert(), token="secret") == 200
 
 
