@@ -6,14 +6,15 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
-import yaml
-from simwire import BETA_KEY, BETA_SECRET, S
-from usdmwire import trading, usdm_config
+import pytest
+from simwire import BETA_KEY, BETA_SECRET, MS, S
+from usdmwire import quiet_market, trading, usdm_config
 
-from mm_trader.venue.simulator.market import preset
+from mm_trader.venue.simulator.server import desk
 
 HOUR = 3600 * S
-PRESETS = Path(preset.__file__).parent / "presets"
+LIFE = 30 * S
+"""Of a listen key where an hour of a market would take too long."""
 
 
 async def test_a_short_without_inventory_opens_and_realises_its_profit_to_the_last_digit() -> None:
@@ -96,24 +97,20 @@ async def test_fills_are_told_as_account_and_order_updates() -> None:
         assert update["a"]["P"][0]["pa"] == "0.100"
 
 
-def quiet_market(directory: Path) -> str:
-    """A market in which nearly nothing happens: hours of it pass in a moment."""
-    slow = {"noise_per_s": 0.001, "informed_per_s": 0.001, "jump_per_s": 0.0, "maker_refresh_s": 600.0}
-    file = directory / "quiet.yaml"
-    file.write_text(yaml.safe_dump(yaml.safe_load((PRESETS / "calm.yaml").read_text()) | slow))
-    return f"seeded:7:{file}"
-
-
-async def test_a_listen_key_lives_an_hour_longer_each_time_and_its_end_is_told(tmp_path: Path) -> None:
+async def test_a_listen_key_lives_an_hour_longer_each_time_and_its_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert desk.KEY_LIFE_MS * MS == HOUR
+    monkeypatch.setattr(desk, "KEY_LIFE_MS", LIFE // MS)
     async with trading(usdm_config(quiet_market(tmp_path))) as wire:
         key = (await wire.keyed("POST", "v1/listenKey")).body["listenKey"]
         assert (await wire.keyed("POST", "v1/listenKey")).body["listenKey"] == key
         stream = await wire.socket(f"/private/ws/{key}")
         await stream.send({"method": "LIST_SUBSCRIPTIONS", "id": 1})
         assert (await stream.json()) == {"result": [key], "id": 1}
-        await wire.sim.advance(HOUR - S)
+        await wire.sim.advance(LIFE - S)
         assert (await wire.keyed("PUT", "v1/listenKey")).body == {"listenKey": key}
-        await wire.sim.advance(HOUR - 2 * S)
+        await wire.sim.advance(LIFE - 2 * S)
         await wire.sim.advance(3 * S)
         event = await stream.until(lambda m: m["e"] == "listenKeyExpired")
         assert event["listenKey"] == key

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from simwire import BETA_KEY, BETA_SECRET, S
-from usdmwire import trading
+from usdmwire import quiet_market, trading, usdm_config
 
 
 async def test_an_order_rests_is_listed_and_is_cancelled_with_the_documented_fields() -> None:
@@ -244,3 +245,32 @@ async def test_spot_paths_are_refused_in_json() -> None:
     async with trading() as wire:
         assert (await wire.raw("GET", "/api/v3/depth?symbol=ETHUSDC")).error[:2] == (404, -1000)
         assert (await wire.get("v1/ping")).body == {}
+
+
+async def test_an_order_good_till_a_date_expires_by_itself_and_not_before(tmp_path: Path) -> None:
+    async with trading(usdm_config(quiet_market(tmp_path))) as wire:
+        user = await wire.user_stream()
+        price, now = await wire.far("BUY"), wire.timestamp()
+        for date, code in ((None, -1102), (now + 600_000, -5040)):
+            more = {} if date is None else {"goodTillDate": date}
+            assert (await wire.order("BUY", price, timeInForce="GTD", **more)).body["code"] == code
+        until = now // 1000 * 1000 + 602_000
+        placed = (await wire.order("BUY", price, timeInForce="GTD", goodTillDate=until + 999)).body
+        assert (placed["status"], placed["timeInForce"], placed["goodTillDate"]) == ("NEW", "GTD", until)
+        assert (await user.json())["o"]["gtd"] == until
+        await wire.sim.advance(601 * S)
+        assert len((await wire.signed("GET", "v1/openOrders", symbol="ETHUSDC")).body) == 1
+        await wire.sim.advance(2 * S)
+        event = await user.until(lambda m: m["e"] == "ORDER_TRADE_UPDATE")
+        assert (event["o"]["x"], event["o"]["X"], event["o"]["f"]) == ("EXPIRED", "EXPIRED", "GTD")
+        assert (await wire.account())["totalOpenOrderInitialMargin"] == "0.00000000"
+
+
+async def test_orders_are_modified_in_batches() -> None:
+    async with trading() as wire:
+        price = await wire.far("BUY")
+        placed = (await wire.order("BUY", price)).body["orderId"]
+        row = {"symbol": "ETHUSDC", "side": "BUY", "quantity": "0.200", "price": price}
+        rows = [{**row, "orderId": placed}, {**row, "orderId": 1}]
+        answers = (await wire.signed("PUT", "v1/batchOrders", batchOrders=json.dumps(rows))).body
+        assert (answers[0]["origQty"], answers[1]["code"]) == ("0.200", -2013)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 from simwire import KEY, Reply, Socket, Wire, config
 from yarl import URL
 
 from mm_trader.venue.simulator import ManualClock, Simulator, SimulatorConfig
 from mm_trader.venue.simulator.config import Product
+from mm_trader.venue.simulator.market import preset
+
+PRESETS = Path(preset.__file__).parent / "presets"
 
 
 def usdm_config(market: str = "seeded:7", **changes: Any) -> SimulatorConfig:
@@ -69,3 +74,11 @@ async def trading(settings: SimulatorConfig | None = None) -> AsyncIterator[Futu
         aiohttp.ClientSession() as session,
     ):
         yield FuturesWire(sim, session)
+
+
+def quiet_market(directory: Path) -> str:
+    """A market in which nearly nothing happens: hours of it pass in a moment."""
+    slow = {"noise_per_s": 0.001, "informed_per_s": 0.001, "jump_per_s": 0.0, "maker_refresh_s": 600.0}
+    file = directory / "quiet.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load((PRESETS / "calm.yaml").read_text()) | slow))
+    return f"seeded:7:{file}"

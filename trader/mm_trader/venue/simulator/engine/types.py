@@ -197,6 +197,8 @@ class Order(msgspec.Struct, eq=False):
     amends: int = 0
     locked: int = 0
     """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
+    good_till_ms: int = 0
+    """Perpetual only: when a GTD order, which the engine knows as GTC, expires; 0: another time in force."""
     level: Level | None = None
     prev: Order | None = None
     next: Order | None = None

@@ -81,7 +81,7 @@ def symbol_info(market: Market) -> dict[str, Any]:
         "maxMoveOrderLimit": spec.max_modifies,
         "filters": filters(market),
         "orderTypes": ["LIMIT", "MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
         "selfTradePreventionModes": [m.value for m in StpMode],
         "permissionSets": ["COPY"],
     }
@@ -223,6 +223,7 @@ CALLS = (
     Call(("GET", "v1/time"), "time", time),
     Call(("GET", "v1/exchangeInfo"), None, exchange_information),
     Call(("GET", "v1/depth"), "depth", depth, depth_weight),
+    Call(("GET", "v1/rpiDepth"), None, depth, 20),
     Call(("GET", "v1/trades"), None, trades, 5),
     Call(("GET", "v1/historicalTrades"), None, historical_trades, 20),
     Call(("GET", "v1/aggTrades"), None, aggregate_trades, 20),

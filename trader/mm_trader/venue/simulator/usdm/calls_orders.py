@@ -19,6 +19,9 @@ from .refusals import translated
 MAX_BATCH = 5
 MAX_BATCH_CANCEL = 10
 MAX_COUNTDOWN_MS = 1 << 31
+LEAST_LIFE_MS = 600_000
+"""Of an order good till a date."""
+LAST_DATE_MS = 253_402_300_799_000
 WEEK_MS = 7 * 86_400_000
 
 
@@ -37,6 +40,11 @@ class FuturesTif(StrEnum):
     IOC = "IOC"
     FOK = "FOK"
     GTX = "GTX"
+    GTD = "GTD"
+
+
+ENGINE_TIF = {FuturesTif.IOC: TimeInForce.IOC, FuturesTif.FOK: TimeInForce.FOK}
+"""The others rest."""
 
 
 class PositionSide(StrEnum):
@@ -87,7 +95,7 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
         side,
         OrderType.LIMIT_MAKER if maker else OrderType(kind.value),
         client_id or desk.generated_id(),
-        TimeInForce.GTC if maker or tif is None else TimeInForce(tif.value),
+        ENGINE_TIF.get(tif, TimeInForce.GTC) if tif is not None else TimeInForce.GTC,
         quantity,
         price,
         stp=stp,
@@ -101,16 +109,31 @@ def _one_way(desk: Desk, request: Request) -> None:
         raise RefusalError(-4061, "Order's position side does not match user's setting.")
 
 
+def good_till(desk: Desk, params: Params) -> int:
+    """`goodTillDate` of a GTD order in ms, whole seconds; 0 for any other."""
+    date = params.integer("goodTillDate")
+    if params.peek("timeInForce") != FuturesTif.GTD:
+        return 0
+    if date is None:
+        raise missing("goodTillDate")
+    if not desk.now_ms() + LEAST_LIFE_MS < date < LAST_DATE_MS:
+        raise RefusalError(-5040, "goodTillDate must be greater than current time plus 600 seconds")
+    return date // 1000 * 1000
+
+
 def place(desk: Desk, request: Request) -> Any:
-    new = read_new_order(desk, request)
+    new, until_ms = read_new_order(desk, request), good_till(desk, request.params)
     request.params.finish()
     desk.limits.check_orders(request.account.name)
     placed = enter(desk, request, new)
+    if until_ms:
+        futures_desk(desk).end_at(placed.order, until_ms)
     return shapes.order(placed.order, desk.spec(placed.order.symbol))
 
 
 def place_test(desk: Desk, request: Request) -> Any:
     new = read_new_order(desk, request)
+    good_till(desk, request.params)
     request.params.finish()
     desk.exchange.validate(request.account, new)
     return {}
@@ -181,8 +204,8 @@ def _listed(params: Params, name: str, most: int) -> list[Any]:
     return rows
 
 
-def batch_orders(desk: Desk, request: Request) -> Any:
-    """Up to five orders, each with an answer of its own."""
+def batch_orders(desk: Desk, request: Request, call: Any = place) -> Any:
+    """Up to five orders, or changes of orders, each with an answer of its own."""
     rows = _listed(request.params, "batchOrders", MAX_BATCH)
     request.params.finish()
     answers: list[Any] = []
@@ -192,8 +215,12 @@ def batch_orders(desk: Desk, request: Request) -> Any:
         values = {
             name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in row.items()
         }
-        answers.append(_each(lambda v=values: place(desk, _as(request, v))))
+        answers.append(_each(lambda v=values: call(desk, _as(request, v))))
     return answers
+
+
+def batch_modify(desk: Desk, request: Request) -> Any:
+    return batch_orders(desk, request, modify)
 
 
 def batch_cancel(desk: Desk, request: Request) -> Any:
@@ -260,6 +287,7 @@ CALLS = (
     Call(("DELETE", "v1/allOpenOrders"), None, cancel_all, 1, _SIGNED, True, "cancel", refunds=False),
     Call(("POST", "v1/countdownCancelAll"), None, countdown, 10, _SIGNED, True, "cancel", refunds=False),
     Call(("POST", "v1/batchOrders"), None, batch_orders, 5, _SIGNED, True, "place", refunds=False),
+    Call(("PUT", "v1/batchOrders"), None, batch_modify, 5, _SIGNED, True, "amend", refunds=False),
     Call(("DELETE", "v1/batchOrders"), None, batch_cancel, 1, _SIGNED, True, "cancel", refunds=False),
     Call(("GET", "v1/openOrder"), None, open_order, 1, _SIGNED),
     Call(("GET", "v1/openOrders"), None, open_orders, _open_weight, _SIGNED),

@@ -251,6 +251,12 @@ def adl_risk(desk: Desk, request: Request) -> Any:
     return rows[0] if single else rows
 
 
+def schedule(desk: Desk, request: Request) -> Any:
+    """Of markets that have hours; a perpetual of a coin has none."""
+    request.params.finish()
+    return {"updateTime": desk.now_ms(), "marketSchedules": {}}
+
+
 _ALGO_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _SIGNED = Security.SIGNED
 _RANGE = ("symbol", "startTime", "endTime", "limit", "page", "orderId", "fromId", "autoCloseType", "type")
@@ -287,6 +293,7 @@ CALLS = (
     Call(("DELETE", "v1/algoOpenOrders"), None, _always(_ALGO_DONE, "symbol"), 1, _SIGNED, True, "cancel"),
     Call(("GET", "v1/constituents"), None, constituents, 2),
     Call(("GET", "v1/symbolAdlRisk"), None, adl_risk),
+    Call(("GET", "v1/tradingSchedule"), None, schedule, 5),
     Call(("GET", "v1/insuranceBalance"), None, _always([], "symbol")),
     Call(("GET", "v1/indexInfo"), None, _always([], "symbol")),
     Call(("GET", "v1/assetIndex"), None, _always([], "symbol"), 10),

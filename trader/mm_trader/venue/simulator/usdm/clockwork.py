@@ -83,6 +83,7 @@ class Clockwork:
         now = sim.venue_clock.now()
         try:
             self._take_marks()
+            self.desk.expire_due()
             if now >= self._settles_ns:
                 self._settles_ns = self.exchange.funding.next_ns(now)
                 for symbol in self.exchange.markets:

@@ -42,6 +42,8 @@ class FuturesDesk(Desk):
         """Accounts in hedge mode: for them every order for `BOTH` is refused; hedge positions themselves are not simulated."""
         self.mark_candles = {symbol: Candles() for symbol in exchange.markets}
         """Of mark prices, which are taken every second."""
+        self._good_till: dict[int, Order] = {}
+        """Orders with an end, by id."""
         self._countdowns: dict[tuple[str, str], Timer] = {}
 
     def queried(self, order: Order) -> dict[str, Any]:
@@ -74,8 +76,25 @@ class FuturesDesk(Desk):
             self.exchange.cancel(order)
         self.publisher.pump()
 
+    def end_at(self, order: Order, good_till_ms: int) -> None:
+        """Let an order that rests expire by itself."""
+        order.good_till_ms = good_till_ms
+        if not order.is_final:
+            self._good_till[order.id] = order
+
+    def expire_due(self) -> None:
+        """End the orders whose time has come; called every second."""
+        now_ms = self.now_ms()
+        for order in list(self._good_till.values()):
+            if not order.is_final and order.good_till_ms <= now_ms:
+                self.futures.expire(order)
+            if order.is_final:
+                del self._good_till[order.id]
+        self.publisher.pump()
+
     def forget(self) -> None:
         """Testnet reset: nothing counts down any more."""
+        self._good_till.clear()
         for timer in self._countdowns.values():
             timer.cancel()
         self._countdowns.clear()

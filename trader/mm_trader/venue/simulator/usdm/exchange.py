@@ -175,13 +175,17 @@ class FuturesExchange(Exchange):
         """Reduce-only orders that have nothing left to reduce are expired by the venue."""
         for account, symbol in self.margin.moved():
             lots = self.margin.holding(account, symbol).lots
-            market = self.markets[symbol]
             for order in [o for o in account.open.values() if o.reduce_only and o.symbol == symbol]:
                 if (-lots if order.is_buy else lots) < order.remaining:
-                    self._unrest(market, order)
-                    self._matcher.end(order, OrderStatus.EXPIRED)
-                    self._matcher.execution(order, ExecType.EXPIRED, self.clock())
-                    self._commit(market, self.clock())
+                    self.expire(order)
+
+    def expire(self, order: Order) -> None:
+        """The venue ends an open order by itself."""
+        market = self.markets[order.symbol]
+        self._unrest(market, order)
+        self._matcher.end(order, OrderStatus.EXPIRED)
+        self._matcher.execution(order, ExecType.EXPIRED, self.clock())
+        self._commit(market, self.clock())
 
     # --- the venue's own doing --------------------------------------------------------------------------------------
     def set_mark(self, symbol: str, ticks: int) -> None:

@@ -33,7 +33,9 @@ def order_type(order: Order) -> str:
 
 
 def tif(order: Order) -> str:
-    """Post-only is a time in force here."""
+    """Post-only and good-till-date are times in force here."""
+    if order.good_till_ms:
+        return "GTD"
     return "GTX" if order.type is OrderType.LIMIT_MAKER else order.tif.value
 
 
@@ -67,7 +69,7 @@ def order(one: Order, spec: SymbolSpec) -> dict[str, Any]:
         "origType": kind,
         "priceMatch": "NONE",
         "selfTradePreventionMode": one.stp.value,
-        "goodTillDate": 0,
+        "goodTillDate": one.good_till_ms,
         "updateTime": ms(one.updated_ns),
     }
 
@@ -235,7 +237,7 @@ def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[s
         "ss": 0,
         "V": one.stp.value,
         "pm": "NONE",
-        "gtd": 0,
+        "gtd": one.good_till_ms,
     }
     return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": ms(event.time_ns), "o": inner}
 
