@@ -227,6 +227,32 @@ def test_a_prevented_match_and_an_expiry_are_no_trades() -> None:
         assert (event.trade, event.order.status) == (None, status)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"L": "0.00000000"}, {"l": "0.00000000"}, {"t": -1}, {"n": "NaN"}, {"n": "Infinity"}], ids=str
+)
+def test_a_trade_that_cannot_have_been_is_no_trade(odd: dict[str, Any]) -> None:
+    with pytest.raises(FrameError, match="user event"):
+        report(
+            **{
+                "x": "TRADE",
+                "X": "PARTIALLY_FILLED",
+                "L": "4.00",
+                "l": "1.0",
+                "t": 7,
+                "n": "0.1",
+                "N": "BNB",
+                **odd,
+            }
+        )
+
+
+@pytest.mark.parametrize("amount", ["NaN", "-Infinity", "sNaN"])
+def test_a_balance_that_is_no_number_is_no_balance(amount: str) -> None:
+    body = {"e": "outboundAccountPosition", "E": 1, "u": 1, "B": [{"a": "ETH", "f": "1", "l": amount}]}
+    with pytest.raises(FrameError, match="user event"):
+        USER.decode(json.dumps(body).encode(), 5)
+
+
 def test_a_rejection_carries_its_reason() -> None:
     assert (
         report(x="REJECTED", X="REJECTED", r="INSUFFICIENT_BALANCES").reject_reason == "INSUFFICIENT_BALANCES"
@@ -274,6 +300,9 @@ def test_a_row_of_my_trades_is_a_trade() -> None:
     trade = trade_view(read_body(json.dumps(row).encode(), SpotTradeBody), NUMBERS["ETHUSDT"])
     assert (trade.trade_id, trade.venue_id, trade.side) == (28457, 100, Side.SELL)
     assert (trade.price, trade.size, trade.commission) == (400, 120_000, Decimal("10.1"))
+    for odd in ({"price": "0.00"}, {"qty": "0.0"}, {"commission": "NaN"}):
+        with pytest.raises(FrameError, match="trade in reply"):
+            trade_view(read_body(json.dumps(row | odd).encode(), SpotTradeBody), NUMBERS["ETHUSDT"])
 
 
 def test_a_snapshot_is_read_in_ticks_and_lots() -> None:

@@ -14,11 +14,12 @@ import msgspec
 
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import DepthSnapshot, ErrorClass, FundingView, OrderView, TradeView
+from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.rest import CallError, RestClient
 from mm_trader.venue.binance.wire.market import FrameError
-from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers, finite
 from mm_trader.venue.binance.wire.replies import (
     AccountBody,
     CommissionBody,
@@ -203,7 +204,13 @@ class AccountReader:
     async def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Asset → (free, locked), all that are not zero."""
         body = await self._rest.call("GET", "account", {"omitZeroBalances": True}, weight=20, signed=True)
-        return {row.asset: (row.free, row.locked) for row in read_body(body, AccountBody).balances}
+        try:
+            return {
+                row.asset: (finite(row.free), finite(row.locked))
+                for row in read_body(body, AccountBody).balances
+            }
+        except UnitError as error:
+            raise FrameError(f"balances: {error}") from None
 
     async def funding(self, _symbol: str, _since_ms: int) -> list[FundingView]:
         """Funding payments from a venue time on, ascending. Spot has none."""

@@ -22,7 +22,7 @@ from mm_trader.core.events import (
 )
 from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.market import FrameError, MarketDecoder, MarkPrice, Notice, Route
-from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers, finite, sound
 from mm_trader.venue.binance.wire.user import SIDES
 
 PUBLIC_CHANNELS = ("bookTicker", "depth@100ms")
@@ -185,7 +185,9 @@ class FuturesUserDecoder:
         events: list[Event] = []
         if account.B:
             events.append(
-                AccountUpdate(ts=ts, balances={row.a: self._wallet(row.a, row.cw) for row in account.B})
+                AccountUpdate(
+                    ts=ts, balances={row.a: self._wallet(row.a, finite(row.cw)) for row in account.B}
+                )
             )
         if account.m == "FUNDING_FEE":
             # a cross position's settlement names no position: then every symbol is looked at
@@ -200,17 +202,19 @@ class FuturesUserDecoder:
         side = SIDES[o.S]
         trade = None
         if o.x == "TRADE":
-            trade = TradeView(
-                symbol=o.s,
-                trade_id=o.t,
-                venue_id=o.i,
-                side=side,
-                price=own.ticks[o.L],
-                size=own.lots[o.last],
-                commission=Decimal(o.n or "0"),
-                commission_asset=o.N or "",
-                maker=o.m,
-                venue_ms=o.T,
+            trade = sound(
+                TradeView(
+                    symbol=o.s,
+                    trade_id=o.t,
+                    venue_id=o.i,
+                    side=side,
+                    price=own.ticks[o.L],
+                    size=own.lots[o.last],
+                    commission=Decimal(o.n or "0"),
+                    commission_asset=o.N or "",
+                    maker=o.m,
+                    venue_ms=o.T,
+                )
             )
         order = OrderView(
             symbol=o.s,

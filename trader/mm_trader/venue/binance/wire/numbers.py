@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from mm_api.scalars import format_decimal
+from mm_trader.core.events import TradeView
 from mm_trader.core.units import SymbolRules, UnitError
 
 _DIGITS = 18
@@ -83,6 +84,21 @@ class PublicSizeParser(StepParser):
 
     def _between(self, _count: int, _text: str) -> int:
         return max(1, _count)
+
+
+def finite(amount: Decimal) -> Decimal:
+    """An amount as it is. Raises UnitError for NaN and infinity, which `Decimal` reads without a word."""
+    if not amount.is_finite():
+        raise UnitError(f"{amount} is no amount")
+    return amount
+
+
+def sound(trade: TradeView) -> TradeView:
+    """A trade as it is. Raises UnitError for one that cannot have been: nothing for nothing, or a commission that is no number, would be PnL for ever."""
+    if trade.price <= 0 or trade.size <= 0 or trade.trade_id < 0:
+        raise UnitError(f"trade {trade.trade_id} of {trade.symbol}: {trade.size} lots at {trade.price} ticks")
+    finite(trade.commission)
+    return trade
 
 
 class SymbolNumbers:

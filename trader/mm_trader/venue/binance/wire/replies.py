@@ -11,7 +11,7 @@ import msgspec
 from mm_trader.core.events import DepthSnapshot, OrderView, TradeView
 from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.market import DECODE_ERRORS, FrameError
-from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers, sound
 from mm_trader.venue.binance.wire.user import SIDES
 
 T = TypeVar("T")
@@ -275,17 +275,19 @@ def amended_view(body: AmendBody, numbers: SymbolNumbers) -> OrderView:
 def trade_view(body: TradeBody, numbers: SymbolNumbers) -> TradeView:
     """Raises FrameError."""
     try:
-        return TradeView(
-            symbol=body.symbol,
-            trade_id=body.id,
-            venue_id=body.order_id,
-            side=SIDES["BUY" if body.buyer else "SELL"],
-            price=numbers.ticks[body.price],
-            size=numbers.lots[body.qty],
-            commission=body.commission,
-            commission_asset=body.commission_asset,
-            maker=body.maker,
-            venue_ms=body.time,
+        return sound(
+            TradeView(
+                symbol=body.symbol,
+                trade_id=body.id,
+                venue_id=body.order_id,
+                side=SIDES["BUY" if body.buyer else "SELL"],
+                price=numbers.ticks[body.price],
+                size=numbers.lots[body.qty],
+                commission=body.commission,
+                commission_asset=body.commission_asset,
+                maker=body.maker,
+                venue_ms=body.time,
+            )
         )
     except UnitError as error:
         raise FrameError(f"trade in reply: {error}") from None

@@ -10,7 +10,7 @@ import msgspec
 from mm_trader.core.events import AccountUpdate, Event, ExecutionReport, OrderView, Side, TradeView
 from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.wire.market import DECODE_ERRORS, FrameError, Notice
-from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers, finite, sound
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
@@ -97,9 +97,10 @@ class UserDecoder:
         return Notice.OTHER
 
     def _read(self, event: Report | Position, ts: int) -> Event | Notice:
-        if isinstance(event, Position):
-            return AccountUpdate(ts=ts, balances={row.a: (row.f, row.locked) for row in event.B})
         try:
+            if isinstance(event, Position):
+                balances = {row.a: (finite(row.f), finite(row.locked)) for row in event.B}
+                return AccountUpdate(ts=ts, balances=balances)
             return self._report(event, ts)
         except (UnitError, KeyError, ArithmeticError) as error:
             raise FrameError(f"user event: {error}") from None
@@ -113,17 +114,19 @@ class UserDecoder:
         trade = None
         if report.x == "TRADE":
             commission = report.n
-            trade = TradeView(
-                symbol=report.s,
-                trade_id=report.t,
-                venue_id=report.i,
-                side=side,
-                price=ticks[report.L],
-                size=lots(report.last),
-                commission=Decimal(commission) if commission else _NO_COMMISSION,
-                commission_asset=report.N or "",
-                maker=report.m,
-                venue_ms=report.T,
+            trade = sound(
+                TradeView(
+                    symbol=report.s,
+                    trade_id=report.t,
+                    venue_id=report.i,
+                    side=side,
+                    price=ticks[report.L],
+                    size=lots(report.last),
+                    commission=Decimal(commission) if commission else _NO_COMMISSION,
+                    commission_asset=report.N or "",
+                    maker=report.m,
+                    venue_ms=report.T,
+                )
             )
         filled = report.z
         order = OrderView(
