@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
         "demo", help="one trader against a simulated venue in this process, with a live view"
     )
     demo.add_argument(
-        "--seconds", type=float, metavar="N", help="stop after N seconds (default: until Ctrl-C)"
+        "--seconds",
+        type=cli_options.seconds,
+        metavar="N",
+        help="stop after N seconds (default: until Ctrl-C)",
     )
     demo.add_argument(
         "--market", choices=("calm", "toxic"), default="calm", help="toxic: more informed flow (default calm)"

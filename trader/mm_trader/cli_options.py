@@ -26,6 +26,17 @@ CHECK_EXIT = (
 )
 
 
+def seconds(text: str) -> float:
+    """A length of time for argparse. Raises ArgumentTypeError for what is none, or not above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0, not {text!r}")
+    return value
+
+
 def add_record(commands: Any) -> None:
     """Add `record` to the command line."""
     parser = commands.add_parser(
@@ -57,7 +68,7 @@ def add_record(commands: Any) -> None:
         metavar="TIME",
         help="a new file each so often, counted from midnight UTC (default 24h)",
     )
-    add("--seconds", type=float, metavar="N", help="stop after N seconds (default: until Ctrl-C)")
+    add("--seconds", type=seconds, metavar="N", help="stop after N seconds (default: until Ctrl-C)")
 
 
 def add_check(commands: Any) -> None:

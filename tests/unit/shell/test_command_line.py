@@ -44,6 +44,19 @@ def test_a_strategy_nobody_has_is_named_with_the_ones_there_are(capsys: pytest.C
     assert "'Nobody' is not known; known are AvellanedaStoikov" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["-5", "0", "nan", "inf", "soon"])
+@pytest.mark.parametrize(
+    "words", [["demo"], ["record", "--symbols", "ETHUSDC", "--out", "nowhere"]], ids=lambda words: words[0]
+)
+def test_a_length_of_time_that_is_none_is_refused_before_anything_starts(
+    words: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*words, f"--seconds={text}"])
+    assert ended.value.code == 2
+    assert f"a number of seconds above 0, not '{text}'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words",
     [
