@@ -22,7 +22,6 @@ from mm_trader.venue.simulator.server.params import Params
 from mm_trader.venue.simulator.server.rest import split_params
 from mm_trader.venue.simulator.server.streams import StreamClient
 from mm_trader.venue.simulator.server.wsapi import Session
-from mm_trader.venue.simulator.usdm.streams import _answer
 
 KEY = "FUZZKEY"
 RENEW_EVERY = 3000
@@ -140,7 +139,7 @@ def usdm_ws_api(data: bytes) -> None:
 
 
 def stream_socket(data: bytes) -> None:
-    """A text frame on a market stream, or on the futures' private stream: one answer."""
+    """A text frame on a market stream; the futures' private streams are the same: one answer."""
     hub = SPOT().hub
     client = StreamClient(cast(Connection, _Wire()), combined=False)
     hub.add(client, [])
@@ -148,7 +147,6 @@ def stream_socket(data: bytes) -> None:
     hub.remove(client)
     assert "id" in reply
     dumps(reply)
-    json.loads(_answer(_text(data), "key"))
 
 
 def admin(data: bytes) -> None:
