@@ -5,11 +5,13 @@ The spec is the user's, the status the operator's. PnL and inventory are metrics
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from mm_api.alerts_config import AlertsSpec
 from mm_api.drills import DrillName
@@ -118,6 +120,24 @@ class Gate(ApiModel):
         default="Inconclusive", description="Verdict of a Custom gate without data. Pass is not offered."
     )
 
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Gate:
+        """What the API server's rules say, again, and what they leave out."""
+        custom = self.name is GateName.CUSTOM
+        if custom != (self.promql is not None):
+            raise ValueError(
+                "gates: a Custom gate needs promql" if custom else "gates: promql is for the Custom gate only"
+            )
+        if custom and self.min is None and self.max is None:
+            raise ValueError("gates: a Custom gate needs min or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"gates: min {self.min} is above max {self.max}; no value would pass")
+        if self.confidence is not None and not Decimal("0.5") <= self.confidence < 1:
+            raise ValueError(
+                "gates: confidence must be from 0.5 to below 1: at less than even odds a loss would pass for a profit"
+            )
+        return self
+
 
 class Sample(ApiModel):
     """The least evidence on which a stage may be judged."""
@@ -134,6 +154,12 @@ class StageStep(ApiModel):
     symbols: list[Symbol] | None = Field(
         default=None, min_length=1, max_length=16, description="Symbols from this step on; unset: as before."
     )
+
+
+def _named_once(names: Sequence[str] | None, what: str) -> None:
+    twice = sorted({name for name in names or () if names and names.count(name) > 1})
+    if twice:
+        raise ValueError(f"stages: {what} {', '.join(twice)} is named twice")
 
 
 _Drill = Annotated[DrillName, Field(json_schema_extra={"maxLength": 32})]
@@ -197,6 +223,24 @@ class Stage(ApiModel):
         description="What the trader is put through on the stage's first step, each once, and each a gate. Never on a mainnet account.",
     )
 
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Stage:
+        """What the API server's rules say, again, and what they leave out."""
+        if (self.capital is not None) == bool(self.steps):
+            raise ValueError("stages: set either capital or steps, not both")
+        amounts = [step.capital for step in self.steps]
+        if amounts != sorted(amounts):
+            raise ValueError(
+                "stages: steps fall in capital; order them so that each is at least the one before"
+            )
+        if not self.symbols and not (self.steps and self.steps[0].symbols):
+            raise ValueError("stages: symbols is missing; name them on the stage or on its first step")
+        _named_once([drill.value for drill in self.drills], "drill")
+        _named_once(self.symbols, "symbol")
+        for step in self.steps:
+            _named_once(step.symbols, "symbol")
+        return self
+
 
 class FreezeWindow(ApiModel):
     """A window without promotions. Pauses and rollbacks always work."""
@@ -233,6 +277,12 @@ class RolloutSpec(ApiModel):
     )
     stages: list[Stage] = Field(min_length=1, max_length=10)
     freeze: list[FreezeWindow] = Field(default_factory=list, max_length=16)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> RolloutSpec:
+        """What the API server's rule says, again."""
+        _named_once([stage.name for stage in self.stages], "stage")
+        return self
 
 
 class MarketMakerSpec(ApiModel):
