@@ -262,7 +262,7 @@ SWITCHES = (
     Refusal.CIRCUIT_OPEN,
 )
 """Rules about something that is or is not: there is no step in between."""
-COUNTED = [violation for violation in violations() if violation[0] not in SWITCHES]
+COUNTED = [code for code, _, _ in violations() if code not in SWITCHES]
 
 
 def nearer(sound: Any, found: Any) -> Any:
@@ -280,8 +280,8 @@ def nearer(sound: Any, found: Any) -> Any:
     return msgspec.structs.replace(found, **changes)
 
 
-@pytest.mark.parametrize("violation", COUNTED, ids=[str(v[0]) for v in COUNTED])
-def test_an_order_of_the_self_test_breaks_its_rule_by_one_step(violation):
-    _, order, facts = violation
+@pytest.mark.parametrize("code", COUNTED)
+def test_an_order_of_the_self_test_breaks_its_rule_by_one_step(code):
+    ((order, facts),) = [(order, facts) for found, order, facts in violations() if found is code]
     sound_order, sound_facts = self_test._sound()
     assert first_refusal(nearer(sound_order, order), nearer(sound_facts, facts)) is None
