@@ -130,6 +130,26 @@ async def test_an_acknowledged_halt_is_lifted_everywhere(world: World) -> None:
     assert [record.kind for record in world.alerts] == ["HaltLifted"]
 
 
+async def test_a_halt_of_the_operators_that_the_store_lost_is_obeyed_on_set_again_and_lifted_by_its_id(
+    world: World,
+) -> None:
+    await world.hold_lease()
+    halt = latch("halt-1")
+    await world.store.set_latch(halt)
+    await world.halts.refresh()
+    assert world.gate.closed
+    world.store.forget()
+    await world.halts.refresh()
+    assert world.gate.closed
+    assert world.halts.current == (halt,)
+    await world.hold_lease()
+    assert (await world.store.latches()).latches == (halt,)
+    await world.store.lift("halt-1")
+    await world.halts.refresh()
+    assert not world.gate.closed
+    assert not world.halts.current
+
+
 async def test_a_halt_that_the_store_lost_is_set_again(world: World) -> None:
     await world.hold_lease()
     world.halts.raise_halt(latch("risk-1"))

@@ -1,8 +1,8 @@
 """Halts: read from the store, raised by the kernel, remembered by the journal. A halt stops places before anything else is done about it.
 
 Raising: close the gate → journal (synced behind the cancels) → store with an alert, in one commit, repeated until it is there → the kernel: durable.
-Reading: before any other start-up step, on every command, on every reconnect, with every renewal of the lease. A halt of the journal that the
-store has neither as a latch nor as acknowledged was lost with the store's data, and is set again.
+Reading: before any other start-up step, on every command, on every reconnect, with every renewal of the lease. A halt of the journal, or one obeyed
+until now, that the store has neither as a latch nor as acknowledged was lost with the store's data: it is obeyed on, and set again.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Halts:
         async with self._reading:  # an older answer must never be adopted after a newer one
             view = await self._store.latches()
             self._set_again_what_was_lost(view)
-            own = {latch.id: latch for latch in self._journal.state.latches} | self._pending
+            own = {latch.id: latch for latch in self._known()} | self._pending
             found = {halt_id: latch for halt_id, latch in own.items() if halt_id not in view.acknowledged}
             found |= {latch.id: latch for latch in view.latches}
             lifted = [
@@ -125,9 +125,13 @@ class Halts:
                 self._lifted(latch)
         self.read_once.set()
 
+    def _known(self) -> tuple[Latch, ...]:
+        """The journal's, and all that are obeyed now: a halt of the operator's that is gone without an acknowledgement was lost, too."""
+        return (*self.current, *self._journal.state.latches)
+
     def _set_again_what_was_lost(self, view: LatchView) -> None:
         there = {latch.id for latch in view.latches}
-        for latch in self._journal.state.latches:
+        for latch in self._known():
             lost = latch.id not in there and latch.id not in view.acknowledged
             if lost and latch.id not in self._pending:
                 log.warning("halt_lost_by_store", halt_id=latch.id)
