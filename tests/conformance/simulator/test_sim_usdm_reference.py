@@ -142,6 +142,7 @@ async def test_decimals_have_the_symbols_precision_and_statistics_no_touch() -> 
         trade = (await wire.get("v1/trades", symbol="ETHUSDC")).body[-1]
         assert (len(trade["price"].partition(".")[2]), trade["isRPITrade"]) == (2, False)
         run = (await wire.get("v1/aggTrades", symbol="ETHUSDC")).body[-1]
+        assert run["nq"] == run["q"]
         assert (len(run["p"].partition(".")[2]), len(run["q"].partition(".")[2])) == (2, 3)
 
 
@@ -170,4 +171,4 @@ async def test_the_index_is_the_venue_and_nobody_is_near_deleveraging() -> None:
     async with trading() as wire:
         parts = (await wire.get("v1/constituents", symbol="ETHUSDC")).body["constituents"]
         assert [part["weight"] for part in parts] == ["1.00000000"]
-        assert [row["adlRisk"] for row in (await wire.get("v1/symbolAdlRisk")).body] == ["low", "low"]
+        assert [row["adlRisk"] for row in (await wire.get("v1/symbolAdlRisk")).body] == ["LOW", "LOW"]

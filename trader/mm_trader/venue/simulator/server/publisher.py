@@ -208,7 +208,9 @@ class Publisher:
             "T": first.time_ns // NS_PER_MS,
             "m": first.buyer_is_maker,
         }
-        if not spec.perpetual:
+        if spec.perpetual:
+            shape["nq"] = shape["q"]  # without orders that only retail may meet: there are none here
+        else:
             shape["M"] = True
         _keep(self.last_aggregates[first.symbol], shape)
         if self.stale(first.symbol):

@@ -246,7 +246,7 @@ def adl_risk(desk: Desk, request: Request) -> Any:
     """Nobody is deleveraged unless `admin/liquidate` says so."""
     single = request.params.has("symbol")
     names = [request.params.symbol()] if single else list(desk.exchange.markets)
-    rows = [{"symbol": desk.spec(name).name, "adlRisk": "low", "updateTime": desk.now_ms()} for name in names]
+    rows = [{"symbol": desk.spec(name).name, "adlRisk": "LOW", "updateTime": desk.now_ms()} for name in names]
     request.params.finish()
     return rows[0] if single else rows
 
