@@ -40,8 +40,11 @@ STALE_BY = 1_000_000
 """How far a stale snapshot's lastUpdateId lies back: before every stream that is open."""
 
 
-class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """`status` and `result` (success) or `error` (a `RefusalError`); `raw` replaces the body with other bytes."""
+class Outcome(msgspec.Struct, frozen=True):
+    """`status` and `result` (success) or `error` (a `RefusalError`); `raw` replaces the body with other bytes.
+
+    The collector must see it: an error knows the frames it passed, and they know the outcome.
+    """
 
     status: int
     result: Any = None
@@ -117,7 +120,9 @@ def _perform(desk: Desk, call: Call, request: Request) -> Outcome:
     try:
         return Outcome(200, desk.perform(call, request))
     except RefusalError as error:
-        return Outcome(error.status, error=error)
+        return Outcome(
+            error.status, error=error.with_traceback(None)
+        )  # without its frames it goes as soon as it is sent
     except Exception:  # the last line of defence: a client must see the venue's error, not a traceback
         log.exception("simulator.call_failed", call=call.ws or call.rest)
         return Outcome(
