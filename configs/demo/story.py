@@ -18,8 +18,8 @@ MAIN = "sim-main"
 ENDED_BADLY = ("Stalled", "RolledBack")
 SYMBOL = "BTCUSDC"
 BASE = "BTC"
-MOVE_BP = 500.0
-LEAST_POSITION = 0.004
+MOVE_BP = 800.0
+LEAST_POSITION = 0.0025
 """BTC; below it the move would cost less than the limit."""
 
 
