@@ -59,15 +59,16 @@ def parse_duration(value: Any) -> timedelta:
     """`'1h30m'`, `'500ms'`, `'3d'` → timedelta. Units: ms, s, m, h, d."""
     if isinstance(value, timedelta):
         return value
-    if not isinstance(value, str):
+    found = _parsed_duration(value) if isinstance(value, str) else None
+    if found is None:
         raise ValueError(f"{value!r} is not a duration such as '5s', '1h30m' or '3d' (units: ms, s, m, h, d)")
-    return _parsed_duration(value)
+    return found
 
 
 @lru_cache(maxsize=1024)  # the same few are read in every status and spec, at every look
-def _parsed_duration(text: str) -> timedelta:
+def _parsed_duration(text: str) -> timedelta | None:
     if not re.match(DURATION_PATTERN, text):
-        raise ValueError(f"{text!r} is not a duration such as '5s', '1h30m' or '3d' (units: ms, s, m, h, d)")
+        return None
     parts = re.findall(r"([0-9]+)(ms|s|m|h|d)", text)
     return timedelta(milliseconds=sum(int(number) * _UNIT_MS[unit] for number, unit in parts))
 

@@ -5,6 +5,7 @@ The spec is the user's, the status the operator's. PnL and inventory are metrics
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -157,7 +158,7 @@ class StageStep(ApiModel):
 
 
 def _named_once(names: Sequence[str] | None, what: str) -> None:
-    twice = sorted({name for name in names or () if names and names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names or ()).items() if count > 1)
     if twice:
         raise ValueError(f"stages: {what} {', '.join(twice)} is named twice")
 

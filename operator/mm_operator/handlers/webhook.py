@@ -40,8 +40,9 @@ def parse(payload: Any) -> tuple[list[HaltRequest], list[str]]:
             request = _one(alert, index)
         except ValueError as error:
             problems.append(str(error))
-        else:
-            requests += [request] if request is not None else []
+            continue
+        if request is not None:
+            requests.append(request)
     return requests, problems
 
 
