@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mm_api.scalars import NAME_PATTERN, ApiModel, Between, Duration, rules
+from mm_api.scalars import NAME_PATTERN, ApiModel, Between, Duration, Whole, rules
 
 AlertKind = Literal[
     "Halt",
@@ -23,7 +23,7 @@ AlertKind = Literal[
 ]
 """What an alert is about."""
 
-Text = Annotated[str, Field(max_length=253)]
+Text = Annotated[str, Field(min_length=1, max_length=253)]
 
 
 class Channel(ApiModel):
@@ -47,7 +47,7 @@ class Channel(ApiModel):
         description="Webhook: where to POST. Alertmanager: its base URL. Begins with http:// or https://.",
     )
     host: Text | None = Field(default=None, description="Smtp: the server.")
-    port: int | None = Field(
+    port: Whole | None = Field(
         default=None, ge=1, le=65535, description="Smtp: its port, 1 to 65535. Unset: 25."
     )
     security: Literal["none", "starttls", "tls"] = Field(default="starttls", description="Smtp.")
@@ -88,10 +88,14 @@ class AlertChannel(Channel):
     secret = "secret_file"  # noqa: S105 - a field's name
 
     url_file: str | None = Field(
-        default=None, description="File with the URL, where the URL itself is a secret (chat services)."
+        default=None,
+        min_length=1,
+        description="File with the URL, where the URL itself is a secret (chat services).",
     )
     secret_file: str | None = Field(
-        default=None, description="File with the password (Smtp) or the bearer token (Webhook, Alertmanager)."
+        default=None,
+        min_length=1,
+        description="File with the password (Smtp) or the bearer token (Webhook, Alertmanager).",
     )
 
 
@@ -161,7 +165,7 @@ class AlertRules(ApiModel):
         default=timedelta(seconds=60),
         description="Alerts of one kind, severity, reason and halt go to a channel once in this time; the rest as a number. 0s: all. Up to 1d.",
     )
-    queue: int = Field(
+    queue: Whole = Field(
         default=256, ge=1, le=10_000, description="Alerts that may wait for one channel. 1 to 10000."
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mm_api.scalars import ApiModel, Between, Duration, ExactDecimal
+from mm_api.scalars import ApiModel, Between, Duration, ExactDecimal, Switch
 
 SymbolParameters = Annotated[dict[str, ExactDecimal], Field(max_length=64)]
 Timing = Annotated[Duration, Between("1ms", "1d")]
@@ -65,7 +65,7 @@ class EngineSpec(ApiModel):
         default=Decimal("0.2"),
         description="An order stays where it is while it is within this fraction of the half spread of where it should be. 0 to 1.",
     )
-    requote_in_place: bool = Field(
+    requote_in_place: Switch = Field(
         default=True,
         description="Orders move and shrink in one request where the venue can. False: cancel, wait for the end, place anew.",
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mm_api.scalars import ApiModel, Between, Duration
+from mm_api.scalars import ApiModel, Between, Duration, Switch, Whole
 
 
 class DeadManSpec(ApiModel):
@@ -20,7 +20,7 @@ class DeadManSpec(ApiModel):
         default=timedelta(seconds=60),
         description="How long to wait for the first sign of life before orders of earlier incarnations are cancelled. 1s to 1d.",
     )
-    server_switch: bool = Field(
+    server_switch: Switch = Field(
         default=True,
         description="Also arm the venue's own switch where it has one (Binance USD-M). It cancels a symbol's orders of others, too.",
     )
@@ -47,14 +47,14 @@ class LoggingSpec(ApiModel):
 class LoggingConfig(LoggingSpec):
     """Where log lines go."""
 
-    file: str | None = Field(default=None, description="Also write all lines here, as JSON.")
-    error_file: str | None = Field(default=None, description="Also write errors here, as JSON.")
+    file: str | None = Field(default=None, min_length=1, description="Also write all lines here, as JSON.")
+    error_file: str | None = Field(default=None, min_length=1, description="Also write errors here, as JSON.")
 
 
 class ProcessConfig(ApiModel):
     """The process itself."""
 
-    memory_limit_mib: int = Field(
+    memory_limit_mib: Whole = Field(
         default=240,
         ge=0,
         le=65536,
@@ -65,10 +65,10 @@ class ProcessConfig(ApiModel):
 class RecordingSpec(ApiModel):
     """Everything the kernel is told, written down for `mm-trader replay`. docs/trader.md has what it costs."""
 
-    segment_mib: int = Field(
+    segment_mib: Whole = Field(
         default=32, ge=1, le=4096, description="Compressed size of a segment, MiB. 1 to 4096."
     )
-    keep_segments: int = Field(
+    keep_segments: Whole = Field(
         default=8,
         ge=2,
         le=10_000,
@@ -79,4 +79,6 @@ class RecordingSpec(ApiModel):
 class RecordingConfig(RecordingSpec):
     """Everything the kernel is told, written down for `mm-trader replay`. docs/trader.md has what it costs."""
 
-    directory: str | None = Field(default=None, description="Where segments go. Unset: nothing is recorded.")
+    directory: str | None = Field(
+        default=None, min_length=1, description="Where segments go. Unset: nothing is recorded."
+    )

@@ -19,6 +19,8 @@ from mm_api.scalars import (
     Fraction,
     NonNegativeDecimal,
     PositiveDecimal,
+    Switch,
+    Whole,
     rules,
 )
 
@@ -46,7 +48,7 @@ class BreakerConfig(ApiModel):
         )
     )
 
-    failures: int = Field(default=6, ge=1, le=1000, description="In a row, that open it. 1 to 1000.")
+    failures: Whole = Field(default=6, ge=1, le=1000, description="In a row, that open it. 1 to 1000.")
     open_for: BreakerTime = Field(
         default=timedelta(seconds=2),
         description="Then one probe decides; each that fails doubles the time. 100ms to 1d.",
@@ -73,7 +75,14 @@ class GuardConfig(ApiModel):
                     f"risk.guards: {second} must not be below {first}; 0 turns it off",
                 )
                 for _, _, first, second in _PAIRS
-            )
+            ),
+            *(
+                (
+                    f"!has(self.{field}) || double(self.{field}) == 0.0 || double(self.{field}) >= 1.0",
+                    f"risk.guards: {field} must be at least 1, or 0 for off",
+                )
+                for field in ("volatilityJumpCautious", "volatilityJumpReduce")
+            ),
         )
     )
 
@@ -84,7 +93,7 @@ class GuardConfig(ApiModel):
     mark_out_horizon: Literal["100ms", "1s", "5s", "30s"] = Field(
         default="1s", description="The mark-out that is judged."
     )
-    mark_out_fills: int = Field(
+    mark_out_fills: Whole = Field(
         default=30, ge=5, le=10_000, description="Fills the mean is taken over. 5 to 10000."
     )
     mark_out_cautious_bp: NonNegativeDecimal | None = Field(
@@ -94,7 +103,7 @@ class GuardConfig(ApiModel):
     mark_out_reduce_bp: NonNegativeDecimal | None = Field(
         default=Decimal(25), description="The same for ReduceOnly. Default 25; 0: off."
     )
-    vpin_buckets: int = Field(
+    vpin_buckets: Whole = Field(
         default=50, ge=5, le=1000, description="Buckets the mean is taken over. 5 to 1000."
     )
     vpin_cautious: Share | None = Field(
@@ -130,7 +139,7 @@ class GuardConfig(ApiModel):
 class FlattenConfig(ApiModel):
     """Closing the position after an emergency stop: limit orders, then takers, then a person (docs/risk.md). Off by default: it trades while halted."""
 
-    enabled: bool = Field(default=False, description="Whether positions are closed at all.")
+    enabled: Switch = Field(default=False, description="Whether positions are closed at all.")
     settle_for: FlattenTime = Field(
         default=timedelta(seconds=30), description="Longest wait until the venue shows nothing open."
     )
@@ -140,7 +149,7 @@ class FlattenConfig(ApiModel):
     taker_wait: FlattenTime = Field(
         default=timedelta(seconds=1), description="A taker's rest stays this long."
     )
-    taker_attempts: int = Field(
+    taker_attempts: Whole = Field(
         default=5, ge=1, le=100, description="In a row without a fill; then a person. 1 to 100."
     )
     taker_reach: Fraction = Field(
@@ -177,7 +186,7 @@ class RiskSpec(ApiModel):
         default=Decimal("0.03"),
         description="Drawdown from peak equity, as a fraction of the stage's capital, that halts trading. At most 1.",
     )
-    max_order_rate: int = Field(
+    max_order_rate: Whole = Field(
         default=20,
         ge=1,
         le=1000,
@@ -187,10 +196,10 @@ class RiskSpec(ApiModel):
         default=Decimal("0.90"),
         description="Cancelled orders over placed orders in the behaviour window; above it the trader turns cautious. At most 1.",
     )
-    max_reject_streak: int = Field(
+    max_reject_streak: Whole = Field(
         default=20, ge=1, le=10_000, description="Refusals in a row that halt. 1 to 10000."
     )
-    max_fill_rate: int = Field(
+    max_fill_rate: Whole = Field(
         default=600,
         ge=1,
         le=100_000,

@@ -30,6 +30,7 @@ DECIMAL_PATTERN = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
 DURATION_PATTERN = r"^([0-9]{1,9}(ms|s|m|h|d))+$"
 SYMBOL_PATTERN = r"^[A-Z0-9]{5,20}$"
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+LONGEST_MS = 36_500 * 86_400_000
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -39,12 +40,26 @@ def parse_decimal(value: Any) -> Decimal:
         return value
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"write the number as a string, such as '0.01', not {value!r}")
-    if isinstance(value, str) and not re.match(DECIMAL_PATTERN, value):
+    if not re.fullmatch(DECIMAL_PATTERN, str(value)):
         raise ValueError(f"{value!r} is not a plain decimal such as '0.01'")
     try:
         return Decimal(value)
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is not a plain decimal such as '0.01'") from error
+
+
+def whole(value: Any) -> int:
+    """A whole number as it is. Python takes `true` for 1, and pydantic `"5"` and `5.0` for 5: what was meant is not known, so all are refused."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"write a whole number, such as 5, not {value!r}")
+    return value
+
+
+def switch(value: Any) -> bool:
+    """True or false as it is: `1`, `"yes"` and `"off"` are refused, where pydantic would guess."""
+    if not isinstance(value, bool):
+        raise ValueError(f"write true or false, not {value!r}")
+    return value
 
 
 def format_decimal(value: Decimal) -> str:
@@ -56,21 +71,23 @@ def format_decimal(value: Decimal) -> str:
 
 
 def parse_duration(value: Any) -> timedelta:
-    """`'1h30m'`, `'500ms'`, `'3d'` → timedelta. Units: ms, s, m, h, d."""
+    """`'1h30m'`, `'500ms'`, `'3d'` → timedelta. Units: ms, s, m, h, d. At most 100 years, so that any instant plus it is one."""
     if isinstance(value, timedelta):
         return value
     found = _parsed_duration(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError(f"{value!r} is not a duration such as '5s', '1h30m' or '3d' (units: ms, s, m, h, d)")
-    return found
+    if found > LONGEST_MS:
+        raise ValueError(f"{value!r} is longer than 36500d, which is the most that a duration may be")
+    return timedelta(milliseconds=found)
 
 
 @lru_cache(maxsize=1024)  # the same few are read in every status and spec, at every look
-def _parsed_duration(text: str) -> timedelta | None:
-    if not re.match(DURATION_PATTERN, text):
+def _parsed_duration(text: str) -> int | None:
+    if not re.fullmatch(DURATION_PATTERN, text):
         return None
     parts = re.findall(r"([0-9]+)(ms|s|m|h|d)", text)
-    return timedelta(milliseconds=sum(int(number) * _UNIT_MS[unit] for number, unit in parts))
+    return sum(int(number) * _UNIT_MS[unit] for number, unit in parts)
 
 
 @lru_cache(maxsize=1024)
@@ -125,6 +142,12 @@ _positive_schema = WithJsonSchema(
 _not_negative_schema = WithJsonSchema(
     _decimal_schema | rules(("double(self) >= 0.0", "must be a number of 0 or more, such as '0.9'"))
 )
+
+Whole = Annotated[int, BeforeValidator(whole)]
+"""A whole number, and nothing that only could be taken for one."""
+
+Switch = Annotated[bool, BeforeValidator(switch)]
+"""True or false, and nothing that only could be taken for it."""
 
 ExactDecimal = Annotated[
     Decimal,

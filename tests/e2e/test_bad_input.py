@@ -129,6 +129,36 @@ REFUSED = {
         _stages(stage("paper", "paper", gates=[gate("Custom", max="1")])),
         ["gates", "promql"],
     ),
+    "a stage that names a symbol twice": (
+        _stages(stage("paper", "paper", symbols=[ETH, ETH])),
+        ["stages[0]", "symbol is named twice"],
+    ),
+    "a step that names a symbol twice": (
+        _stages(stage("up", "live", steps=[rung("2000", "5s", [BTC, BTC])])),
+        ["steps[0]", "symbol is named twice"],
+    ),
+    "a gate that nothing passes": (
+        _stages(stage("paper", "paper", gates=[gate("NetPnL", min="2", max="1")])),
+        ["gates[0]", "no value would pass"],
+    ),
+    "a gate that a loss passes": (
+        _stages(stage("paper", "paper", gates=[gate("NetPnL", min="0", confidence="0.4")])),
+        ["gates[0]", "from 0.5 to below 1"],
+    ),
+    "a volatility jump that is none": (
+        _with(lambda spec: spec["risk"].update(guards={"volatilityJumpCautious": "0.5"})),
+        ["spec.risk.guards", "at least 1, or 0 for off"],
+    ),
+    "a practice account at an address of real money": (
+        _with(
+            lambda spec: spec.update(
+                environment="testnet",
+                endpoints={"rest": "https://api.binance.com", "wsApi": "ws://s", "stream": "ws://s"},
+            ),
+            MAINNET,
+        ),
+        ["spec.endpoints", "real money"],
+    ),
     "an account on mainnet without the second switch": (MAINNET, ["spec.environment", "allowRealMoney"]),
     "a simulator without its addresses": (
         _with(lambda spec: spec.update(environment="simulator"), MAINNET),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, model_validator
 
-from mm_api.scalars import NAME_PATTERN, ApiModel, Duration, Fraction, Timestamp, rules
+from mm_api.scalars import NAME_PATTERN, ApiModel, Between, Duration, Fraction, Timestamp, rules
 
 
 class Venue(StrEnum):
@@ -151,8 +151,8 @@ class PortfolioSpec(ApiModel):
         default=Decimal("0.1"),
         description="The split is made anew only when a weight has moved by more than this fraction of itself. At most 1.",
     )
-    interval: Duration = Field(
-        default=timedelta(seconds=60), description="Shortest time between two looks at the split."
+    interval: Annotated[Duration, Between("0s", "1d")] = Field(
+        default=timedelta(seconds=60), description="Shortest time between two looks at the split. Up to 1d."
     )
 
     @model_validator(mode="after")

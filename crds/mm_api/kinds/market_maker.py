@@ -30,6 +30,7 @@ from mm_api.scalars import (
     PositiveDecimal,
     Quantity,
     Symbol,
+    Whole,
     rules,
 )
 
@@ -94,6 +95,14 @@ class Gate(ApiModel):
                 "self.name != 'Custom' || has(self.min) || has(self.max)",
                 "gates: a Custom gate needs min or max",
             ),
+            (
+                "!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)",
+                "gates: min is above max; no value would pass",
+            ),
+            (
+                "!has(self.confidence) || (double(self.confidence) >= 0.5 && double(self.confidence) < 1.0)",
+                "gates: confidence must be from 0.5 to below 1: at less than even odds a loss would pass for a profit",
+            ),
         )
     )
 
@@ -143,12 +152,20 @@ class Gate(ApiModel):
 class Sample(ApiModel):
     """The least evidence on which a stage may be judged."""
 
-    fills: int = Field(default=0, ge=0, le=10_000_000, description="Fills of own orders.")
+    fills: Whole = Field(default=0, ge=0, le=10_000_000, description="Fills of own orders.")
     quoted_time: Duration = Field(default=timedelta(0), description="Time with quotes on both sides.")
+
+
+_SYMBOLS_ONCE = (
+    "!has(self.symbols) || self.symbols.all(a, self.symbols.exists_one(b, b == a))",
+    "stages: a symbol is named twice",
+)
 
 
 class StageStep(ApiModel):
     """One rung of a capital ladder."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_SYMBOLS_ONCE))
 
     capital: PositiveDecimal = Field(description="Capital in quote currency.")
     soak: Duration = Field(default=timedelta(hours=24), description="Shortest time at this step.")
@@ -188,6 +205,7 @@ class Stage(ApiModel):
                 "!has(self.drills) || self.drills.all(a, self.drills.exists_one(b, b == a))",
                 "stages: a drill is named twice",
             ),
+            _SYMBOLS_ONCE,
         )
     )
 
@@ -270,7 +288,7 @@ class RolloutSpec(ApiModel):
     on_failure: FailurePolicy = Field(
         default=FailurePolicy.ROLLBACK, description="Rollback (to the last stage that passed) or Halt."
     )
-    attempt: int = Field(
+    attempt: Whole = Field(
         default=1,
         ge=1,
         le=10_000,

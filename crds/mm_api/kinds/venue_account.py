@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from mm_api.addresses import is_real_money, practice_rule
 from mm_api.kinds.common import Column, Condition, Environment, Names, ObjectReference, Resource, Venue
-from mm_api.scalars import ApiModel, NonNegativeDecimal, PositiveDecimal, rules
+from mm_api.scalars import ApiModel, NonNegativeDecimal, PositiveDecimal, Switch, rules
 
 
 class CapitalCeiling(ApiModel):
@@ -23,6 +24,18 @@ class CapitalCeiling(ApiModel):
 
 class Endpoints(ApiModel):
     """Addresses of the venue. Only a simulator needs them: the others have well-known ones."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *(
+                (
+                    practice_rule(field),
+                    f"spec.endpoints.{field} is real money: give a practice venue's address; or environment mainnet, allowRealMoney, no endpoints",
+                )
+                for field in ("rest", "wsApi")
+            )
+        )
+    )
 
     rest: str = Field(
         max_length=253,
@@ -67,7 +80,7 @@ class VenueAccountSpec(ApiModel):
 
     venue: Venue = Field(default=Venue.BINANCE, description="Exchange and product.")
     environment: Environment = Field(description="simulator, testnet, demo or mainnet.")
-    allow_real_money: bool = Field(
+    allow_real_money: Switch = Field(
         default=False,
         description="Must be true for mainnet. A second switch, so that real money is never a typing error.",
     )
@@ -76,6 +89,29 @@ class VenueAccountSpec(ApiModel):
     )
     capital_ceiling: CapitalCeiling = Field(description="Ceiling over all MarketMakers on this account.")
     endpoints: Endpoints | None = Field(default=None, description="Addresses, for environment simulator.")
+
+    @model_validator(mode="after")
+    def _second_switch(self) -> VenueAccountSpec:
+        """What the API server's rules say, again: money does not hang on whether they were asked."""
+        mainnet = self.environment is Environment.MAINNET
+        if mainnet and not self.allow_real_money:
+            raise ValueError(
+                "spec.environment: mainnet is real money; set spec.allowRealMoney: true to allow it"
+            )
+        if self.environment is Environment.SIMULATOR and self.endpoints is None:
+            raise ValueError(
+                "spec.endpoints: environment simulator needs its addresses (rest, stream, wsApi)"
+            )
+        if mainnet and self.endpoints is not None:
+            raise ValueError("spec.endpoints: mainnet has fixed addresses; remove the field")
+        for field, url in (
+            (("rest", self.endpoints.rest), ("wsApi", self.endpoints.ws_api)) if self.endpoints else ()
+        ):
+            if is_real_money(url):
+                raise ValueError(
+                    f"spec.endpoints.{field} is real money: give a practice venue's address; or environment mainnet, allowRealMoney, no endpoints"
+                )
+        return self
 
 
 class VenueAccountStatus(ApiModel):

@@ -38,7 +38,7 @@ from mm_operator.reconcile.ladder import rung_of
 from mm_operator.reconcile.releases import run_scope
 from mm_operator.reconcile.revision import RevisionSnapshot
 from mm_operator.reconcile.snapshot import AccountView, LeaseView, Snapshot
-from mm_operator.reconcile.unreadable import readable
+from mm_operator.reconcile.unreadable import explain, readable
 from mm_operator.reconcile.views import lease_view, pod_view, workload_view
 from mm_operator.resources.venues import NoAddressError, addresses
 
@@ -121,7 +121,7 @@ async def _account(
 ) -> AccountView:
     namespace = market_maker.metadata.namespace or "default"
     found = next((body for body in accounts if body["metadata"]["name"] == name), None)
-    resource = VenueAccount.model_validate(found) if found else None
+    resource, refused = _readable(found)
     account = resource.spec if resource else None
     workload = next(
         (
@@ -156,6 +156,7 @@ async def _account(
         name=name,
         identity=identity,
         spec=account,
+        refused=refused,
         status=resource.status if resource else None,
         generation=resource.metadata.generation if resource else 0,
         secret_exists=secret,
@@ -167,6 +168,16 @@ async def _account(
         unlisted_symbols=unlisted,
         venue_problem=problem,
     )
+
+
+def _readable(found: Object | None) -> tuple[VenueAccount | None, str]:
+    """The account; or why it counts as none. What runs on it is stopped and watched as if the account had been deleted."""
+    if found is None:
+        return None, ""
+    try:
+        return VenueAccount.model_validate(found), ""
+    except ValidationError as error:
+        return None, explain(error)
 
 
 def _run_on(market_maker: MarketMaker, account: str) -> RunStatus | None:

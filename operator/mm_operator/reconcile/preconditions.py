@@ -49,6 +49,10 @@ def _readable(snapshot: Snapshot) -> Problem | None:
 def _account_exists(snapshot: Snapshot) -> Problem | None:
     for rung in ladder(snapshot.market_maker.spec):
         view = snapshot.accounts.get(rung.account)
+        if view is not None and view.refused:
+            return Problem(
+                "InvalidAccount", f"stage {rung.stage}: VenueAccount {rung.account}: {view.refused}"
+            )
         if view is None or view.spec is None:
             return Problem(
                 "AccountNotFound",

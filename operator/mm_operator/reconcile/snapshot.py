@@ -79,6 +79,8 @@ class AccountView:
     """Capital that other MarketMakers have at work on it."""
     unlisted_symbols: tuple[str, ...] = ()
     """Symbols of the step in hand that the venue does not list."""
+    refused: str = ""
+    """Why the VenueAccount that exists counts as none: the models say no to it."""
     venue_problem: str = ""
     """Why the venue could not be asked for its symbols; empty when it could, or need not."""
 

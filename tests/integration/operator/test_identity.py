@@ -38,6 +38,17 @@ async def test_a_missing_account_is_a_condition_and_goes_on_when_it_appears(redi
     assert world.status().state == "Soaking"
 
 
+async def test_an_account_whose_address_is_real_money_under_another_name_makes_no_pod(redis: Redis) -> None:
+    world = World(redis)
+    world.account("test", environment="testnet")
+    endpoints = {"rest": "https://api.binance.com", "wsApi": "ws://s", "stream": "ws://s"}
+    world.kube.patch_spec("venueaccounts", "trading", "test", {"endpoints": endpoints})
+    world.market_maker(**one_stage())
+    await world.settle()
+    assert world.pods() == []
+    assert world.condition("Ready") == ("False", "InvalidAccount")
+
+
 async def test_a_missing_secret_is_a_condition_and_goes_on_when_it_appears(redis: Redis) -> None:
     world = World(redis)
     world.account("test", secret=False)

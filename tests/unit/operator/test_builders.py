@@ -7,6 +7,7 @@ import yaml
 from operator_definitions import account, definition
 
 from mm_api.kinds import Environment, Venue
+from mm_api.kinds.venue_account import Endpoints
 from mm_api.trader_config import TraderConfig
 from mm_operator import names
 from mm_operator.resources import trader
@@ -116,12 +117,12 @@ def test_children_belong_to_their_marketmaker() -> None:
     ],
 )
 def test_each_environment_has_its_own_address(environment: str, rest: str) -> None:
-    assert addresses(account(environment))[0] == rest
+    assert addresses(account(environment, allowRealMoney=True))[0] == rest
 
 
 @pytest.mark.parametrize("environment", ["testnet", "demo", "mainnet"])
 def test_futures_have_addresses_of_their_own(environment: str) -> None:
-    rest, ws_api, stream = addresses(account(environment, venue="binance-usdm"))
+    rest, ws_api, stream = addresses(account(environment, venue="binance-usdm", allowRealMoney=True))
     assert "fapi" in rest and ws_api.endswith("/ws-fapi/v1") and "fstream" in stream
     own = account(environment, venue="binance-usdm", allowRealMoney=True)
     assert venue_config(own).kind is Venue.BINANCE_USDM
@@ -133,8 +134,9 @@ def test_an_environment_without_a_known_address_is_refused_by_name() -> None:
 
 
 def test_mainnet_never_takes_another_address() -> None:
-    ends = {"rest": "http://evil", "stream": "ws://evil", "wsApi": "ws://evil"}
-    assert addresses(account("mainnet", allowRealMoney=True, endpoints=ends))[0] == "https://api.binance.com"
+    evil = Endpoints(rest="http://evil", stream="ws://evil", ws_api="ws://evil")
+    own = account("mainnet", allowRealMoney=True).model_copy(update={"endpoints": evil})
+    assert addresses(own)[0] == "https://api.binance.com"
 
 
 def test_long_names_stay_legal_and_apart() -> None:

@@ -34,7 +34,7 @@ def config(*channels: dict[str, Any], **alerts: Any) -> TraderConfig:
                 "environment": "simulator",
                 "restUrl": "http://v",
                 "wsApiUrl": "ws://v",
-                "streamUrl": "w",
+                "streamUrl": "ws://v",
             },
             "risk": {"capital": "100"},
             "alerts": {"channels": list(channels), **alerts},

@@ -48,6 +48,28 @@ def test_every_profile_of_the_repository_is_good(profile: Path, capsys: pytest.C
         (changed(risk={"capital": "10", "maxOrderRate": 0}), "risk.maxOrderRate"),
         (changed(engine={"orderTimeout": "5 apples"}), "engine.orderTimeout"),
         (changed(admin={"port": 99999}), "admin.port"),
+        (changed(admin={"host": ""}), "admin.host"),
+        (
+            changed(risk={"capital": "10", "maxOrderRate": True}),
+            "risk.maxOrderRate: write a whole number, such as 5, not True",
+        ),
+        (
+            changed(lease={"managed": "no"}),
+            "lease.managed: write true or false, not 'no'",
+        ),
+        (changed(engine={"orderTimeout": "999999999d999999999d"}), "engine.orderTimeout"),
+        (changed(epoch=10**30), "epoch"),
+        (changed(symbols=["ETHUSDC\n"]), "symbols"),
+        (changed(journalDir=""), "journalDir"),
+        (changed(lease={"renewInterval": "0s"}), "lease.renewInterval: must be from 10ms to 1h"),
+        (changed(redis={"url": "localhost"}), "redis.url: must begin with redis://"),
+        (changed(redis={"url": "redis://h", "timeout": "0s"}), "redis.timeout: must be from 10ms to 1m"),
+        (changed(venue={**GOOD["venue"], "recvWindow": "61s"}), "venue.recvWindow: must be from 10ms to 60s"),
+        (changed(venue={**GOOD["venue"], "restUrl": "venue:9443"}), "venue.restUrl: 'venue:9443'"),
+        (
+            changed(venue={**GOOD["venue"], "restUrl": "https://api.binance.com"}),
+            "venue.restUrl: https://api.binance.com is real money",
+        ),
         (changed(lease={"ttl": "1s"}), "lease: ttl must be longer"),
         (changed(strategy={"name": "Guess"}), "strategy.name"),
         (changed(strategy={"parameters": {"baseSpread": "7"}}), "strategy.parameters.baseSpread"),
@@ -78,6 +100,16 @@ def test_a_bad_file_is_one_line_that_names_file_and_field(
     assert error.count("\n") == 1
     assert str(file) in error
     assert names in error
+
+
+def test_a_secret_in_an_address_is_refused_and_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, changed(redis={"url": "redis://:hunter2@h:6379/0"}))
+    assert cli.main(["config-check", str(file)]) == 2
+    said = capsys.readouterr()
+    assert "redis.passwordFile" in said.err
+    assert "hunter2" not in said.err + said.out
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -372,7 +372,12 @@ def test_its_options_come_from_the_traders_config_and_a_config_without_one_is_re
     wire = {
         "identity": IDENTITY,
         "symbols": ["ETHUSDC"],
-        "venue": {"environment": "simulator", "restUrl": "http://v", "wsApiUrl": "ws://v", "streamUrl": "w"},
+        "venue": {
+            "environment": "simulator",
+            "restUrl": "http://v",
+            "wsApiUrl": "ws://v",
+            "streamUrl": "ws://w",
+        },
         "risk": {"capital": "100"},
         "deadMan": {"heartbeatFile": "/run/mm/heartbeat", "timeout": "3s"},
     }
