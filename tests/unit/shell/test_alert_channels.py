@@ -17,17 +17,18 @@ from aiohttp import web
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from alert_doubles import AT_MS, alert, channel, config, until
+from structlog.testing import capture_logs
 
 from mm_api.trader_config import AlertChannel
 from mm_trader.core.clock import ManualClock
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.alerts.build import AlertsPart, build_outlets
+from mm_trader.shell.alerts.mail import SmtpSender
 from mm_trader.shell.alerts.outlet import SendError
 from mm_trader.shell.alerts.senders import (
     AlertmanagerSender,
     ConsoleSender,
     HttpSender,
-    SmtpSender,
     WebhookSender,
 )
 from mm_trader.shell.tasks import Tasks
@@ -48,8 +49,8 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def smtp_server(**options: Any) -> AsyncIterator[tuple[Mailbox, int]]:
-    mailbox = Mailbox()
+async def smtp_server(mailbox: Mailbox | None = None, **options: Any) -> AsyncIterator[tuple[Mailbox, int]]:
+    mailbox = mailbox or Mailbox()
     controller = Controller(mailbox, hostname="127.0.0.1", port=0, **options)
     started = threading.Thread(target=_start, args=(controller,))
     started.start()
@@ -94,10 +95,58 @@ async def test_mail_reaches_every_recipient_and_says_who_what_and_which_halt() -
 async def test_a_mail_server_that_refuses_or_is_not_there_is_a_failure_that_is_said() -> None:
     async with smtp_server() as (mailbox, port):
         mailbox.refuses = True
-        with pytest.raises(SendError, match="SMTPDataError"):
+        with pytest.raises(SendError, match="SMTPDataError 451"):
             await SmtpSender(config(), mail_channel(port), None).send(alert())
     with pytest.raises(OSError):
         await SmtpSender(config(), mail_channel(port), None).send(alert())
+
+
+async def test_a_recipient_that_alone_is_refused_is_said_and_the_others_get_the_mail_once() -> None:
+    class Picky(Mailbox):
+        async def handle_RCPT(
+            self, server: SMTP, session: Any, envelope: Envelope, address: str, options: list[str]
+        ) -> str:
+            if address.startswith("night"):
+                return "550 no such user"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+    async with smtp_server(mailbox=Picky()) as (mailbox, port):
+        with capture_logs() as lines:
+            await SmtpSender(config(), mail_channel(port), None).send(alert())
+    assert [envelope.rcpt_tos for envelope in mailbox.envelopes] == [["desk@example.org"]]
+    (said,) = [line for line in lines if line["event"] == "alert_recipients_refused"]
+    assert said["refused"] == {"night@example.org": 550}
+
+
+async def test_a_mail_server_that_is_slow_is_given_up_whole_and_holds_no_thread_of_others() -> None:
+    asked = asyncio.Event()
+
+    async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        with contextlib.suppress(OSError):
+            while True:  # a greeting that never ends: no single wait is long
+                writer.write(b"220-still thinking\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    server = await asyncio.start_server(dribble, "127.0.0.1", 0)
+    sender = SmtpSender(config(), mail_channel(server.sockets[0].getsockname()[1]), None)
+    sending = asyncio.create_task(sender.send(alert()))
+    await asked.wait()
+    with pytest.raises(SendError, match="not done with the mail before"):
+        await sender.send(alert())
+    sending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sending
+    server.close()
+    await until(lambda: not sender.busy)
+
+
+async def test_a_name_with_a_line_break_spoils_no_header() -> None:
+    async with smtp_server() as (mailbox, port):
+        await SmtpSender(config(), mail_channel(port), None).send(alert(reason="Two\nLines"))
+    assert b"Subject: [critical] desk/eth: Halt Two Lines" in mailbox.envelopes[0].content
 
 
 async def test_a_mail_server_that_wants_a_login_gets_it() -> None:
@@ -129,10 +178,15 @@ class HttpEar:
     def __init__(self) -> None:
         self.posts: list[tuple[str, str | None, Any]] = []
         self.status = 200
+        self.headers: dict[str, str] = {}
 
     async def handle(self, request: web.Request) -> web.Response:
         self.posts.append((request.path, request.headers.get("Authorization"), await request.json()))
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, headers=self.headers)
+
+    async def follow(self, request: web.Request) -> web.Response:
+        """What a redirect is asked with, if it is followed."""
+        return web.Response()
 
 
 @asynccontextmanager
@@ -140,6 +194,7 @@ async def http_server() -> AsyncIterator[tuple[HttpEar, str]]:
     ear = HttpEar()
     app = web.Application()
     app.router.add_post("/{path:.*}", ear.handle)
+    app.router.add_get("/{path:.*}", ear.follow)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -165,10 +220,49 @@ async def test_a_webhook_gets_the_record_and_who_says_it_with_its_token() -> Non
     assert content["alert"]["reason"] == "DailyLossLimit"
 
 
-async def test_alertmanager_hears_a_halt_again_while_it_stands_and_that_it_was_lifted() -> None:
-    now = [AT_MS]
+async def test_a_redirect_is_no_delivery() -> None:
+    """A client that follows one asks with GET, and without the alert."""
     async with http_server() as (ear, url):
-        sender = AlertmanagerSender(config(), HttpSender(f"{url}/api/v2/alerts", None), lambda: now[0])
+        ear.status, ear.headers = 302, {"Location": f"{url}/elsewhere"}
+        sender = WebhookSender(config(), HttpSender(f"{url}/hook", "token123"))
+        with pytest.raises(SendError, match="status 302"):
+            await sender.send(alert())
+        await sender.close()
+    assert [path for path, _, _ in ear.posts] == ["/hook"]
+
+
+async def test_a_halt_that_stood_before_the_process_did_is_said_again_too() -> None:
+    stands = [alert()]
+    async with http_server() as (ear, url):
+        sender = AlertmanagerSender(config(), HttpSender(url, None), lambda: AT_MS, lambda: stands)
+        await sender.repeat()
+        await sender.send(alert(kind="HaltLifted", severity="warning"))
+        stands.clear()
+        await sender.repeat()
+        await sender.close()
+    first, lifted = (content[0] for _, _, content in ear.posts)
+    assert first["labels"]["halt_id"] == "risk-dailylosslimit-1"
+    assert first["endsAt"] > lifted["endsAt"]
+
+
+async def test_a_channel_whose_rule_keeps_the_lifting_from_it_resolves_the_halt_all_the_same() -> None:
+    stands = [alert()]
+    async with http_server() as (ear, url):
+        sender = AlertmanagerSender(config(), HttpSender(url, None), lambda: AT_MS + 5000, lambda: stands)
+        await sender.send(alert())
+        stands.clear()
+        await sender.repeat()
+        await sender.repeat()
+        await sender.close()
+    _, over = (content[0] for _, _, content in ear.posts)
+    assert over["endsAt"] == "2023-11-14T22:13:25.000Z"
+
+
+async def test_alertmanager_hears_a_halt_again_while_it_stands_and_that_it_was_lifted() -> None:
+    now, stands = [AT_MS], [alert()]
+    async with http_server() as (ear, url):
+        http = HttpSender(f"{url}/api/v2/alerts", None)
+        sender = AlertmanagerSender(config(), http, lambda: now[0], lambda: stands)
         await sender.send(alert())
         await sender.repeat()
         now[0] += 1000
@@ -176,6 +270,7 @@ async def test_alertmanager_hears_a_halt_again_while_it_stands_and_that_it_was_l
         now[0] += 60_000
         await sender.repeat()
         now[0] += 1000
+        stands.clear()
         await sender.send(alert(kind="HaltLifted", severity="warning"))
         await sender.repeat()
         await sender.close()
@@ -199,7 +294,7 @@ async def test_alertmanager_hears_a_halt_again_while_it_stands_and_that_it_was_l
 
 async def test_other_alerts_end_by_themselves_at_alertmanager() -> None:
     async with http_server() as (ear, url):
-        sender = AlertmanagerSender(config(), HttpSender(url, None), lambda: AT_MS)
+        sender = AlertmanagerSender(config(), HttpSender(url, None), lambda: AT_MS, lambda: ())
         await sender.send(alert(kind="Warning", severity="warning", halt_id=None))
         await sender.repeat()
         await sender.close()
@@ -221,7 +316,7 @@ async def test_channels_of_a_config_deliver_until_the_last_alert_of_a_stop(tmp_p
     async with http_server() as (ear, url):
         hook = {"name": "hook", "type": "Webhook", "url": url, "secretFile": str(tmp_path / "token")}
         pager = {"name": "pager", "type": "Alertmanager", "url": url, "minSeverity": "critical"}
-        outlets = build_outlets(config(hook, pager), ManualClock())
+        outlets = build_outlets(config(hook, pager), ManualClock(), lambda: ())
         ended: list[str] = []
         part = AlertsPart(outlets, Tasks(lambda error, name: ended.append(name)))
         alerts = Alerts(outlets)

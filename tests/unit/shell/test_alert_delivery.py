@@ -10,7 +10,10 @@ from alert_doubles import S, alert, channel, until
 from mm_api.redis_contract import AlertRecord
 from mm_trader.core.clock import ManualClock
 from mm_trader.shell.alerts import Alerts
+from mm_trader.shell.alerts.build import AlertsPart
 from mm_trader.shell.alerts.outlet import Outlet, SendError
+from mm_trader.shell.alerts.route import Throttle
+from mm_trader.shell.tasks import Tasks
 
 
 class FakeSender:
@@ -102,3 +105,88 @@ async def test_the_log_line_comes_first_and_a_dead_channel_does_not_cost_it(
     await bench.outlet.flush(0.5)
     assert bench.outlet.failing == "OSError", "another library's words are not shown"
     assert bench.outlet.pending == 1
+
+
+class Repeating(FakeSender):
+    """Says standing halts again; the first time fails, as beside an Alertmanager that is started anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeats = 0
+
+    async def repeat(self) -> None:
+        self.repeats += 1
+        if self.repeats == 1:
+            raise OSError("refused")
+
+
+async def test_a_repetition_that_failed_is_tried_again_though_nothing_new_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mm_trader.shell.alerts.outlet.LOOK_S", 0.0)
+    bench = Bench()
+    bench.outlet._sender = sender = Repeating()
+    running = asyncio.create_task(bench.outlet.run())
+    await until(lambda: sender.repeats >= 3)
+    running.cancel()
+    assert bench.pauses == [1], "after the one failure a pause, and then as before"
+    assert bench.outlet.failing == ""
+
+
+async def test_what_the_throttle_held_goes_out_when_the_channel_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mm_trader.shell.alerts.outlet.LOOK_S", 0.0)
+    bench = Bench()
+    bench.outlet._throttle = Throttle(60 * S)
+    bench.outlet._sender = sender = Repeating()
+    bench.outlet(alert("A"))
+    bench.outlet(alert("A"))
+    running = asyncio.create_task(bench.outlet.run())
+    await until(lambda: sender.repeats >= 2)
+    bench.clock.advance(60 * S)
+    await until(lambda: len(sender.got) == 2)
+    running.cancel()
+
+
+class Choosy(FakeSender):
+    """Refuses one alert, whatever is tried."""
+
+    async def send(self, record: AlertRecord) -> None:
+        if record.reason == "TooLarge":
+            raise SendError("status 413", refused=True)
+        await super().send(record)
+
+
+async def test_an_alert_that_the_channel_refuses_does_not_hold_up_those_behind_it() -> None:
+    bench = Bench()
+    bench.outlet._sender = sender = Choosy()
+    running = asyncio.create_task(bench.outlet.run())
+    for reason in ("TooLarge", "A", "B"):
+        bench.outlet(alert(reason))
+    await until(lambda: len(sender.got) == 2)
+    assert [record.reason for record in sender.got] == ["A", "B"]
+    await until(lambda: bench.outlet.dropped == 1)
+    running.cancel()
+    assert sum(bench.pauses) >= 900, "it is tried for its quarter of an hour all the same"
+
+
+async def test_at_the_stop_dead_channels_are_waited_for_at_the_same_time() -> None:
+    outlets = []
+    waiting, all_wait = [0], asyncio.Event()
+
+    class Dead(FakeSender):
+        async def send(self, record: AlertRecord) -> None:
+            waiting[0] += 1
+            if waiting[0] == 3:
+                all_wait.set()
+            await all_wait.wait()
+
+    for _ in range(3):
+        bench = Bench()
+        bench.outlet._sender = Dead()
+        bench.outlet(alert())
+        outlets.append(bench.outlet)
+    async with asyncio.timeout(2):
+        await AlertsPart(outlets, Tasks(lambda error, name: None)).stop()
+    assert [outlet.pending for outlet in outlets] == [0, 0, 0]

@@ -94,16 +94,20 @@ def test_two_channels_of_one_name_are_refused_and_a_secret_that_cannot_be_read_i
         AlertsConfig(channels=[channel(), channel()])
     lost = {"name": "hook", "type": "Webhook", "url": "http://x", "secretFile": str(tmp_path / "none")}
     with pytest.raises(ConfigError, match=r"alerts\.channels\.hook\.secretFile"):
-        build_outlets(config(lost), ManualClock())
+        build_outlets(config(lost), ManualClock(), lambda: ())
 
 
 def test_a_url_that_is_a_secret_is_read_from_its_file_and_never_logged(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("https://chat.example.org/hook/T0K3N\n")
-    made = build_outlets(config({"name": "chat", "type": "Webhook", "urlFile": str(file)}), ManualClock())
+    made = build_outlets(
+        config({"name": "chat", "type": "Webhook", "urlFile": str(file)}), ManualClock(), lambda: ()
+    )
     assert [outlet.name for outlet in made] == ["chat"]
     said = redactor(None, "info", {"event": "posting to https://chat.example.org/hook/T0K3N failed"})
     assert "T0K3N" not in str(said)
     file.unlink()
     with pytest.raises(ConfigError, match=r"alerts\.channels\.chat\.urlFile"):
-        build_outlets(config({"name": "chat", "type": "Webhook", "urlFile": str(file)}), ManualClock())
+        build_outlets(
+            config({"name": "chat", "type": "Webhook", "urlFile": str(file)}), ManualClock(), lambda: ()
+        )

@@ -109,7 +109,7 @@ class App:
         self.drills = DrillRunner(self, self.rig, tasks[4], sleep)
         self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
         self.operations = Operations(self, tasks[3], sleep, resident_mib)
-        self.outlets = build_outlets(config, self.clock)
+        self.outlets = build_outlets(config, self.clock, lambda: self.halts.own_alerts())
         self.alerts = Alerts([log_channel, self.writer.alert, self.operations.alert_channel, *self.outlets])
         self.flattener = Flattener(self.gateway, config.symbols, self.clock, self.alerts)
         self.effects = ShellEffects(

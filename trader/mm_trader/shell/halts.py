@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from mm_api.kinds.common import HaltLevel
-from mm_api.redis_contract import AlertRecord, Keys, Latch
+from mm_api.redis_contract import AlertRecord, Keys, Latch, LatchSource
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import Event, HaltDurable, HaltLifted, HaltsChanged
 from mm_trader.core.units import NS_PER_MS
@@ -77,6 +77,10 @@ class Halts:
     def pending(self) -> int:
         """Own halts that the store does not have yet."""
         return len(self._pending)
+
+    def own_alerts(self) -> list[AlertRecord]:
+        """Of the trader's own halts that stand, each as it was told when it was raised."""
+        return [self._alert(latch) for latch in self.current if latch.source is LatchSource.RISK]
 
     def restore(self) -> None:
         """Obey the journal's halts until the store has been asked. Call once, before anything else starts."""

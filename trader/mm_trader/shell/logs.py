@@ -5,6 +5,7 @@ Nothing secret leaves: fields with a secret's name are masked, and so is any tex
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -44,42 +45,83 @@ class Redactor:
         if any(word in lowered for word in _SECRET_NAMES) and not isinstance(value, bool):
             return MASK if value else value
         if isinstance(value, str):
-            for secret in self._values:
-                if secret in value:
-                    value = value.replace(secret, MASK)
-            return value
+            return self._masked(value)
         if isinstance(value, dict):
-            return {key: self._clean(str(key), item) for key, item in value.items()}
-        return value
+            return {self._masked(str(key)): self._clean(str(key), item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._clean("", item) for item in value]
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        return self._masked(str(value))  # as the renderer would write it
+
+    def _masked(self, text: str) -> str:
+        for secret in self._values:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return text
 
 
 redactor = Redactor()
 """The process's one redactor; whoever reads a secret registers it."""
 
 
+class Output:
+    """One place that lines go to. One that fails (a full disk, a reader that has gone) loses its own lines and raises nothing.
+
+    A log line may stand between a halt and its cancels.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
+        self.name = name
+        self.lost = 0
+        """Lines, since it failed; 0 while it works."""
+
+    def write(self, line: str) -> str:
+        """Empty, or why the line is lost."""
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            return str(error) or type(error).__name__
+        return ""
+
+
 class Fanout:
-    """Writes each line to every output it belongs to."""
+    """Writes each line to every output it belongs to, and says in the others which one fails, and which is back."""
 
-    def __init__(self, streams: list[TextIO], error_streams: list[TextIO]) -> None:
-        self._streams = streams
-        self._error_streams = error_streams
+    def __init__(self, stdout: Output, files: list[Output], error_files: list[Output]) -> None:
+        self._stdout = stdout
+        self._files = files
+        self._error_files = error_files
 
-    def write(self, line: str, json_line: str, is_error: bool) -> None:
-        """`line` to the first stream (stdout), the JSON form to the files."""
-        for index, stream in enumerate(self._streams):
-            stream.write((line if index == 0 else json_line) + "\n")
-            stream.flush()
-        if is_error:
-            for stream in self._error_streams:
-                stream.write(json_line + "\n")
-                stream.flush()
+    def write(self, line: str, json_line: str, is_error: bool, common: dict[str, Any]) -> None:
+        """`line` to standard output, the JSON form to the files. `common`: fields that every line has."""
+        news = self._put(self._stdout, line)
+        for output in (*self._files, *(self._error_files if is_error else ())):
+            news += self._put(output, json_line)
+        for event in news:
+            text = json.dumps({**event, **common})
+            for output in (self._stdout, *self._files, *self._error_files):
+                if not output.lost:
+                    output.write(text)
+
+    def _put(self, output: Output, line: str) -> list[dict[str, Any]]:
+        problem = output.write(line)
+        lost, output.lost = output.lost, output.lost + 1 if problem else 0
+        if bool(problem) == bool(lost):
+            return []
+        said: dict[str, Any] = {"event": "log_output_failed", "level": "error", "reason": problem}
+        if lost:
+            said = {"event": "log_output_back", "level": "warning", "lost": lost}
+        return [{**said, "output": output.name}]
 
 
 def configure(config: LoggingConfig, stdout: TextIO | None = None, **bound: Any) -> None:
     """Set up structlog for the process. `bound`: fields of every line, such as the trader's name. Raises OSError if a file cannot be opened."""
     files = [_open(config.file)] if config.file else []
     errors = [_open(config.error_file)] if config.error_file else []
-    fanout = Fanout([stdout or sys.stdout, *files], errors)
+    fanout = Fanout(Output(stdout or sys.stdout, "stdout"), files, errors)
     json_renderer = structlog.processors.JSONRenderer(default=str)
     console = structlog.dev.ConsoleRenderer(colors=(stdout or sys.stdout).isatty())
     human = config.format == "console"
@@ -87,7 +129,8 @@ def configure(config: LoggingConfig, stdout: TextIO | None = None, **bound: Any)
     def emit(logger: WrappedLogger, method: str, event: EventDict) -> str:
         as_json = str(json_renderer(logger, method, dict(event)))
         line = str(console(logger, method, dict(event))) if human else as_json
-        fanout.write(line, as_json, method in _ERROR_NAMES)
+        common = {name: str(event[name]) for name in ("timestamp", "trader", "identity") if name in event}
+        fanout.write(line, as_json, method in _ERROR_NAMES, common)
         raise structlog.DropEvent
 
     processors: list[Processor] = [
@@ -114,10 +157,10 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(max(_LEVELS[level], logging.WARNING))
 
 
-def _open(path: str) -> TextIO:
+def _open(path: str) -> Output:
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("a", encoding="utf-8")
+    return Output(file.open("a", encoding="utf-8"), path)
 
 
 class _Bridge(logging.Handler):

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
+
+from mm_api.redis_contract import AlertRecord
 from mm_api.trader_config import AlertChannel, TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import NS_PER_MS
-from mm_trader.shell.alerts.outlet import Outlet, Sender
+from mm_trader.shell.alerts.outlet import SEND_TIMEOUT_S, Outlet, Sender
 from mm_trader.shell.config import secret_file
 from mm_trader.shell.lifecycle import PartHealth
 from mm_trader.shell.logs import redactor
 from mm_trader.shell.tasks import Tasks
 
 FLUSH_S = 3.0
+MAIL_TIMEOUT_S = 60.0
+"""Mail servers may keep strangers waiting at each step."""
+Standing = Callable[[], Sequence[AlertRecord]]
+"""The trader's own halts that stand now."""
 
 
-def build_outlets(config: TraderConfig, clock: Clock) -> list[Outlet]:
+def build_outlets(config: TraderConfig, clock: Clock, standing: Standing) -> list[Outlet]:
     """One outlet per configured channel. Raises ConfigError for secrets that cannot be read."""
     alerts = config.alerts
     return [
         Outlet(
             channel,
-            _sender(config, channel, clock),
+            _sender(config, channel, clock, standing),
             clock,
             window_ns=round(alerts.throttle.total_seconds() * 1e9),
             capacity=alerts.queue,
+            timeout_s=MAIL_TIMEOUT_S if channel.type == "Smtp" else SEND_TIMEOUT_S,
         )
         for channel in alerts.channels
     ]
 
 
-def _sender(config: TraderConfig, channel: AlertChannel, clock: Clock) -> Sender:
+def _sender(config: TraderConfig, channel: AlertChannel, clock: Clock, standing: Standing) -> Sender:
     # imported here: a trader without channels does not pay for them
     from mm_trader.shell.alerts import senders
 
@@ -39,12 +48,14 @@ def _sender(config: TraderConfig, channel: AlertChannel, clock: Clock) -> Sender
         case "Console":
             return senders.ConsoleSender(config)
         case "Smtp":
-            return senders.SmtpSender(config, channel, secret)
+            from mm_trader.shell.alerts.mail import SmtpSender
+
+            return SmtpSender(config, channel, secret)
         case "Webhook":
             return senders.WebhookSender(config, senders.HttpSender(url, secret))
         case "Alertmanager":
             http = senders.HttpSender(f"{url.rstrip('/')}/api/v2/alerts", secret)
-            return senders.AlertmanagerSender(config, http, lambda: clock.wall_ns() // NS_PER_MS)
+            return senders.AlertmanagerSender(config, http, lambda: clock.wall_ns() // NS_PER_MS, standing)
 
 
 def _secret(channel: AlertChannel, field: str, path: str | None) -> str | None:
@@ -71,10 +82,9 @@ class AlertsPart:
             self._tasks.spawn(outlet.run(), f"alerts-{outlet.name}")
 
     async def stop(self) -> None:
-        """Deliver what waits, within a moment."""
+        """Deliver what waits, within a moment: all channels at once, as several may be dead."""
         await self._tasks.cancel()
-        for outlet in self._outlets:
-            await outlet.flush(FLUSH_S)
+        await asyncio.gather(*(outlet.flush(FLUSH_S) for outlet in self._outlets))
 
     def health(self) -> PartHealth:
         """A channel that is down is said, and stops nothing."""

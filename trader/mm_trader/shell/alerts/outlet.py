@@ -44,7 +44,11 @@ class Sender(Protocol):
 
 
 class SendError(Exception):
-    """The other side did not take it. The message holds no secret."""
+    """The other side did not take it. The message holds no secret. `refused`: it answered, and did not want this one."""
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class Outlet:
@@ -58,6 +62,7 @@ class Outlet:
         *,
         window_ns: int,
         capacity: int,
+        timeout_s: float = SEND_TIMEOUT_S,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = channel.name
@@ -67,6 +72,7 @@ class Outlet:
         self._throttle = Throttle(window_ns)
         self._queue: deque[tuple[int, AlertRecord]] = deque()
         self._capacity = capacity
+        self._timeout_s = timeout_s
         self._sleep = sleep
         self._wake = asyncio.Event()
         self.delivered = 0
@@ -74,6 +80,8 @@ class Outlet:
         """Alerts that never reached the channel: the queue was full, or they were too old."""
         self.failing = ""
         """Why it does not work now; empty while it does."""
+        self._refused = False
+        """Whether the last failure was a refusal of that one alert."""
 
     def __call__(self, record: AlertRecord) -> None:
         """Take an alert on, if it is this channel's."""
@@ -99,45 +107,48 @@ class Outlet:
         """Deliver for ever."""
         pause = PAUSE_FIRST_S
         while True:
-            if await self._deliver_next():
+            if await (self._deliver_next() if self._queue else self._idle()):
                 pause = PAUSE_FIRST_S
-            elif self.failing:
+            else:
                 await self._sleep(pause)
                 pause = min(pause * 2, PAUSE_LAST_S)
-            else:
-                await self._idle()
 
     async def flush(self, timeout_s: float) -> None:
         """Try to deliver what waits, once each, within the time."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self._queue and (await self._deliver_next() or not self.failing):
-                    pass
+                for _ in range(len(self._queue)):
+                    if self._queue and not await self._deliver_next() and not self._refused:
+                        break
         except TimeoutError:
             pass
         if self._queue:
             log.warning("alerts_not_delivered", channel=self.name, pending=len(self._queue))
         await self._sender.close()
 
-    async def _idle(self) -> None:
+    async def _idle(self) -> bool:
+        """Wait for the next alert, a second at most; then see to what is held, and to repetitions. False: those failed."""
         self._wake.clear()
         try:
             async with asyncio.timeout(LOOK_S):
                 await self._wake.wait()
         except TimeoutError:
             self._put(self._throttle.due(self._clock.monotonic_ns()))
-            await self._attempt(self._sender.repeat)
+            return await self._attempt(self._sender.repeat)
+        return True
 
     async def _deliver_next(self) -> bool:
-        """The oldest one that is not too old. True: it is with the channel now."""
+        """The oldest one that is not too old. False: the channel did not take it; one that it refused goes behind the others."""
         now = self._clock.monotonic_ns()
         while self._queue and now - self._queue[0][0] > TOO_OLD_NS:
             self._queue.popleft()
             self.dropped += 1
         if not self._queue:
-            return False
+            return True
         entry = self._queue[0]
         if not await self._attempt(lambda: self._sender.send(entry[1])):
+            if self._refused and self._queue and self._queue[0] is entry:
+                self._queue.rotate(-1)
             return False
         if self._queue and self._queue[0] is entry:  # a full queue may have dropped it meanwhile
             self._queue.popleft()
@@ -146,7 +157,7 @@ class Outlet:
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> bool:
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 await work()
         except Exception as error:  # noqa: BLE001 - whatever a channel does, it does it to its own alerts alone; it is said, and tried again
             # only what a sender says on purpose is shown: another library's words may hold an address or a token
@@ -154,6 +165,7 @@ class Outlet:
             if not self.failing:
                 log.warning("alert_channel_down", channel=self.name, reason=problem)
             self.failing = problem
+            self._refused = isinstance(error, SendError) and error.refused
             return False
         if self.failing:
             log.info("alert_channel_up", channel=self.name)

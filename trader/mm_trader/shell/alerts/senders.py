@@ -1,24 +1,22 @@
-"""The channels: console, SMTP, webhook, Alertmanager. Each says one alert in its own language."""
+"""The channels console, webhook, Alertmanager; `mail` has SMTP. Each says one alert in its own language."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import aiohttp
 
 from mm_api.redis_contract import AlertRecord
-from mm_api.trader_config import AlertChannel, TraderConfig
+from mm_api.trader_config import TraderConfig
 from mm_trader.shell.alerts.outlet import SEND_TIMEOUT_S, SendError
-from mm_trader.shell.alerts.text import body, headline, stamp
+from mm_trader.shell.alerts.text import headline, stamp
 
 REPEAT_MS = 60_000
 """Alertmanager forgets what is not said again; a halt is said again for as long as it stands."""
 LASTS_MS = 300_000
 """Alerts that are an event, not a state, end by themselves after this."""
-_MOST_HALTS = 64
 
 
 class ConsoleSender:
@@ -42,57 +40,6 @@ class ConsoleSender:
         """Nothing is held."""
 
 
-class SmtpSender:
-    """E-mail. The library blocks, so it runs on a thread: one connection for each mail, as alerts are rare."""
-
-    def __init__(self, config: TraderConfig, channel: AlertChannel, password: str | None) -> None:
-        self._config = config
-        self._channel = channel
-        self._password = password
-
-    async def send(self, record: AlertRecord) -> None:
-        """Send one mail."""
-        await asyncio.to_thread(self._send, record)
-
-    def _send(self, record: AlertRecord) -> None:
-        # imported here: only who sends mail pays for it
-        import smtplib
-        import ssl
-        from email.message import EmailMessage
-        from email.utils import formatdate, make_msgid
-
-        channel = self._channel
-        mail = EmailMessage()
-        mail["From"], mail["To"] = channel.sender, ", ".join(channel.recipients)
-        mail["Subject"] = headline(self._config, record)
-        mail["Date"], mail["Message-ID"] = formatdate(record.at_ms / 1000), make_msgid(domain="mm-rebuild")
-        if record.severity == "critical":
-            mail["X-Priority"] = "1"
-        mail.set_content(body(self._config, record))
-        host, port = channel.host or "", channel.port or 25
-        try:
-            if channel.security == "tls":
-                server: smtplib.SMTP = smtplib.SMTP_SSL(
-                    host, port, timeout=SEND_TIMEOUT_S, context=ssl.create_default_context()
-                )
-            else:
-                server = smtplib.SMTP(host, port, timeout=SEND_TIMEOUT_S)
-            with server:
-                if channel.security == "starttls":
-                    server.starttls(context=ssl.create_default_context())
-                if channel.username is not None:
-                    server.login(channel.username, self._password or "")
-                server.send_message(mail)
-        except smtplib.SMTPException as error:
-            raise SendError(f"{host}:{port}: {type(error).__name__}") from None
-
-    async def repeat(self) -> None:
-        """A mail is sent once."""
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
 class HttpSender:
     """What webhook and Alertmanager share: POST of JSON, with a bearer token where there is one."""
 
@@ -102,13 +49,18 @@ class HttpSender:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, content: Any) -> None:
-        """Raises SendError unless the answer is 2xx."""
+        """Raises SendError unless the answer is 2xx. A redirect is none: followed, it would be asked by GET, and without the content."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S))
         try:
-            async with self._session.post(self._url, json=content, headers=self._headers) as reply:
+            async with self._session.post(
+                self._url, json=content, headers=self._headers, allow_redirects=False
+            ) as reply:
                 if reply.status // 100 != 2:
-                    raise SendError(f"status {reply.status}")
+                    more = (
+                        " (a redirect: give the address that it leads to)" if reply.status // 100 == 3 else ""
+                    )
+                    raise SendError(f"status {reply.status}{more}", refused=reply.status // 100 == 4)
         except aiohttp.ClientError as error:
             raise SendError(type(error).__name__) from None
 
@@ -150,39 +102,53 @@ class WebhookSender:
 
 
 class AlertmanagerSender:
-    """Alertmanager's own API (`POST /api/v2/alerts`). A halt is an alert that fires until the halt is lifted; everything else ends by itself."""
+    """Alertmanager's own API (`POST /api/v2/alerts`). A halt is an alert that fires for as long as it stands; everything else ends by itself."""
 
-    def __init__(self, config: TraderConfig, http: HttpSender, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: TraderConfig,
+        http: HttpSender,
+        wall_ms: Callable[[], int],
+        standing: Callable[[], Sequence[AlertRecord]],
+    ) -> None:
+        """`standing`: the trader's own halts that stand now, those of a process before included."""
         self._config = config
         self._http = http
         self._wall_ms = wall_ms
-        self._halts: dict[str, AlertRecord] = {}
+        self._standing = standing
+        self._said: dict[str, AlertRecord] = {}
+        """Halts that Alertmanager has been told of, and not that they were lifted."""
         self._said_ms = 0
 
     async def send(self, record: AlertRecord) -> None:
         """Post it; a lifted halt is resolved."""
         now = self._wall_ms()
         if record.kind == "HaltLifted":
-            halt = self._halts.pop(record.halt_id or "", None)
+            halt = self._said.get(record.halt_id or "")
             if halt is not None:
-                await self._http.post([self._alert(halt, ends_ms=now)])
+                await self._end(halt, now)
             return
         if record.kind == "Halt" and record.halt_id is not None:
-            self._halts[record.halt_id] = record
-            while len(self._halts) > _MOST_HALTS:
-                del self._halts[next(iter(self._halts))]
             await self._http.post([self._alert(record, ends_ms=now + 3 * REPEAT_MS)])
+            self._said[record.halt_id] = record
             return
         await self._http.post([self._alert(record, ends_ms=now + LASTS_MS)])
 
     async def repeat(self) -> None:
-        """Say again which halts stand."""
+        """Say again which halts stand, and of which it is over: the rule of a channel may have kept that alert from it."""
         now = self._wall_ms()
-        if self._halts and now - self._said_ms >= REPEAT_MS:
-            await self._http.post(
-                [self._alert(halt, ends_ms=now + 3 * REPEAT_MS) for halt in self._halts.values()]
-            )
-            self._said_ms = now
+        stands = {halt.halt_id: halt for halt in self._standing() if halt.halt_id is not None}
+        for over in [halt for halt_id, halt in self._said.items() if halt_id not in stands]:
+            await self._end(over, now)
+        new = stands.keys() - self._said.keys()
+        if stands and (new or now - self._said_ms >= REPEAT_MS):
+            halts = {halt_id: self._said.get(halt_id, halt) for halt_id, halt in stands.items()}
+            await self._http.post([self._alert(halt, ends_ms=now + 3 * REPEAT_MS) for halt in halts.values()])
+            self._said, self._said_ms = halts, now
+
+    async def _end(self, halt: AlertRecord, now: int) -> None:
+        await self._http.post([self._alert(halt, ends_ms=now)])
+        self._said.pop(halt.halt_id or "", None)
 
     def _alert(self, record: AlertRecord, *, ends_ms: int) -> dict[str, Any]:
         config = self._config

@@ -15,8 +15,8 @@ def stamp(at_ms: int) -> str:
 
 def headline(config: TraderConfig, record: AlertRecord) -> str:
     """One line: how bad, who, what."""
-    what = f"{record.kind} {record.reason}".strip()
-    return f"[{record.severity}] {config.namespace}/{config.name}: {what}"
+    line = f"[{record.severity}] {config.namespace}/{config.name}: {record.kind} {record.reason}"
+    return " ".join(line.split())
 
 
 def body(config: TraderConfig, record: AlertRecord) -> str:
