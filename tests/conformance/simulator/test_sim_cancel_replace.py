@@ -76,24 +76,55 @@ async def test_a_restricted_cancel_of_a_partly_filled_order_fails(wire: Wire) ->
 
 
 @pytest.mark.parametrize("mode", ["STOP_ON_FAILURE", "ALLOW_FAILURE"])
-@pytest.mark.parametrize(
-    ("exceeded", "cancel", "left"), [("DO_NOTHING", None, 1), (None, None, 1), ("CANCEL_ONLY", "SUCCESS", 0)]
-)
-async def test_beyond_the_order_limit_neither_half_is_tried_or_the_cancel_alone(
-    mode: str, exceeded: str | None, cancel: str | None, left: int
-) -> None:
+@pytest.mark.parametrize("exceeded", ["DO_NOTHING", None])
+async def test_beyond_the_order_limit_neither_half_is_tried(mode: str, exceeded: str | None) -> None:
     async with running(config(limits=LimitConfig(orders_per_10s=1))) as wire:
         order = (await wire.order("BUY", "2500")).body
         more = {} if exceeded is None else {"orderRateLimitExceededMode": exceeded}
         reply = await replace(wire, mode, order["orderId"], GOOD, **more)
-        assert reply.error[:2] == (429, -1015)
+        assert reply.error == (429, -1015, OVER)
         assert int(reply.headers["Retry-After"]) >= 1
-        data = reply.body.get("data", {})
-        assert (data.get("cancelResult"), data.get("newOrderResult")) == (
-            cancel,
-            "NOT_ATTEMPTED" if cancel else None,
+        assert "data" not in reply.body
+        assert len(wire.sim.engine.accounts["alpha"].open) == 1
+
+
+OVER = "Too many new orders; current limit is 1 orders per 10 SECOND."
+EXCEEDED = [
+    ("STOP_ON_FAILURE", True, 429, -2021, "SUCCESS", "FAILURE"),
+    ("STOP_ON_FAILURE", False, 429, -2022, "FAILURE", "NOT_ATTEMPTED"),
+    ("ALLOW_FAILURE", True, 409, -2021, "SUCCESS", "FAILURE"),
+    ("ALLOW_FAILURE", False, 400, -2022, "FAILURE", "FAILURE"),
+]
+
+
+@pytest.mark.parametrize(("mode", "exists", "status", "code", "cancel", "new"), EXCEEDED)
+async def test_beyond_the_order_limit_cancel_only_still_cancels(
+    mode: str, exists: bool, status: int, code: int, cancel: str, new: str
+) -> None:
+    async with running(config(limits=LimitConfig(orders_per_10s=1))) as wire:
+        order_id = (await wire.order("BUY", "2500")).body["orderId"]
+        reply = await replace(
+            wire, mode, order_id if exists else 999_999, GOOD, orderRateLimitExceededMode="CANCEL_ONLY"
         )
-        assert len(wire.sim.engine.accounts["alpha"].open) == left
+        assert reply.error[:2] == (status, code)
+        assert ("Retry-After" in reply.headers) is (status == 429)
+        data = reply.body["data"]
+        assert (data["cancelResult"], data["newOrderResult"]) == (cancel, new)
+        assert data["newOrderResponse"] == (None if new == "NOT_ATTEMPTED" else {"code": -1015, "msg": OVER})
+        assert len(wire.sim.engine.accounts["alpha"].open) == (0 if exists else 1)
+
+
+async def test_a_replacement_that_the_engine_refused_is_reported_as_rejected(wire: Wire) -> None:
+    order_id = (await wire.order("BUY", "2500")).body["orderId"]
+    user = await wire.api()
+    await user.signed("userDataStream.subscribe.signature")
+    await replace(wire, "STOP_ON_FAILURE", order_id, BAD, newClientOrderId="second")
+    assert (await user.event(lambda e: e["e"] == "executionReport"))["x"] == "CANCELED"
+    refused = await user.event(lambda e: e["e"] == "executionReport")
+    assert (refused["x"], refused["X"], refused["r"]) == ("REJECTED", "REJECTED", "INSUFFICIENT_BALANCES")
+    assert (refused["c"], refused["w"], refused["z"], refused["W"]) == ("second", False, "0.00000000", -1)
+    asked = await wire.signed("GET", "order", symbol="ETHUSDC", origClientOrderId="second")
+    assert asked.error[1] == -2013
 
 
 async def test_a_replacement_that_is_not_attempted_still_counts_against_the_order_limit(wire: Wire) -> None:

@@ -43,16 +43,20 @@ class TradeEvent(msgspec.Struct, gc=False):
 
 
 class PreventedMatch(msgspec.Struct, frozen=True, gc=False):
-    """What self-trade prevention kept an order from: lots, price in ticks, the order on the other side."""
+    """What self-trade prevention kept an order from: lots, price in ticks, the order on the other side.
+
+    `qty` is what would have traded, `lost` what the order lost by it: all that was left of it where it expired.
+    """
 
     id: int
     qty: int
+    lost: int
     price: int
     counter_order: int
 
 
 class Prevention(msgspec.Struct, frozen=True, gc=False):
-    """One match that did not happen, as `myPreventedMatches` lists it. `maker_qty`: lots that the maker lost by it."""
+    """One match that did not happen, as `myPreventedMatches` lists it. `maker_qty`, `taker_qty`: lots that each lost by it."""
 
     id: int
     account: Account
@@ -62,6 +66,7 @@ class Prevention(msgspec.Struct, frozen=True, gc=False):
     mode: StpMode
     price: int
     maker_qty: int
+    taker_qty: int
     time_ns: int
 
 
@@ -82,6 +87,8 @@ class ExecutionEvent(msgspec.Struct, gc=False):
     on_book: bool
     fill: AccountTrade | None = None
     prevention: PreventedMatch | None = None
+    reject_reason: str = "NONE"
+    """Of a REJECTED one, in the venue's word."""
 
 
 class BalanceEvent(msgspec.Struct, gc=False):

@@ -152,6 +152,7 @@ class Exchange:
         account.remember_open(order)
         self._matcher.execution(order, _NEW, now)
         fills: list[Fill] = []
+        matches = self._matcher.prevented_id
         if takes and (new.tif is not _FOK or market.can_fill(order)):
             fills = self._matcher.match(market, order, now)
         if not order.is_final:
@@ -162,7 +163,26 @@ class Exchange:
                 (book.bids if order.is_buy else book.asks).level(price).append(order)
                 (market.bids_changed if order.is_buy else market.asks_changed).append(price)
         self._commit(market, now)
-        return Placed(order, fills)
+        if self._matcher.prevented_id == matches:
+            return Placed(order, fills)
+        return Placed(order, fills, tuple(p for p in self._matcher.preventions if p.id > matches))
+
+    def report_rejected(self, account: Account, new: NewOrder, reason: str) -> None:
+        """Tell the account's stream that the engine refused `new`: a REJECTED report under an order id of its own.
+
+        The venue names one case only: the new order of a cancel-replace whose cancel succeeded.
+        """
+        market = self.market(new.symbol)
+        seat = account.seat(market.spec)
+        price, lots, quote_qty = self._validate(market, seat, new)
+        now = self.clock()
+        self._order_id += 1
+        stp = new.stp if new.stp is not None else self.default_stp
+        order = _accepted(self._order_id, seat, new, price, lots, quote_qty, stp, now)
+        order.status, order.is_final, order.working_ns = OrderStatus.REJECTED, True, -1
+        event = self._matcher.execution(order, ExecType.REJECTED, now)
+        if event is not None:
+            event.reject_reason = reason
 
     def cancel(self, order: Order, cancel_id: str | None = None) -> None:
         """Take an open order off the book; `cancel_id` is the cancel's own client id."""
@@ -201,7 +221,7 @@ class Exchange:
         if lots * order.price * spec.quote_mult < spec.min_notional_e8:
             raise filter_failure("NOTIONAL")
         if order.amends >= spec.max_amends:
-            raise filter_failure("MAX_NUM_ORDER_AMENDS")
+            raise RefusalError(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
         seat = order.seat
         previous = order.client_id
         if amend_id != previous and seat.open_under(amend_id) is not None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from msgspec.structs import replace
+
 from .account import ORDERS_KEPT, AccountTrade
 from .book import Level
 from .events import Event, ExecutionEvent, PreventedMatch, Prevention, TradeEvent
@@ -143,47 +145,47 @@ class Matcher:
     ) -> None:
         """By the taker's mode: expire either or both, or take the overlap off both."""
         mode = taker.stp
+        maker_lost = taker_lost = 0
+        if mode is StpMode.DECREMENT:
+            maker_lost = taker_lost = qty
+        if mode in (StpMode.EXPIRE_MAKER, StpMode.EXPIRE_BOTH):
+            maker_lost = maker.remaining
+        if mode in (StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH):
+            taker_lost = qty if taker.quote_qty else taker.remaining
         self.prevented_id += 1
+        match = PreventedMatch(self.prevented_id, qty, maker_lost, level.price, taker.id)
         self.preventions.append(
             Prevention(
-                self.prevented_id,
-                maker.account,
-                spec.name,
-                taker.id,
-                maker.id,
-                mode,
-                level.price,
-                qty if mode is not StpMode.EXPIRE_TAKER else 0,
-                now,
+                match.id, maker.account, spec.name, taker.id, maker.id, mode, level.price, maker_lost, taker_lost, now
             )
-        )
+        )  # fmt: skip
+        if taker.quote_qty and taker_lost:  # it has the quantity that it got or lost
+            taker.qty += taker_lost
         if mode is StpMode.DECREMENT:
             level.qty -= qty
             if taker.quote_qty:
-                taker.qty += qty
                 taker.prevented_quote += level.price * qty * spec.quote_mult
-            for order, other in ((maker, taker), (taker, maker)):
+            for order in (maker, taker):
                 order.prevented += qty
                 self._release_part(spec, order, qty)
                 if order.remaining == 0 and not order.quote_qty:
                     self._expire_in_match(level if order is maker else None, order)
-                self._prevented(order, other, level.price, qty, now)
-            return
-        if mode in (StpMode.EXPIRE_MAKER, StpMode.EXPIRE_BOTH):
-            self._expire_in_match(level, maker)
-            maker.prevented += qty
-            self._prevented(maker, taker, level.price, qty, now)
-        if mode in (StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH):
-            self._expire_in_match(None, taker)
-            if taker.quote_qty:
-                taker.qty += qty
-            taker.prevented += qty
-            self._prevented(taker, maker, level.price, qty, now)
+        else:
+            if maker_lost:
+                self._expire_in_match(level, maker)
+                maker.prevented += maker_lost
+            if taker_lost:
+                self._expire_in_match(None, taker)
+                taker.prevented += taker_lost
+        if maker_lost:
+            self._prevented(maker, match, now)
+        if taker_lost:
+            counter = replace(match, lost=taker_lost, counter_order=maker.id)
+            self._prevented(taker, counter, now)
 
-    def _prevented(self, order: Order, other: Order, price: int, qty: int, now: int) -> None:
-        prevention = PreventedMatch(self.prevented_id, qty, price, other.id)
-        order.prevented_match = self.prevented_id
-        self.execution(order, ExecType.TRADE_PREVENTION, now, prevention=prevention)
+    def _prevented(self, order: Order, match: PreventedMatch, now: int) -> None:
+        order.prevented_match = match.id
+        self.execution(order, ExecType.TRADE_PREVENTION, now, prevention=match)
 
     def _release_part(self, spec: SymbolSpec, order: Order, qty: int) -> None:
         if (

@@ -15,6 +15,7 @@ import msgspec
 if TYPE_CHECKING:
     from .account import Account, Balance, Seat
     from .book import Level
+    from .events import Prevention
 
 E8 = 100_000_000
 
@@ -224,7 +225,8 @@ class Fill(msgspec.Struct, gc=False):
 
 
 class Placed(msgspec.Struct, gc=False):
-    """An order the engine accepted (it may already be filled or expired) and its immediate fills."""
+    """An order the engine accepted (it may already be filled or expired), its immediate fills and prevented matches."""
 
     order: Order
     fills: list[Fill]
+    prevented: tuple[Prevention, ...] = ()

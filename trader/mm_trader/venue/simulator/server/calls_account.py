@@ -149,12 +149,13 @@ def all_orders(desk: Desk, request: Request) -> Any:
 def trades_of(
     request: Request, symbol: str, read_window: Callable[[Params], Window], clash: RefusalError | None = None
 ) -> list[AccountTrade]:
-    """The account's trades of one symbol that the parameters ask for. `clash`: the refusal of `fromId` together with a time; None: both may be sent."""
+    """The account's trades of one symbol that the parameters ask for. `clash`: the refusal of an id together with a time; None: both may be sent."""
     params = request.params
     order_id, from_id = params.integer("orderId"), params.integer("fromId")
     span = read_window(params)
     params.finish()
-    if clash is not None and from_id is not None and (span.start is not None or span.end is not None):
+    timed = span.start is not None or span.end is not None
+    if clash is not None and timed and (from_id is not None or order_id is not None):
         raise clash
     found = [
         t
@@ -172,7 +173,7 @@ def my_trades(desk: Desk, request: Request) -> Any:
     spec = desk.spec(symbol)
     clash = RefusalError(
         -1128,
-        "Combination of optional parameters invalid. Recommendation: 'fromId' without 'startTime' or 'endTime'",
+        "Combination of optional parameters invalid.",
     )
     return [shapes.my_trade(t, spec) for t in trades_of(request, symbol, _window, clash)]
 

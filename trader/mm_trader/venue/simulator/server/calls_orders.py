@@ -35,6 +35,8 @@ STOP_TYPES = {
 UNSUPPORTED_FIELDS = frozenset(
     {"stopPrice", "trailingDelta", "icebergQty", "pegPriceType", "pegOffsetType", "pegOffsetValue"}
 )
+STRATEGY_TYPES_FROM = 1_000_000
+"""Those below are the venue's own."""
 RESTRICTED_TO = {
     CancelRestriction.ONLY_NEW: OrderStatus.NEW,
     CancelRestriction.ONLY_PARTIALLY_FILLED: OrderStatus.PARTIALLY_FILLED,
@@ -85,7 +87,9 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     unsupported = (
         _unsupported(params, stop[1] if stop else "") if stop or params.any_of(UNSUPPORTED_FIELDS) else ""
     )
-    strategy_id, strategy_type = params.integer("strategyId"), params.integer("strategyType", 1_000_000)
+    strategy_id, strategy_type = params.integer("strategyId"), params.integer("strategyType")
+    if strategy_type is not None and strategy_type < STRATEGY_TYPES_FROM:
+        raise RefusalError(-1134, f"`strategyType` was less than {STRATEGY_TYPES_FROM}.")
     stp = params.choice(
         "selfTradePreventionMode",
         StpMode,
@@ -151,9 +155,11 @@ def placed_shape(desk: Desk, placed: Placed, shape: ResponseType) -> dict[str, A
     order = placed.order
     if shape is ResponseType.ACK:
         return shapes.ack(order)
-    if shape is ResponseType.RESULT:
-        return shapes.result(order, desk.spec(order.symbol))
-    return shapes.full(order, desk.spec(order.symbol), placed.fills)
+    spec = desk.spec(order.symbol)
+    body = (
+        shapes.result(order, spec) if shape is ResponseType.RESULT else shapes.full(order, spec, placed.fills)
+    )
+    return body | shapes.prevented_matches(placed, spec)
 
 
 def place_test(desk: Desk, request: Request) -> Any:
@@ -266,5 +272,14 @@ CALLS = (
     Call(("DELETE", "order"), "order.cancel", cancel, 1, _SIGNED, True, "cancel"),
     Call(("DELETE", "openOrders"), "openOrders.cancelAll", cancel_all, 1, _SIGNED, True, "cancel"),
     Call(("GET", "order/amendments"), "order.amendments", amendments, 4, _SIGNED),
-    Call(("PUT", "order/amend/keepPriority"), "order.amend.keepPriority", amend, 4, _SIGNED, True, "amend"),
+    Call(
+        ("PUT", "order/amend/keepPriority"),
+        "order.amend.keepPriority",
+        amend,
+        4,
+        _SIGNED,
+        True,
+        "amend",
+        refunds=False,
+    ),
 )

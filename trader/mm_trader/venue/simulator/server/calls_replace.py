@@ -8,8 +8,14 @@
 | fails | ok | – | 409, -2021 |
 | fails | fails | – | 400, -2022 |
 
-An exceeded order count is 429 (-1015): DO_NOTHING tries neither half, CANCEL_ONLY still cancels. Filters are judged
-before either half, and a NOT_ATTEMPTED order still counts against the order limit.
+An exceeded order count is 429 (-1015) with DO_NOTHING, which tries neither half. CANCEL_ONLY still cancels:
+
+| cancel | new order | STOP_ON_FAILURE | ALLOW_FAILURE |
+|---|---|---|---|
+| ok | fails (-1015) | 429, -2021 | 409, -2021 |
+| fails | not attempted / fails (-1015) | 429, -2022 | 400, -2022 |
+
+Filters are judged before either half, and a NOT_ATTEMPTED order still counts against the order limit.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from ..engine.errors import UNKNOWN_ORDER, RefusalError
+from ..engine.errors import INSUFFICIENT_BALANCE, UNKNOWN_ORDER, WOULD_MATCH, RefusalError
 from ..engine.types import NewOrder
 from .calls_orders import (
     CancelRestriction,
@@ -48,6 +54,12 @@ class Outcome(StrEnum):
     NOT_ATTEMPTED = "NOT_ATTEMPTED"
 
 
+FAILED = (-2022, "Order cancel-replace failed.")
+PARTIALLY_FAILED = (-2021, "Order cancel-replace partially failed.")
+REJECT_REASONS = {INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES", WOULD_MATCH: "WOULD_MATCH_IMMEDIATELY"}
+"""What an executionReport calls the engine's refusals."""
+
+
 def _refusal_shape(error: RefusalError) -> dict[str, Any]:
     return {"code": error.code, "msg": error.msg}
 
@@ -65,6 +77,7 @@ def cancel_replace(desk: Desk, request: Request) -> Any:
     params = request.params
     params.need("cancelReplaceMode")
     mode = params.choice("cancelReplaceMode", ReplaceMode)
+    assert mode is not None, "it was just required"
     exceeded = params.choice("orderRateLimitExceededMode", ExceededMode) or ExceededMode.DO_NOTHING
     restriction = read_restriction(params)
     order_id, client_id = params.integer("cancelOrderId"), params.client_id("cancelOrigClientOrderId")
@@ -77,29 +90,35 @@ def cancel_replace(desk: Desk, request: Request) -> Any:
     try:
         desk.limits.check_orders(request.account.name)
     except RefusalError as over:
-        if exceeded is ExceededMode.CANCEL_ONLY:
-            over.data = {
-                **over.data,
-                **_report(
-                    _cancel(desk, request, new.symbol, order_id, client_id, cancel_id, restriction),
-                    (Outcome.NOT_ATTEMPTED, None),
-                ),
-            }
-        raise
+        if exceeded is ExceededMode.DO_NOTHING:
+            raise
+        cancelled = _cancel(desk, request, new.symbol, order_id, client_id, cancel_id, restriction)
+        raise _exceeded(mode, cancelled, over) from None
     cancelled = _cancel(desk, request, new.symbol, order_id, client_id, cancel_id, restriction)
     if cancelled[0] is Outcome.FAILURE and mode is ReplaceMode.STOP_ON_FAILURE:
         desk.limits.add_orders(request.account.name, 1)
-        raise RefusalError(
-            -2022, "Order cancel-replace failed.", 400, _report(cancelled, (Outcome.NOT_ATTEMPTED, None))
-        )
-    placed = _place(desk, request, new, shape)
+        raise RefusalError(*FAILED, 400, _report(cancelled, (Outcome.NOT_ATTEMPTED, None)))
+    placed = _place(desk, request, new, shape, cancelled[0] is Outcome.SUCCESS)
     report = _report(cancelled, placed)
     outcomes = {cancelled[0], placed[0]}
     if outcomes == {Outcome.SUCCESS}:
         return report
     if outcomes == {Outcome.FAILURE}:
-        raise RefusalError(-2022, "Order cancel-replace failed.", 400, report)
-    raise RefusalError(-2021, "Order cancel-replace partially failed.", 409, report)
+        raise RefusalError(*FAILED, 400, report)
+    raise RefusalError(*PARTIALLY_FAILED, 409, report)
+
+
+def _exceeded(mode: ReplaceMode, cancelled: tuple[Outcome, Any], over: RefusalError) -> RefusalError:
+    """What CANCEL_ONLY comes to where the order count is used up: the cancel was tried, the new order was not."""
+    stops = mode is ReplaceMode.STOP_ON_FAILURE
+    tried = cancelled[0] is Outcome.SUCCESS or not stops
+    placed = (Outcome.FAILURE, _refusal_shape(over)) if tried else (Outcome.NOT_ATTEMPTED, None)
+    report = _report(cancelled, placed)
+    if stops:
+        report = {**over.data, **report}
+    if cancelled[0] is Outcome.SUCCESS:
+        return RefusalError(*PARTIALLY_FAILED, 429 if stops else 409, report)
+    return RefusalError(*FAILED, 429 if stops else 400, report)
 
 
 def _cancel(
@@ -122,11 +141,16 @@ def _cancel(
         return Outcome.FAILURE, _refusal_shape(error)
 
 
-def _place(desk: Desk, request: Request, new: NewOrder, shape: ResponseType) -> tuple[Outcome, Any]:
+def _place(
+    desk: Desk, request: Request, new: NewOrder, shape: ResponseType, replaces: bool
+) -> tuple[Outcome, Any]:
+    """`replaces`: the old order is gone, so that the user stream hears what became of the new one too."""
     try:
         return Outcome.SUCCESS, placed_shape(desk, enter(desk, request, new), shape)
     except RefusalError as error:
         desk.limits.add_orders(request.account.name, 1)
+        if replaces and error.msg in REJECT_REASONS:
+            desk.exchange.report_rejected(request.account, new, REJECT_REASONS[error.msg])
         return Outcome.FAILURE, _refusal_shape(error)
 
 

@@ -9,12 +9,12 @@ from ..engine.events import Prevention
 from ..engine.types import SymbolSpec
 from .desk import Call, Desk, Request, Security
 from .params import Params
-from .shapes import NO_TRADE_GROUP, ms, price_text, qty_text
+from .shapes import NO_TRADE_GROUP, lost_quantities, ms, price_text
 
 
 def shape(match: Prevention, spec: SymbolSpec) -> dict[str, Any]:
     """One match as the list shows it."""
-    listed = {
+    return {
         "symbol": match.symbol,
         "preventedMatchId": match.id,
         "takerOrderId": match.taker_order,
@@ -23,11 +23,9 @@ def shape(match: Prevention, spec: SymbolSpec) -> dict[str, Any]:
         "tradeGroupId": NO_TRADE_GROUP,
         "selfTradePreventionMode": match.mode,
         "price": price_text(spec, match.price),
+        **lost_quantities(match, spec),
         "transactTime": ms(match.time_ns),
     }
-    if match.maker_qty:
-        listed["makerPreventedQuantity"] = qty_text(spec, match.maker_qty)
-    return listed
 
 
 def prevented_matches(desk: Desk, request: Request) -> Any:

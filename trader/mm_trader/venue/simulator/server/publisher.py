@@ -16,6 +16,7 @@ from ..engine.checks import from_e8, plain
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
 from ..engine.exchange import Exchange
 from ..engine.market import Market
+from ..engine.types import ExecType
 from ..faults import DEPTH_KINDS, TICKER_KINDS, FaultBoard, FaultKind
 from ..journal import Journal
 from ..time import NS_PER_MS, Scheduler
@@ -129,7 +130,8 @@ class Publisher:
     def _execution(self, event: ExecutionEvent, now_ms: int) -> None:
         self.counts["executions"] += 1
         spec = self.exchange.markets[event.order.symbol].spec
-        self.journal.execution(event, spec)
+        if event.exec_type is not ExecType.REJECTED:  # which the journal has as a refusal
+            self.journal.execution(event, spec)
         fill = event.fill
         if fill is not None and event.executed == fill.qty:
             self.limits.add_orders(event.order.account.name, -MAKER_COUNT_BACK if fill.is_maker else -1)

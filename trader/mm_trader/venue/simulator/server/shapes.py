@@ -10,13 +10,17 @@ from typing import Any
 
 from ..engine.account import Account, AccountTrade
 from ..engine.checks import from_e8
-from ..engine.events import BalanceEvent, ExecutionEvent
-from ..engine.types import Fill, Order, OrderStatus, OrderType, StpMode, SymbolSpec
+from ..engine.events import BalanceEvent, ExecutionEvent, Prevention
+from ..engine.types import Fill, Order, OrderStatus, OrderType, Placed, SymbolSpec, TimeInForce
 
 ZERO = "0.00000000"
 NS_PER_MS = 1_000_000
 NO_TRADE_GROUP = -1
 """What an account that is in no trade group has for its id."""
+_UNFILLED = {
+    TimeInForce.IOC: "UNFILLED_IOC_QUANTITY_EXPIRED",
+    TimeInForce.FOK: "UNFILLED_FOK_ORDER_EXPIRED",
+}
 
 
 def ms(ns: int) -> int:
@@ -29,6 +33,13 @@ def price_text(spec: SymbolSpec, ticks: int) -> str:
 
 def qty_text(spec: SymbolSpec, lots: int) -> str:
     return from_e8(lots * spec.lot_e8)
+
+
+def expiry_reason(order: Order) -> str:
+    """Why an EXPIRED order expired, in the venue's word (`expiryReason`, `eR`, since 2026-03)."""
+    if order.type is OrderType.MARKET:
+        return "INSUFFICIENT_LIQUIDITY"
+    return _UNFILLED.get(order.tif, "EXCHANGE_CANCELED")
 
 
 def _working(order: Order) -> bool:
@@ -59,6 +70,8 @@ def _extras(order: Order) -> dict[str, Any]:
         extras["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
         extras["strategyType"] = order.strategy_type
+    if order.status is OrderStatus.EXPIRED:
+        extras["expiryReason"] = expiry_reason(order)
     return extras
 
 
@@ -81,6 +94,30 @@ def result(order: Order, spec: SymbolSpec) -> dict[str, Any]:
         "workingTime": ms(order.working_ns),
         **_extras(order),
         "selfTradePreventionMode": order.stp,
+    }
+
+
+def lost_quantities(match: Prevention, spec: SymbolSpec) -> dict[str, str]:
+    """What self-trade prevention took from either side of a match; a side that lost nothing is left out."""
+    sides = {"takerPreventedQuantity": match.taker_qty, "makerPreventedQuantity": match.maker_qty}
+    return {name: qty_text(spec, lots) for name, lots in sides.items() if lots}
+
+
+def prevented_matches(placed: Placed, spec: SymbolSpec) -> dict[str, Any]:
+    """`preventedMatches` of a new order's response, where there were any."""
+    if not placed.prevented:
+        return {}
+    return {
+        "preventedMatches": [
+            {
+                "preventedMatchId": match.id,
+                "makerSymbol": match.symbol,
+                "makerOrderId": match.maker_order,
+                "price": price_text(spec, match.price),
+                **lost_quantities(match, spec),
+            }
+            for match in placed.prevented
+        ]
     }
 
 
@@ -249,7 +286,7 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "C": event.orig_client_id,
         "x": event.exec_type,
         "X": event.status,
-        "r": "NONE",
+        "r": event.reject_reason,
         "i": order.id,
         "l": qty_text(spec, fill.qty) if fill is not None else ZERO,
         "z": qty_text(spec, event.executed),
@@ -274,7 +311,7 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         report |= {
             "v": match.id,
             "A": qty_text(spec, event.prevented),
-            "B": qty_text(spec, match.qty),
+            "B": qty_text(spec, match.lost),
             "U": match.counter_order,
             "Cs": order.symbol,
             "pl": qty_text(spec, match.qty),
@@ -285,8 +322,8 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         report["j"] = order.strategy_id
     if order.strategy_type is not None:
         report["J"] = order.strategy_type
-    if event.status is OrderStatus.EXPIRED_IN_MATCH and order.stp is not StpMode.NONE:
-        report["eR"] = "STP"
+    if event.status is OrderStatus.EXPIRED:
+        report["eR"] = expiry_reason(order)
     return report
 
 
