@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simwire import KEY, MS, SECRET, S, running, sign
+from simwire import KEY, MS, SECRET, S, Wire, running, sign
 
 
 async def test_prevented_matches_are_reported_and_listed() -> None:
@@ -137,3 +137,46 @@ async def test_streams_of_all_symbols_and_of_another_time_zone() -> None:
         begins = seen["ethusdc@kline_1d@+08:00"]["k"]["t"]
         assert (begins + 8 * 3_600_000) % 86_400_000 == 0
         assert begins <= wire.sim.clock.now() // MS
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("depth", {"limit": "5"}),
+        ("ticker/bookTicker", {}),
+        ("ticker/price", {}),
+        ("ticker/24hr", {}),
+        ("ticker", {}),
+        ("ticker/tradingDay", {}),
+    ],
+)
+async def test_a_symbol_in_another_status_than_asked_for_is_refused(
+    wire: Wire, path: str, params: dict[str, str]
+) -> None:
+    asked = {"symbol": "ETHUSDC", **params}
+    assert (await wire.get(path, **asked, symbolStatus="TRADING")).status == 200
+    mismatch = (400, -1220, "The symbol's status does not match the requested symbolStatus.")
+    assert (await wire.get(path, **asked, symbolStatus="HALT")).error == mismatch
+    assert (await wire.get(path, **asked, symbolStatus="OPEN")).error == (400, -1122, "Invalid symbolStatus.")
+    wire.sim.admin.do("status", symbol="ETHUSDC", status="HALT")
+    assert (await wire.get(path, **asked, symbolStatus="HALT")).status == 200
+
+
+async def test_lists_leave_out_symbols_in_another_status(wire: Wire) -> None:
+    wire.sim.admin.do("status", symbol="ETHUSDC", status="HALT")
+    both = '["ETHUSDC","BTCUSDC"]'
+    named = (await wire.get("ticker/price", symbols=both, symbolStatus="TRADING")).body
+    everything = (await wire.get("ticker/bookTicker", symbolStatus="TRADING")).body
+    listed = (await wire.get("exchangeInfo", symbolStatus="TRADING")).body["symbols"]
+    assert [[one["symbol"] for one in some] for some in (named, everything, listed)] == [["BTCUSDC"]] * 3
+
+
+async def test_exchange_info_takes_one_way_to_choose_symbols(wire: Wire) -> None:
+    for more in ({"symbolStatus": "TRADING"}, {"permissions": "SPOT"}):
+        refused = await wire.get("exchangeInfo", symbol="ETHUSDC", **more)
+        assert refused.error == (400, -1128, "Combination of optional parameters invalid.")
+    for permissions, count in (("SPOT", 2), ('["MARGIN","SPOT"]', 2), ("MARGIN", 0), ('["LEVERAGED"]', 0)):
+        info = (await wire.get("exchangeInfo", permissions=permissions)).body
+        assert len(info["symbols"]) == count, permissions
+    plain = (await wire.get("exchangeInfo", showPermissionSets="false")).body
+    assert [s["permissionSets"] for s in plain["symbols"]] == [[], []]

@@ -328,3 +328,36 @@ async def test_an_orders_amendments_are_listed_in_order(wire: Wire) -> None:
     ]
     other = await wire.signed("GET", "order/amendments", symbol="ETHUSDC", orderId=999_999)
     assert other.error[:2] == (400, -2013)
+
+
+@pytest.mark.parametrize(
+    ("window", "code"),
+    [
+        ("5000.123", None),
+        ("0.001", -1021),
+        ("60000", None),
+        ("60000.000", None),
+        ("60000.001", -1131),
+        ("0", -1131),
+        ("1.2345", -1111),
+        ("1e3", -1100),
+        ("-1", -1100),
+        ("", -1105),
+    ],
+)
+async def test_the_window_is_milliseconds_with_up_to_three_decimals(
+    wire: Wire, window: str, code: int | None
+) -> None:
+    sent = wire.timestamp()
+    await wire.sim.advance(1_000_000)
+    reply = await wire.signed("GET", "account", timestamp=sent, recvWindow=window)
+    assert (reply.body.get("code"), reply.status) == (code, 200 if code is None else 400)
+
+
+async def test_a_microsecond_timestamp_is_judged_to_the_microsecond(wire: Wire) -> None:
+    sent = wire.timestamp() * 1000
+    await wire.sim.advance(250_000)
+    inside = await wire.signed("GET", "account", timestamp=sent, recvWindow="0.250")
+    outside = await wire.signed("GET", "account", timestamp=sent, recvWindow="0.249")
+    ahead = await wire.signed("GET", "account", timestamp=sent + 1_000_250)
+    assert [r.body.get("code") for r in (inside, outside, ahead)] == [None, -1021, -1021]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from simwire import BETA_KEY, BETA_SECRET, ED_KEY, S, Wire, ed_sign, ws_payload
+from simwire import BETA_KEY, BETA_SECRET, ED_KEY, S, Wire, config, ed_sign, running, ws_payload
+
+from mm_trader.venue.simulator.config import LimitConfig
 
 ALWAYS_THERE = {*"eEscSofqpPFgCxXrilzLnNTtIwmMOZYQWV"}
 """Fields of an executionReport that are there whatever happened."""
@@ -61,6 +63,9 @@ async def test_a_session_is_for_ed25519_keys_and_spares_key_and_signature(wire: 
     assert (await api.call("userDataStream.subscribe"))["result"]["subscriptionId"] == 1
     assert (await api.call("session.status"))["result"]["userDataStream"] is True
     assert (await api.call("session.logout"))["result"]["apiKey"] is None
+    ended = {"e": "eventStreamTerminated", "E": wire.timestamp()}
+    assert api.events == [{"subscriptionId": 1, "event": ended}]
+    assert (await api.call("session.status"))["result"]["userDataStream"] is False
     assert (await api.call("account.status", timestamp=wire.timestamp()))["error"]["code"] == -1102
 
 
@@ -120,6 +125,7 @@ async def test_an_account_subscribes_once_per_connection_and_can_leave(wire: Wir
     number = (await api.signed("userDataStream.subscribe.signature"))["result"]["subscriptionId"]
     assert (await api.signed("userDataStream.subscribe.signature"))["error"]["code"] == -2035
     assert (await api.call("userDataStream.unsubscribe", subscriptionId=number))["status"] == 200
+    assert (await api.event())["e"] == "eventStreamTerminated"
     assert (await api.call("userDataStream.unsubscribe"))["error"]["code"] == -2036
 
 
@@ -180,3 +186,43 @@ async def test_partial_books_come_at_their_marks(wire: Wire) -> None:
     assert {f["stream"] for f in frames} <= {"ethusdc@depth5@100ms", "ethusdc@depth5"}
     assert sorted(frames[0]["data"]) == ["asks", "bids", "lastUpdateId"]
     assert len(frames[0]["data"]["bids"]) == 5
+
+
+async def test_a_method_may_name_its_version(wire: Wire) -> None:
+    api = await wire.api()
+    assert (await api.call("v3/time"))["result"] == {"serverTime": wire.timestamp()}
+    assert (await api.call("v1/time"))["status"] == 400
+
+
+async def test_a_revoked_key_ends_the_log_on_under_no_id(wire: Wire) -> None:
+    api = await wire.api()
+    params = {"apiKey": ED_KEY, "timestamp": wire.timestamp()}
+    await api.call("session.logon", **params, signature=ed_sign(ws_payload(params)))
+    wire.sim.admin.do("revoke", account="ed")
+    await api.socket.send({"id": 77, "method": "account.status", "params": {"timestamp": wire.timestamp()}})
+    answer = await api.socket.json()
+    assert (answer["id"], answer["status"]) == (None, 401)
+    assert answer["error"] == {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}
+    assert (await api.call("session.status"))["result"]["apiKey"] is None
+
+
+async def test_a_banned_address_is_told_and_disconnected() -> None:
+    async with running(config(limits=LimitConfig(weight_per_minute=8, ban_after=1))) as wire:
+        api = await wire.api()
+        await wire.get("depth", symbol="ETHUSDC")
+        assert (await api.call("exchangeInfo"))["status"] == 429
+        answer = await api.call("exchangeInfo")
+        assert answer["status"] == 418
+        assert answer["error"]["data"]["retryAfter"] == wire.timestamp() + 120_000
+        await api.socket.end()
+        assert api.socket.ws.close_code == 1008
+
+
+async def test_money_from_outside_is_a_balance_update(wire: Wire) -> None:
+    api = await wire.api()
+    await api.signed("userDataStream.subscribe.signature")
+    wire.sim.admin.do("deposit", account="alpha", asset="USDC", amount="-100.5")
+    now = wire.timestamp()
+    assert await api.event() == {"e": "balanceUpdate", "E": now, "a": "USDC", "d": "-100.50000000", "T": now}
+    position = await api.event()
+    assert position["B"] == [{"a": "USDC", "f": "49899.50000000", "l": "0.00000000"}]

@@ -164,8 +164,8 @@ async def test_an_order_count_that_the_venue_finds_used_up_still_takes_the_stale
         cancel, new = await halves(d, command)
         assert isinstance(cancel, OrderFound)
         assert cancel.order.status == "CANCELED"
-        assert isinstance(new, CommandDropped)
-        assert new.reason == "not attempted"
+        assert isinstance(new, CommandRefused)
+        assert (new.error, new.code) == (ErrorClass.THROTTLED, -1015)
         assert d.open_at_venue() == []
         d.gateway.submit(await d.quiet_order())
         paused = await d.seen.next(CommandDropped, lambda e: e.client_id != command.place.client_id)

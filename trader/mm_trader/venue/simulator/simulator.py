@@ -32,7 +32,7 @@ from .server.sockets import Sockets
 from .server.strangers import HTTP_LOG, expected
 from .server.streams import StreamHub
 from .server.wsapi import WsApi
-from .time import NS_PER_S, Clock, Scheduler, SystemClock, VenueClock
+from .time import NS_PER_S, NS_PER_US, Clock, Scheduler, SystemClock, VenueClock
 from .tls import tls_context
 
 PING_INTERVAL_S = 20.0
@@ -54,7 +54,9 @@ class Simulator:
         self.journal = Journal(config.journal_size)
         self.faults = FaultBoard()
         self.limits = RateLimits(config.limits, self.venue_clock)
-        self.hub = StreamHub(config.limits.streams_per_connection)
+        self.hub = StreamHub(
+            config.limits.streams_per_connection, lambda: self.venue_clock.now() // NS_PER_US
+        )
         self._preset = self._load_preset()
         self.client_accounts = tuple(a.name for a in config.accounts)
         for account in config.accounts:
@@ -78,7 +80,14 @@ class Simulator:
         )
         profile = self.profile
         self.wsapi = WsApi(
-            self.desk, self.faults, self.sockets, self.scheduler, profile.calls, profile.gone_methods
+            self.desk,
+            self.faults,
+            self.sockets,
+            self.scheduler,
+            profile.calls,
+            profile.gone_methods,
+            profile.ws_path.rpartition("/")[2] + "/",
+            microseconds=config.product is Product.SPOT,
         )
         self.rest = Rest(
             self.desk,
@@ -86,7 +95,7 @@ class Simulator:
             self.scheduler,
             profile.calls,
             profile.prefix,
-            empty_is_absent=config.product is Product.USDM,
+            futures=config.product is Product.USDM,
         )
         self.extras = profile.extras(self)
         if config.product is Product.SPOT:  # elsewhere the profile knows who listens
@@ -180,8 +189,8 @@ class Simulator:
         """`serverShutdown` to every connection, in each one's own framing; how many."""
         event = f'{{"e":"serverShutdown","E":{self.desk.now_ms()}}}'
         for client in self.hub.clients:
-            wrapped = f'{{"stream":"!serverShutdown","data":{event}}}' if client.combined else event
-            client.connection.send_frame(text_frame(wrapped), Channel.MARKET)
+            frame = client.frame("!serverShutdown", event, self.desk.now_us())
+            client.connection.send_frame(frame, Channel.MARKET)
         for session in self.wsapi.sessions:
             session.connection.send_frame(text_frame(f'{{"event":{event}}}'), Channel.USER)
         return len(self.hub.clients) + len(self.wsapi.sessions)

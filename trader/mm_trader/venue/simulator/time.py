@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+NS_PER_US = 1000
 
 _YIELD_EVERY = 16
 """Timers run between two turns given to the sockets while a manual clock advances."""

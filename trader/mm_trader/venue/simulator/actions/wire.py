@@ -62,7 +62,10 @@ def _skew(sim: Simulator, values: Values) -> Any:
 
 
 def _ban(sim: Simulator, values: Values) -> Any:
-    return {"bannedUntilMs": sim.limits.ban_all(values["seconds"])}
+    until = sim.limits.ban_all(values["seconds"])
+    if until:
+        sim.wsapi.end_banned()
+    return {"bannedUntilMs": until}
 
 
 ACTIONS = {
@@ -139,7 +142,7 @@ ACTIONS = {
         {"ms": 2000},
     ),
     "ban": Action(
-        "every address is refused with 418 on REST and WebSocket API",
+        "every address is refused with 418 on REST and WebSocket API, whose connections end",
         _ban,
         (Field("seconds", Kind.NUMBER, "how long; 0 lifts it", default=120.0, low=0, high=259_200),),
         {"seconds": 1},

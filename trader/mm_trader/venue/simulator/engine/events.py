@@ -99,4 +99,13 @@ class BalanceEvent(msgspec.Struct, gc=False):
     balances: list[tuple[str, int, int]]
 
 
-Event = BookUpdate | TradeEvent | ExecutionEvent | BalanceEvent
+class TransferEvent(msgspec.Struct, gc=False):
+    """Money that came from or went outside: `change` in 10^-8 of the asset."""
+
+    account: Account
+    time_ns: int
+    asset: str
+    change: int
+
+
+Event = BookUpdate | TradeEvent | ExecutionEvent | BalanceEvent | TransferEvent

@@ -24,7 +24,7 @@ from .errors import (
     filter_failure,
     rejected,
 )
-from .events import Event, ExecutionEvent, Prevention, TradeEvent
+from .events import Event, ExecutionEvent, Prevention, TradeEvent, TransferEvent
 from .ledger import Ledger
 from .market import Market
 from .matching import Matcher
@@ -101,6 +101,7 @@ class Exchange:
         if balance.free + amount_e8 < 0:
             raise rejected(INSUFFICIENT_BALANCE)
         balance.free += amount_e8
+        self._out.append(TransferEvent(account, self.clock(), asset, amount_e8))
         self.ledger.touch(balance)
         if not self._batching:
             self.ledger.flush(self._out, self.clock())

@@ -21,13 +21,14 @@ from ..engine.account import Account
 from ..engine.errors import RefusalError
 from ..engine.exchange import Exchange
 from ..time import Clock
-from .params import INTEGER, illegal, missing
+from .params import DECIMAL, INTEGER, empty, illegal, missing, too_precise
+from .time_unit import MICROSECONDS_FROM
 
 DEFAULT_RECV_WINDOW_MS = 5000.0
 MAX_RECV_WINDOW_MS = 60_000.0
 AHEAD_MS = 1000
-MICROSECONDS_FROM = 10**14
-"""A timestamp of at least this is microseconds (in ms it would be the year 5138)."""
+WINDOW_DIGITS = 3
+"""Digits after the point that `recvWindow` may have: microseconds."""
 
 
 def key_format() -> RefusalError:
@@ -48,6 +49,20 @@ class Identity:
 
     account: Account
     key: KeyConfig
+
+
+def _window(text: str) -> float:
+    """`recvWindow` in ms."""
+    if not text:
+        raise empty("recvWindow")
+    if not DECIMAL.fullmatch(text):
+        raise illegal("recvWindow", DECIMAL)
+    if len(text.partition(".")[2]) > WINDOW_DIGITS:
+        raise too_precise("recvWindow")
+    window = float(text)
+    if not 0 < window <= MAX_RECV_WINDOW_MS:
+        raise RefusalError(-1131, "recvWindow must be less than 60000.")
+    return window
 
 
 def rest_payload(raw_query: str, raw_body: str) -> str:
@@ -104,14 +119,7 @@ class Authenticator:
             raise missing("timestamp")
         if not INTEGER.fullmatch(timestamp):
             raise illegal("timestamp", INTEGER)
-        window = DEFAULT_RECV_WINDOW_MS
-        if recv_window is not None:
-            try:
-                window = float(recv_window)
-            except ValueError as error:
-                raise RefusalError(-1130, "Data sent for parameter 'recvWindow' is not valid.") from error
-            if not 0 < window <= MAX_RECV_WINDOW_MS:
-                raise RefusalError(-1131, "recvWindow must be less than 60000.")
+        window = DEFAULT_RECV_WINDOW_MS if recv_window is None else _window(recv_window)
         sent = int(timestamp)
         sent_ms = sent / 1000 if sent >= MICROSECONDS_FROM else float(sent)
         now_ms = self._clock.now() / 1_000_000

@@ -106,7 +106,7 @@ class Window(NamedTuple):
 
 def window(params: Params, longest_ms: int, backwards: RefusalError, too_long: RefusalError) -> Window:
     """startTime, endTime and limit, with the product's refusals."""
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.time("startTime"), params.time("endTime")
     if start is not None and end is not None:
         if end < start:
             raise backwards

@@ -8,7 +8,7 @@ from typing import Any
 from ..engine.errors import RefusalError
 from ..engine.market import Market
 from . import statistics
-from .calls_market import named_markets
+from .calls_market import chosen_markets
 from .candles import DAY_MS, HOUR_MS, INTERVALS_MS, MINUTE_MS
 from .desk import Call, Desk, Request
 from .params import Params
@@ -49,7 +49,7 @@ def klines(desk: Desk, request: Request) -> Any:
     params = request.params
     market = desk.exchange.market(params.symbol())
     interval = interval_of(params)
-    start, end = params.integer("startTime"), params.integer("endTime")
+    start, end = params.time("startTime"), params.time("endTime")
     limit = min(params.integer("limit", 1) or 500, MOST)
     zone = zone_of(params)
     params.finish()
@@ -74,11 +74,10 @@ def average_price(desk: Desk, request: Request) -> Any:
 def _chosen(desk: Desk, params: Params) -> tuple[list[Market] | None, bool, bool]:
     """(markets or None for all, whether one object is wanted, whether MINI)."""
     single = params.has("symbol")
-    markets = named_markets(desk, params)
+    markets = chosen_markets(desk, params)
     kind = params.text("type")
     if kind not in (None, "FULL", "MINI"):
         raise RefusalError(-1130, "Data sent for parameter 'type' is not valid.")
-    params.text("symbolStatus")
     return markets, single, kind == "MINI"
 
 

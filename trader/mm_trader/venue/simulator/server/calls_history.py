@@ -27,7 +27,7 @@ def aggregate_trades(desk: Desk, request: Request) -> Any:
     params = request.params
     market = desk.exchange.market(params.symbol())
     limit = params.integer("limit", 1, MOST) or 500
-    first, start, end = params.integer("fromId"), params.integer("startTime"), params.integer("endTime")
+    first, start, end = params.integer("fromId"), params.time("startTime"), params.time("endTime")
     params.finish()
     kept = [
         shape

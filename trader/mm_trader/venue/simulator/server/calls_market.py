@@ -9,12 +9,15 @@ from ..engine.checks import from_e8, plain
 from ..engine.errors import RefusalError
 from ..engine.events import TradeEvent
 from ..engine.market import Market
-from ..engine.types import SymbolSpec
+from ..engine.types import SymbolSpec, SymbolStatus
 from .desk import Call, Desk, Request
 from .info import book_levels, exchange_info
 from .params import Params
 
 MAX_DEPTH = 5000
+STATUS_MISMATCH = (-1220, "The symbol's status does not match the requested symbolStatus.")
+PERMISSION = "SPOT"
+"""The one permission that every symbol here asks for."""
 
 
 def ping(_desk: Desk, request: Request) -> Any:
@@ -49,6 +52,29 @@ def named_markets(desk: Desk, params: Params) -> list[Market] | None:
     return [desk.exchange.market(n) for n in names]
 
 
+def wanted_status(params: Params) -> SymbolStatus | None:
+    """`symbolStatus`, or -1122."""
+    return params.choice("symbolStatus", SymbolStatus, (-1122, "Invalid symbolStatus."))
+
+
+def one_market(desk: Desk, params: Params) -> Market:
+    """The market of `symbol`; -1220 where it is not in the status asked for."""
+    market = desk.exchange.market(params.symbol())
+    if wanted_status(params) not in (None, market.status):
+        raise RefusalError(*STATUS_MISMATCH)
+    return market
+
+
+def chosen_markets(desk: Desk, params: Params) -> list[Market] | None:
+    """As `named_markets`, of those only the ones in `symbolStatus`; a single one that is not is refused (-1220)."""
+    if params.has("symbol") and not params.has("symbols"):
+        return [one_market(desk, params)]
+    markets, status = named_markets(desk, params), wanted_status(params)
+    if status is None:
+        return markets
+    return [m for m in markets or desk.exchange.markets.values() if m.status is status]
+
+
 def _bad_symbols() -> str:
     return (
         "Illegal characters found in parameter 'symbols'; legal range is "
@@ -58,23 +84,37 @@ def _bad_symbols() -> str:
 
 def exchange_information(desk: Desk, request: Request) -> Any:
     params = request.params
-    markets = named_markets(desk, params)
-    status = params.text("symbolStatus")
-    params.text("permissions")  # every symbol here is for SPOT, whatever was asked for
-    params.flag("showPermissionSets", True)
+    markets, status = named_markets(desk, params), wanted_status(params)
+    permissions = params.text("permissions")
+    sets_shown = params.flag("showPermissionSets", True)
     params.finish()
+    if markets is not None and (status is not None or permissions is not None):
+        raise RefusalError(-1128, "Combination of optional parameters invalid.")
     if markets is None:
-        markets = list(desk.exchange.markets.values())
-        if status is not None:
-            markets = [m for m in markets if m.status == status]
-    return exchange_info(markets, desk.limits, desk.exchange.default_stp, desk.now_ms())
+        markets = [m for m in desk.exchange.markets.values() if status in (None, m.status)]
+    if permissions is not None and PERMISSION not in _words(permissions):
+        markets = []
+    info = exchange_info(markets, desk.limits, desk.exchange.default_stp, desk.now_ms())
+    if not sets_shown:
+        for symbol in info["symbols"]:
+            symbol["permissionSets"] = []
+    return info
+
+
+def _words(listed: str) -> list[str]:
+    """One name, or a JSON list of names."""
+    if not listed.startswith("["):
+        return [listed]
+    try:
+        return [str(one) for one in json.loads(listed)]
+    except (ValueError, RecursionError) as error:
+        raise RefusalError(-1100, "Illegal characters found in parameter 'permissions'.") from error
 
 
 def depth(desk: Desk, request: Request) -> Any:
     params = request.params
-    market = desk.exchange.market(params.symbol())
+    market = one_market(desk, params)
     limit = params.integer("limit", 1) or 100
-    params.text("symbolStatus")
     params.finish()
     bids, asks = book_levels(market, min(limit, MAX_DEPTH))
     return {"lastUpdateId": market.u, "bids": bids, "asks": asks}
@@ -105,8 +145,7 @@ def _book_ticker(market: Market) -> dict[str, str]:
 
 def book_ticker(desk: Desk, request: Request) -> Any:
     single = request.params.has("symbol")
-    markets = named_markets(desk, request.params)
-    request.params.text("symbolStatus")
+    markets = chosen_markets(desk, request.params)
     request.params.finish()
     shapes = [_book_ticker(m) for m in (markets if markets is not None else desk.exchange.markets.values())]
     return shapes[0] if single else shapes
@@ -114,8 +153,7 @@ def book_ticker(desk: Desk, request: Request) -> Any:
 
 def price_ticker(desk: Desk, request: Request) -> Any:
     single = request.params.has("symbol")
-    markets = named_markets(desk, request.params)
-    request.params.text("symbolStatus")
+    markets = chosen_markets(desk, request.params)
     request.params.finish()
     shapes = [
         {"symbol": m.spec.name, "price": from_e8(m.reference() * m.spec.tick_e8)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.errors import RefusalError
-from .calls_market import named_markets
+from .calls_market import chosen_markets, one_market
 from .desk import Call, Desk, Request, Security
 from .info import filters
 from .params import Params
@@ -23,8 +23,10 @@ def my_filters(desk: Desk, request: Request) -> Any:
 def execution_rules(desk: Desk, request: Request) -> Any:
     """No symbol has a price range rule."""
     params = request.params
-    markets = named_markets(desk, params)
-    params.text("symbolStatus")
+    sent = [name for name in ("symbol", "symbols", "symbolStatus") if params.has(name)]
+    if len(sent) > 1:
+        raise RefusalError(-1128, "Combination of optional parameters invalid.")
+    markets = chosen_markets(desk, params)
     params.finish()
     chosen = desk.exchange.markets.values() if markets is None else markets
     return {"symbolRules": [{"symbol": market.spec.name, "rules": []} for market in chosen]}
@@ -32,8 +34,7 @@ def execution_rules(desk: Desk, request: Request) -> Any:
 
 def reference_price(desk: Desk, request: Request) -> Any:
     """Filters here are judged by the last trade, so no symbol has a reference price."""
-    desk.spec(request.params.symbol())
-    request.params.text("symbolStatus")
+    one_market(desk, request.params)
     request.params.finish()
     raise RefusalError(-2043, NO_REFERENCE)
 

@@ -18,7 +18,7 @@ from ..engine.errors import RefusalError
 from ..engine.exchange import Exchange
 from ..engine.types import Order, SymbolSpec
 from ..journal import Journal
-from ..time import NS_PER_MS, Clock
+from ..time import NS_PER_MS, NS_PER_US, Clock
 from . import shapes
 from .auth import Authenticator, Identity
 from .limits import RateLimits
@@ -139,6 +139,9 @@ class Desk:
 
     def now_ms(self) -> int:
         return self.clock.now() // NS_PER_MS
+
+    def now_us(self) -> int:
+        return self.clock.now() // NS_PER_US
 
     def spec(self, symbol: str) -> SymbolSpec:
         return self.exchange.market(symbol).spec

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import RefusalError
 from ..time import NS_PER_MS
-from .connection import Channel, Connection, dumps, text_frame
+from .connection import Channel, Connection, dumps
 from .desk import Call, Desk, ListenKeys, Request, Security
 from .params import missing
 
@@ -44,10 +44,7 @@ class PrivateStreams:
 
     def _frames(self, key: str, text: str) -> Iterator[tuple[Connection, bytes]]:
         for client in self.sim.hub.listeners(key):
-            yield (
-                client.connection,
-                text_frame(f'{{"stream":"{key}","data":{text}}}' if client.combined else text),
-            )
+            yield client.connection, client.frame(key, text, self.sim.desk.now_us())
 
     def expire_ended(self) -> None:
         """Tell the listeners of keys whose hour is over."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..engine.checks import to_e8
 from ..engine.errors import RefusalError
+from .time_unit import to_ms
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -25,6 +26,14 @@ SECURITY_PARAMS = frozenset({"timestamp", "recvWindow", "signature", "apiKey", "
 
 def missing(name: str) -> RefusalError:
     return RefusalError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def empty(name: str) -> RefusalError:
+    return RefusalError(-1105, f"Parameter '{name}' was empty.")
+
+
+def too_precise(name: str) -> RefusalError:
+    return RefusalError(-1111, f"Parameter '{name}' has too much precision.")
 
 
 def illegal(name: str, pattern: re.Pattern[str]) -> RefusalError:
@@ -64,7 +73,7 @@ class Params:
             return None
         self._read.add(name)
         if not value:
-            raise RefusalError(-1105, f"Parameter '{name}' was empty.")
+            raise empty(name)
         return value
 
     def need(self, name: str) -> str:
@@ -102,6 +111,11 @@ class Params:
             raise RefusalError(-1130, f"Data sent for parameter '{name}' is not valid.")
         return number
 
+    def time(self, name: str) -> int | None:
+        """A time in ms or µs, as ms."""
+        sent = self.integer(name)
+        return to_ms(sent) if sent is not None else None
+
     def decimal(self, name: str) -> int | None:
         """A plain decimal as 10^-8 integer; more than 8 digits after the point are refused (-1111)."""
         value = self.matched(name, DECIMAL)
@@ -110,7 +124,7 @@ class Params:
         try:
             return to_e8(value)
         except ValueError as error:
-            raise RefusalError(-1111, f"Parameter '{name}' has too much precision.") from error
+            raise too_precise(name) from error
 
     def choice(self, name: str, kind: type[E], refusal: tuple[int, str] | None = None) -> E | None:
         """An enumeration value; `refusal`: code and message that a wrong one is answered with."""

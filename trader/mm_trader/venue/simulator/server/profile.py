@@ -62,7 +62,10 @@ class SpotExtras:
         self._sim = sim
         self._private = PrivateStreams(sim) if sim.config.listen_keys else None
         self._markets = MarketSockets(
-            sim.sockets, sim.hub, owner=self._private.owner if self._private is not None else None
+            sim.sockets,
+            sim.hub,
+            owner=self._private.owner if self._private is not None else None,
+            microseconds=True,
         )
 
     def routes(self, app: web.Application) -> None:

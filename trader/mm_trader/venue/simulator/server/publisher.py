@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ..engine.checks import from_e8, plain
-from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
+from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent, TransferEvent
 from ..engine.exchange import Exchange
 from ..engine.market import Market
 from ..engine.types import ExecType
@@ -25,7 +25,7 @@ from .candles import Candles
 from .connection import dumps
 from .info import book_levels
 from .limits import RateLimits
-from .shapes import account_position, execution_report
+from .shapes import account_position, balance_update, execution_report
 from .streams import StreamHub
 
 Item = TypeVar("Item")
@@ -123,6 +123,8 @@ class Publisher:
                 self._execution(event, now_ms)
             elif isinstance(event, BalanceEvent):
                 self._balance(event, now_ms)
+            elif isinstance(event, TransferEvent):
+                self._transfer(event, now_ms)
         if run:
             self._aggregate(run, now_ms)
 
@@ -142,6 +144,10 @@ class Publisher:
     def _balance(self, event: BalanceEvent, now_ms: int) -> None:
         if self.listened_to(event.account.name):
             self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
+
+    def _transfer(self, event: TransferEvent, now_ms: int) -> None:
+        if self.listened_to(event.account.name):
+            self.user_sink(event.account.name, dumps(balance_update(event, now_ms)))
 
     # --- market side ----------------------------------------------------------------------------------------
     def _book(self, update: BookUpdate) -> None:

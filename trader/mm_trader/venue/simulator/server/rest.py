@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from ..engine.errors import RefusalError
 from ..faults import FaultBoard
@@ -30,6 +31,7 @@ from .connection import Channel, dumps
 from .desk import Call, Desk, Request, Security
 from .outcome import Outcome, run, wait_ms
 from .params import Params
+from .time_unit import microseconds_wanted, reply_in_us
 
 _PUBLIC_CALLS = (*calls_market.CALLS, *calls_history.CALLS, *calls_candles.CALLS)
 ALL_CALLS = (
@@ -47,6 +49,7 @@ ALL_CALLS = (
 )
 MAX_BODY = 64 * 1024
 API = "/api/v3/"
+UNIT_HEADER = "X-MBX-TIME-UNIT"
 GONE = "This endpoint has been removed; subscribe to user data on the WebSocket API instead."
 
 
@@ -74,12 +77,12 @@ class Rest:
         scheduler: Scheduler,
         calls: Iterable[Call] = ALL_CALLS,
         prefix: str = API,
-        empty_is_absent: bool = False,
+        futures: bool = False,
     ) -> None:
-        """`empty_is_absent`: a parameter without a value counts as not sent, instead of being refused (-1105)."""
+        """`futures`: a parameter without a value counts as not sent, instead of being refused (-1105), and there are no microseconds."""
         self._calls = {c.rest: c for c in calls if c.rest is not None}
         self._prefix = prefix
-        self._empty_is_absent = empty_is_absent
+        self._futures = futures
         self.desk = desk
         self.faults = faults
         self.scheduler = scheduler
@@ -91,8 +94,11 @@ class Rest:
         path = raw_path.removeprefix(self._prefix).rstrip("/")
         ip = request.remote or ""
         identity: Identity | None = None
+        precise = False
         try:
             self.desk.limits.check_ban(ip)
+            if not self._futures:
+                precise = microseconds_wanted(request.headers.get(UNIT_HEADER))
             call = self._find(request.method, path)
             body = await self._body(request)
             params = split_params(body)
@@ -101,12 +107,14 @@ class Rest:
                 identity = self.desk.auth.rest(request.headers.get("X-MBX-APIKEY"), params, raw_query, body)
             elif call.security is Security.KEY:
                 identity = self.desk.auth.key(request.headers.get("X-MBX-APIKEY"))
-            if self._empty_is_absent:
+            if self._futures:
                 params = {name: value for name, value in params.items() if value}
             source = f"rest:{ip}:{self._port(request)}"
             asked = Request(Params(params), identity, ip, source)
             await self._wait(wait_ms(self.faults, call, asked) * NS_PER_MS)
             outcome = run(self.desk, self.faults, call, asked)
+            if precise and outcome is not None and outcome.result is not None:
+                outcome = replace(outcome, result=reply_in_us(outcome.result, self.desk.now_us()))
         except RefusalError as error:
             outcome = Outcome(error.status, error=error)
         if outcome is None:

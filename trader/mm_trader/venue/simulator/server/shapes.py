@@ -10,7 +10,7 @@ from typing import Any
 
 from ..engine.account import Account, AccountTrade
 from ..engine.checks import from_e8
-from ..engine.events import BalanceEvent, ExecutionEvent, Prevention
+from ..engine.events import BalanceEvent, ExecutionEvent, Prevention, TransferEvent
 from ..engine.types import Fill, Order, OrderStatus, OrderType, Placed, SymbolSpec, TimeInForce
 
 ZERO = "0.00000000"
@@ -336,4 +336,15 @@ def account_position(event: BalanceEvent, now_ms: int) -> dict[str, Any]:
         "B": [
             {"a": asset, "f": from_e8(free), "l": from_e8(locked)} for asset, free, locked in event.balances
         ],
+    }
+
+
+def balance_update(event: TransferEvent, now_ms: int) -> dict[str, Any]:
+    """The balanceUpdate user event."""
+    return {
+        "e": "balanceUpdate",
+        "E": now_ms,
+        "a": event.asset,
+        "d": from_e8(event.change),
+        "T": ms(event.time_ns),
     }

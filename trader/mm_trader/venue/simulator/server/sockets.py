@@ -16,6 +16,7 @@ from ..time import NS_PER_S, Scheduler, Timer
 from .connection import Channel, Connection, dumps
 from .limits import RateLimits
 from .streams import StreamClient, StreamHub
+from .time_unit import microseconds_wanted
 
 MAX_MESSAGE = 256 * 1024
 LIFE_OVER = 1001
@@ -175,7 +176,7 @@ class MarketSockets:
     """The market-stream endpoints. `serves`: the stream names that they carry, None: all.
 
     `owner`: the account of a stream name that is a listen key, None where none are served here. `private`: nothing of the
-    market is.
+    market is. `microseconds`: a client may ask for them in its address.
     """
 
     def __init__(
@@ -185,12 +186,14 @@ class MarketSockets:
         serves: Callable[[str], bool] | None = None,
         owner: Callable[[str], str | None] | None = None,
         private: bool = False,
+        microseconds: bool = False,
     ) -> None:
         self.serves = serves
         self.sockets = sockets
         self.hub = hub
         self.owner = owner
         self.private = private
+        self.microseconds = microseconds
 
     async def raw(self, request: web.Request) -> web.StreamResponse:
         """`/ws` and `/ws/<stream>[/<stream>…]`: frames as they are."""
@@ -210,10 +213,14 @@ class MarketSockets:
         streams = [n for n in names.split("/") if n]
         if 0 < self.hub.max_streams < len(streams) or any(len(n) > 100 for n in streams):
             return web.Response(status=400, text="")
+        try:
+            precise = self.microseconds and microseconds_wanted(request.query.get("timeUnit"))
+        except RefusalError as error:
+            return refused(error)
         client: list[StreamClient] = []
 
         def begin(connection: Connection) -> OnText:
-            one = StreamClient(connection, combined, self.serves)
+            one = StreamClient(connection, combined, self.serves, precise)
             client.append(one)
             self.hub.add(one, streams)
 

@@ -11,27 +11,41 @@ from collections.abc import Callable
 from typing import Any
 
 from .connection import Channel, Connection, dumps, text_frame
+from .time_unit import event_in_us
 
 
 class StreamClient:
     """A market-data connection: its subscriptions and whether frames are wrapped in `{stream, data}`."""
 
     def __init__(
-        self, connection: Connection, combined: bool, serves: Callable[[str], bool] | None = None
+        self,
+        connection: Connection,
+        combined: bool,
+        serves: Callable[[str], bool] | None = None,
+        precise: bool = False,
     ) -> None:
-        """`serves`: which stream names this kind of connection carries; others are accepted and stay silent."""
+        """`serves`: which stream names this kind of connection carries; others are accepted and stay silent. `precise`: times in µs."""
         self.connection = connection
         self.combined = combined
         self.streams: dict[str, None] = {}
         self.serves = serves
+        self.precise = precise
+
+    def frame(self, stream: str, text: str, now_us: int) -> bytes:
+        """An event of a stream as this client is sent it."""
+        if self.precise:
+            text = event_in_us(text, now_us)
+        return text_frame(f'{{"stream":"{stream}","data":{text}}}' if self.combined else text)
 
 
 class StreamHub:
     """All market-data connections by stream name."""
 
-    def __init__(self, max_streams: int) -> None:
+    def __init__(self, max_streams: int, now_us: Callable[[], int]) -> None:
         self.max_streams = max_streams
         """Of one connection; 0 for no limit."""
+        self.now_us = now_us
+        """The venue's time."""
         self._listeners: dict[str, dict[StreamClient, None]] = {}
         self.clients: dict[StreamClient, None] = {}
         self.frames = 0
@@ -56,7 +70,9 @@ class StreamHub:
         plain: bytes | None = None
         wrapped: bytes | None = None
         for client in listeners:
-            if client.combined:
+            if client.precise:
+                client.connection.send_frame(client.frame(stream, text, self.now_us()), Channel.MARKET)
+            elif client.combined:
                 if wrapped is None:
                     wrapped = text_frame(f'{{"stream":"{stream}","data":{text}}}')
                 client.connection.send_frame(wrapped, Channel.MARKET)

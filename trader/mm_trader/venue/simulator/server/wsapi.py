@@ -21,14 +21,25 @@ from .desk import Call, Desk, Request, Security
 from .outcome import Outcome, run, wait_ms
 from .params import Params
 from .rest import ALL_CALLS
-from .sockets import OnText, Sockets, refused
+from .sockets import TOO_MANY, OnText, Sockets, refused
+from .time_unit import event_in_us, microseconds_wanted, reply_in_us
 from .ws_request import BadRequestError, read_request
 
 CONNECT_WEIGHT = 2
+BANNED = 418
+IP_BANNED = "IP banned"
 GONE_METHODS = frozenset({"userDataStream.start", "userDataStream.ping", "userDataStream.stop"})
 
 UserListeners = Callable[[str, str], Iterable[tuple[Connection, bytes]]]
 """(account name, JSON text of an event) → the connections that get it, each with its frame."""
+
+
+class SessionRevokedError(RefusalError):
+    """The key that the session is logged on with has become invalid: the venue says so under no id, and forgets the log-on."""
+
+    def __init__(self) -> None:
+        refused_key = key_refused()
+        super().__init__(refused_key.code, refused_key.msg, refused_key.status)
 
 
 class Session:
@@ -40,8 +51,12 @@ class Session:
         self.identity: Identity | None = None
         self.authorized_ms: int | None = None
         self.return_limits = True
+        self.precise = False
+        """Whether times are sent in microseconds."""
         self.subscriptions: dict[str, int] = {}
         """Subscription id by account name."""
+        self.by_logon: set[str] = set()
+        """Accounts whose subscription ends with the log-on."""
         self.last_account: str | None = None
 
     def matches(self, channel: Channel, account: str | None) -> bool:
@@ -55,7 +70,7 @@ class Session:
 
 
 class WsApi:
-    """Handles the WebSocket API. `calls`: the product's; `gone`: methods that it no longer has."""
+    """Handles the WebSocket API. `calls`: the product's; `gone`: methods that it no longer has; `version`: what may stand before a method."""
 
     def __init__(
         self,
@@ -65,9 +80,13 @@ class WsApi:
         scheduler: Scheduler,
         calls: Iterable[Call] = ALL_CALLS,
         gone: frozenset[str] = GONE_METHODS,
+        version: str = "v3/",
+        microseconds: bool = True,
     ) -> None:
         self._calls = {c.ws: c for c in calls if c.ws is not None}
         self._gone = gone
+        self._version = version
+        self._microseconds = microseconds
         self._own: dict[str, Callable[[Session, dict[str, str]], Any]] = {
             "session.logon": self._logon,
             "session.status": lambda s, _: self._status(s),
@@ -92,6 +111,7 @@ class WsApi:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         mine: list[Session] = []
         try:
+            precise = self._microseconds and microseconds_wanted(request.query.get("timeUnit"))
             self.desk.limits.charge(request.remote or "", CONNECT_WEIGHT)
         except RefusalError as error:
             return refused(error)
@@ -100,6 +120,7 @@ class WsApi:
         def begin(connection: Connection) -> OnText:
             session = Session(connection, self.desk.now_ms())
             session.return_limits = always_limits
+            session.precise = precise
             mine.append(session)
             self.sessions[session] = None
             return lambda text: self._receive(session, text)
@@ -157,10 +178,20 @@ class WsApi:
         for session in self.sessions:
             number = session.subscriptions.get(account)
             if number is not None:
-                yield session.connection, text_frame(f'{{"subscriptionId":{number},"event":{text}}}')
+                yield session.connection, self._event_frame(session, number, text)
+
+    def _event_frame(self, session: Session, number: int, text: str) -> bytes:
+        if session.precise:
+            text = event_in_us(text, self.desk.now_us())
+        return text_frame(f'{{"subscriptionId":{number},"event":{text}}}')
 
     def _send_late(self, connection: Connection, frame: bytes, delay_ms: int) -> None:
         self.scheduler.call_after(delay_ms * NS_PER_MS, lambda: connection.send_frame(frame, Channel.USER))
+
+    def end_banned(self) -> None:
+        """Every address has been banned: their connections end."""
+        for session in list(self.sessions):
+            session.connection.end(TOO_MANY, IP_BANNED)
 
     # --- requests -------------------------------------------------------------------------------------------
     def _receive(self, session: Session, text: str) -> None:
@@ -211,11 +242,14 @@ class WsApi:
         if "returnRateLimits" in values:
             limits = values["returnRateLimits"] != "false"
         session.connection.send(self._reply(session, number, outcome, limits), channel)
+        if outcome.status == BANNED:
+            session.connection.end(TOO_MANY, IP_BANNED)
 
     def _prepare(
         self, session: Session, method: str, values: dict[str, str]
     ) -> Outcome | tuple[Call, Request]:
         """The answer to what the session does itself; for a call of the desk, what is to be run. Raises RefusalError."""
+        method = method.removeprefix(self._version)
         own = self._own.get(method)
         if own is not None:
             self.desk.limits.charge(session.connection.ip, CONNECT_WEIGHT)
@@ -238,7 +272,11 @@ class WsApi:
         """The signed request's own key, or the session's if it carries none."""
         if "apiKey" in values or "signature" in values or session.identity is None:
             return self.desk.auth.ws(values)
-        self.desk.auth.key(session.identity.key.api_key)
+        try:
+            self.desk.auth.key(session.identity.key.api_key)
+        except RefusalError as error:
+            session.identity = session.authorized_ms = None
+            raise SessionRevokedError from error
         self.desk.auth.check_time(values.get("timestamp"), values.get("recvWindow"))
         return session.identity
 
@@ -248,6 +286,8 @@ class WsApi:
             error = outcome.error
             if isinstance(error, BadRequestError):
                 reply["id"] = error.number
+            elif isinstance(error, SessionRevokedError):
+                reply["id"] = None
             reply["error"] = {"code": error.code, "msg": error.msg}
             if error.data is not None:
                 data = dict(error.data)
@@ -257,6 +297,8 @@ class WsApi:
                 reply["error"]["data"] = data
         else:
             reply["result"] = outcome.result
+        if session.precise:
+            reply = reply_in_us(reply, self.desk.now_us())
         if limits:
             reply["rateLimits"] = msgspec.Raw(
                 self.desk.limits.encoded(session.connection.ip, session.last_account).encode()
@@ -285,6 +327,9 @@ class WsApi:
         }
 
     def _logout(self, session: Session, _values: dict[str, str]) -> Any:
+        for name in session.by_logon:
+            self._end_subscription(session, name)
+        session.by_logon.clear()
         session.identity = None
         session.authorized_ms = None
         return self._status(session)
@@ -292,7 +337,9 @@ class WsApi:
     def _subscribe(self, session: Session, _values: dict[str, str]) -> Any:
         if session.identity is None:
             raise key_refused()
-        return self._add_subscription(session, session.identity)
+        answer = self._add_subscription(session, session.identity)
+        session.by_logon.add(session.identity.account.name)
+        return answer
 
     def _subscribe_signed(self, session: Session, values: dict[str, str]) -> Any:
         return self._add_subscription(session, self.desk.auth.ws(values))
@@ -311,8 +358,16 @@ class WsApi:
         if not found:
             raise RefusalError(-2036, "User Data Stream subscription not active.")
         for name in found:
-            del session.subscriptions[name]
+            self._end_subscription(session, name)
+            session.by_logon.discard(name)
         return {}
+
+    def _end_subscription(self, session: Session, account: str) -> None:
+        """Its last event says so."""
+        number = session.subscriptions.pop(account, None)
+        if number is not None:
+            event = f'{{"e":"eventStreamTerminated","E":{self.desk.now_ms()}}}'
+            session.connection.send_frame(self._event_frame(session, number, event), Channel.USER)
 
     def _subscriptions(self, session: Session, _values: dict[str, str]) -> Any:
         return [{"subscriptionId": number} for number in session.subscriptions.values()]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..engine.checks import from_e8
-from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent
+from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent, TransferEvent
 from ..engine.market import Market
 from ..faults import DEPTH_KINDS
 from ..server import tickers
@@ -78,6 +78,9 @@ class FuturesPublisher(Publisher):
                 asset=event.balances[0][0],
             )
         self.user_sink(event.account.name, dumps(shapes.account_update(event, held, now_ms)))
+
+    def _transfer(self, event: TransferEvent, now_ms: int) -> None:
+        """ACCOUNT_UPDATE says it."""
 
     # --- market side ------------------------------------------------------------------------------------------------
     def _book(self, update: BookUpdate) -> None:
