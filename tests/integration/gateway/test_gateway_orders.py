@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+import pytest
 from gateway_kit import FAST, PREFIX, SYMBOL, desk
 
 from mm_trader.core.commands import Cancel, CancelAllOwn, Place, QueryOrder
@@ -21,6 +22,7 @@ from mm_trader.core.events import (
     Side,
     StreamName,
 )
+from mm_trader.venue.binance.transport.session import Session
 
 
 async def test_a_post_only_order_away_from_the_touch_is_accepted_and_reported() -> None:
@@ -75,8 +77,8 @@ async def test_what_a_filter_would_refuse_never_leaves() -> None:
             ("price", int(place.price * rules.bands.bid_up * Decimal("1.1")), "PERCENT_PRICE_BY_SIDE"),
             ("price", int(place.price * rules.bands.bid_down * Decimal("0.9")), "PERCENT_PRICE_BY_SIDE"),
         ):
-            d.gateway.submit(msgspec.structs.replace(place, **{field: value}))
             since = d.seen.mark
+            d.gateway.submit(msgspec.structs.replace(place, **{field: value}))
             dropped = await d.seen.next(CommandDropped, since=since)
             assert dropped.reason == f"refused locally: filter {name}"
         assert d.open_at_venue() == []
@@ -138,6 +140,13 @@ async def test_a_fill_arrives_as_a_report_with_its_trade_and_changes_balances() 
         assert update.balances["ETH"][0] > 10
 
 
+@pytest.fixture
+def congested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system never has taken all that was written before: nothing is written at once, everything has to queue."""
+    monkeypatch.setattr(Session, "ready", property(lambda _self: False))
+
+
+@pytest.mark.usefixtures("congested")
 async def test_the_stop_latch_drops_queued_and_new_places_but_lets_cancels_through() -> None:
     async with desk() as d:
         resting, queued, late = await d.quiet_order(), await d.quiet_order(), await d.quiet_order()
@@ -158,6 +167,7 @@ async def test_the_stop_latch_drops_queued_and_new_places_but_lets_cancels_throu
         await d.seen.next(OrderAccepted, lambda e: e.client_id == again.client_id)
 
 
+@pytest.mark.usefixtures("congested")
 async def test_cancels_overtake_places_that_wait() -> None:
     async with desk() as d:
         resting = await d.quiet_order()
@@ -178,9 +188,32 @@ async def test_the_intent_hook_runs_before_the_venue_sees_the_order() -> None:
     async with desk(before_send=lambda place: order.append(place.client_id)) as d:
         place = await d.quiet_order()
         d.gateway.submit(place)
-        assert order == []
+        assert order == [place.client_id]
+        assert d.open_at_venue() == []
         await d.seen.next(OrderAccepted)
         assert order == [place.client_id]
+
+
+async def test_what_can_be_written_at_once_is_written_in_the_callers_order_before_submit_returns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    write = Session.write_now
+
+    def noted(self: Session, frame: bytes) -> None:
+        written.append(msgspec.json.decode(frame)["method"])
+        write(self, frame)
+
+    monkeypatch.setattr(Session, "write_now", noted)
+    async with desk() as d:
+        first, second = await d.quiet_order(), await d.quiet_order()
+        d.gateway.submit(first)
+        await d.seen.next(OrderAccepted)
+        d.gateway.submit(Cancel(symbol=SYMBOL, client_id=first.client_id, venue_id=None))
+        d.gateway.submit(second)
+        assert written == ["order.place", "order.cancel", "order.place"]
+        await d.seen.next(OrderAccepted, lambda e: e.client_id == second.client_id)
+        assert d.open_at_venue() == [second.client_id]
 
 
 async def test_a_place_whose_intent_cannot_be_written_never_leaves() -> None:
@@ -194,7 +227,12 @@ async def test_a_place_whose_intent_cannot_be_written_never_leaves() -> None:
         assert d.open_at_venue() == []
 
 
-async def test_a_defect_in_the_intent_hook_leaves_that_place_unknown_and_the_channel_alive() -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_defect_in_the_intent_hook_leaves_that_place_unknown_and_the_channel_alive(
+    at_once: bool, request: pytest.FixtureRequest
+) -> None:
+    if not at_once:
+        request.getfixturevalue("congested")
     from mm_trader.core.events import CommandUnknown
 
     calls: list[str] = []
@@ -212,6 +250,7 @@ async def test_a_defect_in_the_intent_hook_leaves_that_place_unknown_and_the_cha
         assert (await d.seen.next(OrderAccepted)).client_id == second.client_id
 
 
+@pytest.mark.usefixtures("congested")
 async def test_commands_beyond_the_queues_bound_are_dropped_and_said_so() -> None:
     async with desk(msgspec.structs.replace(FAST, max_queued=2)) as d:
         for place in [await d.quiet_order() for _ in range(3)]:

@@ -1,4 +1,5 @@
-"""Places, cancels, amends and cancel-replaces over the WebSocket API: queued, written with cancels first, and each answered exactly once.
+"""Places, cancels, amends and cancel-replaces over the WebSocket API: written at once where the connection takes them, else queued and written with
+cancels first; each is answered exactly once.
 
 The stop latch is read and the caller's journal hook is called in the last function before the socket. Without a connection a place is
 dropped, and a cancel goes over REST.
@@ -123,7 +124,7 @@ class OrderChannel:
             self._unknown(request_id, "stopping")
 
     def submit(self, command: OrderCommand) -> None:
-        """Queue it; the answer is an event."""
+        """Write or queue it; the answer is an event."""
         waiting = len(self._places if isinstance(command, Place) else self._urgent)
         if self._writer is None:
             self._dropped(command, "stopped")
@@ -131,7 +132,7 @@ class OrderChannel:
             self._dropped(command, "symbol has no rules")
         elif waiting >= self._settings.max_queued:
             self._dropped(command, "queue is full")
-        elif not (isinstance(command, Cancel) and self._cancel_now(command)):
+        elif not self._write_now(command):
             if isinstance(command, Place):
                 self._places.append(command)
             else:
@@ -156,99 +157,82 @@ class OrderChannel:
             self._wake.clear()
             while self._urgent or self._places:
                 self._in_hand = command = (self._urgent or self._places).popleft()
-                await self._write_one(command)
+                cleared = self._clear(command)
+                if cleared is not None:
+                    await self._send(*cleared)
                 self._in_hand = None
-
-    async def _write_one(self, command: OrderCommand) -> None:
-        if isinstance(command, Place):
-            await self._write_place(command)
-        elif isinstance(command, Cancel):
-            await self._write_cancel(command)
-        elif isinstance(command, Amend):
-            await self._write_amend(command)
-        elif isinstance(command, Modify):
-            await self._write_modify(command)
-        else:
-            await self._write_replace(command)
 
     def _writer_ended(self, writer: asyncio.Task[None]) -> None:
         """A defect, in here or in the caller's hooks, must not leave orders without their cancels: say so and go on with the next command."""
         if writer.cancelled() or (error := writer.exception()) is None:
             return
-        log.error("order_writer_failed", error=type(error).__name__, exc_info=error)
         command, self._in_hand = self._in_hand, None
         if self._writer is writer:
             self.start()
             self._wake.set()
+        self._failed(command, error)
+
+    def _failed(self, command: OrderCommand | None, error: BaseException) -> None:
+        log.error("order_writer_failed", error=type(error).__name__, exc_info=error)
         if command is not None:
             self._unknown_whole(command, "the gateway failed while writing it")
 
-    async def _write_cancel(self, cancel: Cancel) -> None:
-        session = self._usable()
-        if session is None:
-            if not self._cancel_by_rest(cancel):
-                self._answers.dropped(cancel, "order socket is down, and REST is busy with other cancels")
-            return
-        refused = self._governor.admit(*cost_of(cancel))
-        if refused is not None:
-            self._answers.dropped(cancel, refused)
-            return
-        await self._send(session, cancel)
+    def _write_now(self, command: OrderCommand) -> bool:
+        """Write it before `submit` returns, so that nothing the caller does next (journal, logs, alerts) stands before it. False: it has to be queued.
 
-    def _cancel_now(self, cancel: Cancel) -> bool:
-        """Write a cancel before `submit` returns, so that nothing the caller does next (journal, logs, alerts) stands before it. False: it has to be queued."""
+        Nothing overtakes what takes risk away: a place waits for whatever is queued, the others for what is as urgent as they are.
+        """
         session = self._usable()
-        if session is None or not session.ready or self._urgent or self._in_hand is not None:
+        waiting = self._urgent or (isinstance(command, Place) and self._places)
+        if session is None or not session.ready or waiting or self._in_hand is not None:
             return False
-        refused = self._governor.admit(*cost_of(cancel))
-        if refused is not None:
-            self._answers.dropped(cancel, refused)
-        else:
-            session.write_now(self._frame(session, cancel)[1])
+        try:
+            cleared = self._clear(command)
+            if cleared is not None:
+                session, command = cleared
+                session.write_now(self._frame(session, command)[1])
+        except Exception as error:  # noqa: BLE001 - as in the writer's task: the caller is the kernel's dispatcher, and has more to send
+            self._failed(command, error)
         return True
 
-    async def _write_amend(self, amend: Amend) -> None:
-        session = self._usable()
-        refused = "order socket is down" if session is None else self._governor.admit(*cost_of(amend))
-        if session is None or refused is not None:
-            self._answers.dropped(amend, refused or "")
-            return
-        await self._send(session, amend)
+    def _clear(self, command: OrderCommand) -> tuple[Session, OrderCommand] | None:
+        """Judge a command at the last moment: through which connection what of it may go. None: nothing, and that has been answered.
 
-    async def _write_modify(self, modify: Modify) -> None:
+        From this look at the latch to the write nothing else can run.
+        """
+        session = self._usable()
+        if isinstance(command, CancelReplace):
+            refused = self._admit_place(session, command.place)
+            if refused is not None:
+                # whatever stands in the way of the new order does not stand in the way of the cancel
+                self._answers.dropped(command.place, refused)
+                return self._clear(cancel_half(command))
+        elif isinstance(command, Place):
+            refused = self._admit_place(session, command)
+        elif session is not None:
+            refused = self._admit_modify(command) if isinstance(command, Modify) else None
+            refused = refused or self._governor.admit(*cost_of(command))
+        elif isinstance(command, Cancel):
+            if self._cancel_by_rest(command):
+                return None
+            refused = "order socket is down, and REST is busy with other cancels"
+        else:
+            refused = "order socket is down"
+        if session is not None and refused is None:
+            return session, command
+        self._dropped(command, refused or "")
+        return None
+
+    def _admit_modify(self, modify: Modify) -> str | None:
         """It can make an order larger, or move it into the market: the stop latch holds it, too."""
-        session = self._usable()
-        refused = "order socket is down" if session is None else "stop latch" if self.blocked else None
-        refused = refused or self._refuses(modify) or self._governor.admit(*cost_of(modify))
-        if session is None or refused is not None:
-            self._answers.dropped(modify, refused or "")
-            return
-        await self._send(session, modify)
-
-    async def _write_replace(self, replace: CancelReplace) -> None:
-        """Whatever stands in the way of the new order does not stand in the way of the cancel."""
-        session = self._usable()
-        refused = self._admit_place(session, replace.place)
-        if session is None or refused is not None:
-            self._answers.dropped(replace.place, refused or "")
-            await self._write_cancel(cancel_half(replace))
-            return
-        await self._send(session, replace)
-
-    async def _write_place(self, place: Place) -> None:
-        session = self._usable()
-        refused = self._admit_place(session, place)
-        if session is None or refused is not None:
-            self._answers.dropped(place, refused or "")
-            return
-        await self._send(session, place)
+        return "stop latch" if self.blocked else self._refuses(modify)
 
     def _usable(self) -> Session | None:
         session = self._session
         return session if session is not None and session.open else None
 
     def _admit_place(self, session: Session | None, place: Place) -> str | None:
-        """The last function before the socket: from this look at the latch to the write nothing else can run. None: go; else why not."""
+        """None: go; else why not."""
         if session is None:
             return "order socket is down"
         if self.blocked and not place.closing:  # those are judged by `before_send`
