@@ -1,36 +1,47 @@
-"""A fill: the user stream's frame comes in → the frames of the orders it brings about are written. A whole trader in this process, the simulator on a
-loopback socket.
+"""A fill: the user stream's frame comes in → the frames of the orders it brings about are written. A whole trader in this process, on the loop that traders
+use; the simulator in another, over loopback sockets.
 
 The time begins when the link hands the frame to the gateway and ends when the last place, cancel or cancel-replace that it causes has been handed to the
-socket: decode, kernel, journal, and the way out. The simulator shares processor and loop with the trader: a trader alone takes no longer.
+socket: decode, kernel, journal, and the way out.
 """
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import math
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvloop
+import websockets
 from benchkit import Figure
+from simkit import program, signed
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+sys.path.append(str(Path(__file__).parents[1] / "integration"))
 
-from shellkit.desk import Desk, Side, desk
+from shellkit.processes import trader_config
 from shellkit.waiting import until
 
-from mm_api.trader_config import LoggingConfig
+from mm_api.redis_contract import OrderRecord
+from mm_api.trader_config import LoggingConfig, TraderConfig
+from mm_trader.core.clock import Clock
+from mm_trader.core.commands import Place
 from mm_trader.shell import logs
+from mm_trader.shell.app import App
+from mm_trader.venue.binance import Credentials
+from mm_trader.venue.binance.choice import gateway_for
 from mm_trader.venue.binance.transport.session import Session
 from mm_trader.venue.binance.user_feed import UserFeed
+from mm_trader.venue.port import VenueGateway
 
+SYMBOL = "ETHUSDC"
 FILLS = 300
 WARM_UP = 20
 SENT = ("Place", "Cancel", "CancelReplace", "Amend")
@@ -44,7 +55,8 @@ def run(data_dir: Path | None) -> list[Figure]:
     del data_dir
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder, Path(os.devnull).open("w") as nowhere:
         logs.configure(LoggingConfig(), nowhere)
-        watch = asyncio.run(_measure(Path(folder)))
+        with program("--symbols", SYMBOL) as venue:
+            watch = uvloop.run(_measure(Path(folder), venue.url, venue.ws_url))
     ordered = sorted(watch.times[WARM_UP:])
     p99 = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * 0.99) - 1)]
     note = (
@@ -77,25 +89,70 @@ class Watch:
                 self.times.append((at - self._began) / 1e6)
 
 
-async def _measure(folder: Path) -> Watch:
+async def _measure(folder: Path, url: str, ws_url: str) -> Watch:
     watch = Watch()
-    limits = {"capital": "100000", "dailyLossLimit": "100000", "maxDrawdown": "1", "maxOrderRate": "1000"}
-    engine = {"requoteTolerance": "0.01"}
-    async with desk(folder, strategy=STRATEGY, risk=limits, engine=engine) as d:
-        with _watched(d, watch):
-            while len(watch.times) < FILLS + WARM_UP:
-                side = Side.SELL if d.position() > 0 else Side.BUY
-                order = await d.quoted(side)
-                before = d.position()
-                d.take(order, order.remaining)
-                await until(lambda before=before: d.position() != before, "the fill is booked", 10)
+    wire = trader_config(
+        folder,
+        url,
+        None,
+        symbols=[SYMBOL],
+        strategy=STRATEGY,
+        risk={"capital": "100000", "dailyLossLimit": "100000", "maxDrawdown": "1", "maxOrderRate": "1000"},
+        engine={"requoteTolerance": "0.01"},
+    )
+    app = App(TraderConfig.model_validate(wire), "bench", gateway_factory=_gateway)
+    await app.start()
+    try:
+        async with websockets.connect(f"{ws_url}/ws-api/v3", compression=None) as counterparty:
+            with _watched(app, watch):
+                await _be_filled(app, watch, counterparty)
+    finally:
+        await app.stop("bench over")
     return watch
 
 
+def _gateway(config: TraderConfig, clock: Clock, before_send: Callable[[Place], None]) -> VenueGateway:
+    make = gateway_for(config.venue.kind)
+    return make(config.venue, clock, before_send=before_send, credentials=Credentials("k0", "s0"))
+
+
+async def _be_filled(app: App, watch: Watch, counterparty: websockets.ClientConnection) -> None:
+    """Quotes of both sides are taken by turns."""
+
+    def position() -> Any:
+        status = app.kernel_status()
+        return status.positions[SYMBOL] if status is not None else 0
+
+    def resting() -> OrderRecord | None:
+        side = "SELL" if position() > 0 else "BUY"
+        kernel = app.dispatcher.kernel
+        orders = kernel.open_orders() if kernel is not None else ()
+        return next((order for order in orders if order.state == "NEW" and order.side == side), None)
+
+    for number in itertools.count(1):
+        if len(watch.times) >= FILLS + WARM_UP:
+            return
+        order: OrderRecord = await until(resting, "a quote rests", 60)
+        before = position()
+        taking = {
+            "symbol": SYMBOL,
+            "side": "BUY" if order.side == "SELL" else "SELL",
+            "type": "LIMIT",
+            "timeInForce": "IOC",
+        }
+        size = order.quantity - order.filled
+        await counterparty.send(
+            signed(number, 1, "order.place", **taking, price=str(order.price), quantity=str(size))
+        )
+        reply = await counterparty.recv()
+        if '"status":"FILLED"' in str(reply):  # else the quote had moved away, or another stood before it
+            await until(lambda before=before: position() != before, "the fill is booked", 10)
+
+
 @contextmanager
-def _watched(d: Desk, watch: Watch) -> Iterator[None]:
+def _watched(app: App, watch: Watch) -> Iterator[None]:
     hear, send, write = UserFeed.on_frame, Session.send, Session.write_now
-    commands = d.app.dispatcher.commands
+    commands = app.dispatcher.commands
 
     def count() -> int:
         return sum(commands.get(name, 0) for name in SENT)

@@ -72,10 +72,16 @@ def world() -> World:
 
 
 def test_commands_are_executed_in_the_order_they_were_given(world: World) -> None:
-    changed = OrderChanged(record=order(), closed=False, cause="placed")
+    changed = OrderChanged(record=order("a"), closed=False, cause="placed")
     world.kernel.answers = [[changed, PLACE, CANCEL]]
     world.dispatcher(TICK)
     assert world.effects.done == [changed, PLACE, CANCEL]
+
+
+def test_a_fill_is_written_down_after_what_it_makes_the_trader_ask(world: World) -> None:
+    world.kernel.answers = [[FillBooked(record=fill(5)), CANCEL, PLACE]]
+    world.dispatcher(TICK)
+    assert world.effects.done == [CANCEL, PLACE, (fill(5), ledger(99))]
 
 
 def test_an_event_that_a_command_causes_waits_until_all_commands_are_done(world: World) -> None:

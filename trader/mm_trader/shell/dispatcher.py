@@ -1,4 +1,4 @@
-"""The one way into the kernel and out of it: events in order, commands executed in order, on one thread.
+"""The one way into the kernel and out of it: events in order, commands executed in order (`venue_first`), on one thread.
 
 A command's execution may produce events at once (a dropped place); they wait their turn. If the kernel raises, nothing it says can be trusted
 any more: places are blocked, everything under the prefix is cancelled, a halt is latched, and the process stays to show it.
@@ -37,6 +37,7 @@ from mm_trader.core.events import (
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus
 from mm_trader.shell.ack_times import AckTimes
+from mm_trader.shell.venue_first import venue_first
 
 RECENT_FILLS = 200
 LATENCY_BUCKETS = 24
@@ -160,7 +161,7 @@ class Dispatcher:
         self.latency[min(max(took.bit_length() - 8, 0), LATENCY_BUCKETS - 1)] += 1
         self.latency_sum_ns += took
         self._last_fill = next((each for each in reversed(commands) if type(each) is FillBooked), None)
-        for command in commands:
+        for command in venue_first(commands):
             try:
                 self._execute(command)
             except Exception as error:  # noqa: BLE001 - a command that cannot be executed (journal full) leaves the kernel wrong about the world

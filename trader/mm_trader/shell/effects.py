@@ -24,6 +24,7 @@ from mm_trader.core.commands import (
 )
 from mm_trader.core.events import CommandDropped, ErrorClass, Event, QueryFailed, ReconcileFailed, Side
 from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.shell import logs
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.flatten import Flattener
 from mm_trader.shell.gate import PlaceGate
@@ -131,18 +132,19 @@ class ShellEffects:
         record = command.record
         self._journal.order(record, closed=command.closed, cause=command.cause)
         self._writer.order(record, closed=command.closed)
-        log.debug(
-            "order_changed",
-            client_id=record.client_id,
-            symbol=record.symbol,
-            side=record.side,
-            price=str(record.price),
-            quantity=str(record.quantity),
-            filled=str(record.filled),
-            state=record.state,
-            venue_id=record.venue_id,
-            cause=command.cause,
-        )
+        if logs.shows_debug():
+            log.debug(
+                "order_changed",
+                client_id=record.client_id,
+                symbol=record.symbol,
+                side=record.side,
+                price=str(record.price),
+                quantity=str(record.quantity),
+                filled=str(record.filled),
+                state=record.state,
+                venue_id=record.venue_id,
+                cause=command.cause,
+            )
 
     def fill_booked(self, record: FillRecord, ledger: LedgerRecord | None) -> None:
         """Journal and store, the ledger with the last fill of an event."""

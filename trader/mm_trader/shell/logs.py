@@ -151,6 +151,12 @@ def configure(config: LoggingConfig, stdout: TextIO | None = None, **bound: Any)
     _bridge_standard_logging(config.level)
 
 
+def shows_debug() -> bool:
+    """Lines of level DEBUG are written. For callers on the hot path: a line that nobody sees costs its fields and a logger of its own."""
+    enabled = getattr(structlog.get_config()["wrapper_class"], "is_enabled_for", None)
+    return enabled is None or bool(enabled(None, logging.DEBUG))
+
+
 def set_level(level: str) -> None:
     """Another level from now on, for every logger."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
