@@ -97,7 +97,7 @@ async def _measure(folder: Path, url: str, ws_url: str) -> Watch:
         None,
         symbols=[SYMBOL],
         strategy=STRATEGY,
-        risk={"capital": "100000", "dailyLossLimit": "100000", "maxDrawdown": "1", "maxOrderRate": "1000"},
+        risk={"capital": "100000", "dailyLossLimit": "100000", "maxDrawdown": "1", "maxOrderRate": 1000},
         engine={"requoteTolerance": "0.01"},
     )
     app = App(TraderConfig.model_validate(wire), "bench", gateway_factory=_gateway)
