@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from shell_doubles import latch, yield_to_others
+from structlog.testing import capture_logs
 
 from mm_api.redis_contract import AlertRecord, Keys
 from mm_trader.core.clock import ManualClock
@@ -72,6 +73,23 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     made.journal.close()
 
 
+async def test_people_are_told_of_a_halt_of_the_shells_own_and_once_of_the_kernels(
+    world: World,
+) -> None:
+    """An internal error halted without a word to mail, webhook and pager: only the kernel told them of its own."""
+    with capture_logs() as lines:
+        world.halts.raise_halt(latch("risk-InternalError-1"))
+    assert [(alert.kind, alert.severity, alert.halt_id) for alert in world.alerts] == [
+        ("Halt", "critical", "risk-InternalError-1")
+    ]
+    (said,) = [line for line in lines if line["event"] == "halt_raised"]
+    assert (said["log_level"], said["halt_level"]) == ("error", "Halted"), (
+        "the line's level is not the halt's"
+    )
+    world.halts.raise_halt(latch("risk-2"), told=True)
+    assert len(world.alerts) == 1
+
+
 async def test_a_raised_halt_blocks_places_is_on_disk_and_then_in_the_store_with_an_alert(
     world: World,
 ) -> None:
@@ -127,7 +145,7 @@ async def test_an_acknowledged_halt_is_lifted_everywhere(world: World) -> None:
     assert not world.gate.closed
     assert world.journal.state.latches == ()
     assert [event.halt_id for event in world.of(HaltLifted) if isinstance(event, HaltLifted)] == ["risk-1"]
-    assert [record.kind for record in world.alerts] == ["HaltLifted"]
+    assert [record.kind for record in world.alerts] == ["Halt", "HaltLifted"]
 
 
 async def test_a_halt_of_the_operators_that_the_store_lost_is_obeyed_on_set_again_and_lifted_by_its_id(

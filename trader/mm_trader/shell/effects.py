@@ -171,9 +171,9 @@ class ShellEffects:
         self._writer.ledger(ledger)
 
     def raise_halt(self, command: RaiseHalt) -> None:
-        """Stop, then make it durable."""
+        """Stop, then make it durable. The kernel's alert follows by itself."""
         assert self.halts is not None
-        self.halts.raise_halt(command.latch)
+        self.halts.raise_halt(command.latch, told=True)
 
     def alert(self, command: Alert) -> None:
         """Tell people."""

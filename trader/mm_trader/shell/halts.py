@@ -91,8 +91,11 @@ class Halts:
         self._token = token
         self._wake.set()
 
-    def raise_halt(self, latch: Latch) -> None:
-        """Stop now; durable later, and said so by HaltDurable. A journal that cannot be written stops nothing of this: the store has to take it alone."""
+    def raise_halt(self, latch: Latch, *, told: bool = False) -> None:
+        """Stop now; durable later, and said so by HaltDurable. A journal that cannot be written stops nothing of this: the store has to take it alone.
+
+        `told`: people are told of it by whoever raised it, as the kernel does.
+        """
         self._gate.block(Blocker.HALT)
         try:
             self._journal.latch(latch)
@@ -104,10 +107,12 @@ class Halts:
         log.error(
             "halt_raised",
             halt_id=latch.id,
-            level=latch.level.value,
+            halt_level=latch.level.value,
             reason=latch.reason,
             message=latch.message,
         )
+        if latch.source is LatchSource.RISK and not told:
+            self._alerts.send(self._alert(latch))
 
     def look(self) -> None:
         """Read the store's halts soon."""
