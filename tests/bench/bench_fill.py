@@ -44,7 +44,7 @@ from mm_trader.venue.port import VenueGateway
 SYMBOL = "ETHUSDC"
 FILLS = 300
 WARM_UP = 20
-SENT = ("Place", "Cancel", "CancelReplace", "Amend")
+CHANGES = ("Cancel", "CancelReplace", "Amend")
 STRATEGY = {
     "parameters": {"baseSpread": "0.0005", "baseSize": "0.02", "maxInventory": "1", "skewFactor": "1"}
 }
@@ -57,36 +57,58 @@ def run(data_dir: Path | None) -> list[Figure]:
         logs.configure(LoggingConfig(), nowhere)
         with program("--symbols", SYMBOL) as venue:
             watch = uvloop.run(_measure(Path(folder), venue.url, venue.ws_url))
-    ordered = sorted(watch.times[WARM_UP:])
+    note = f"{len(watch.of_changes) - WARM_UP} fills, {watch.frames / len(watch.of_all):.1f} frames each"
+    return [
+        _figure(
+            "fill frame in → cancel/replace frames written, p99", watch.of_changes[WARM_UP:], "≤ 1", note
+        ),
+        _figure(
+            "fill frame in → all its orders' frames written, p99",
+            watch.of_all[WARM_UP:],
+            "",
+            "the same, with the new order of the filled side",
+        ),
+    ]
+
+
+def _figure(name: str, times: list[float], target: str, note: str) -> Figure:
+    ordered = sorted(times)
     p99 = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * 0.99) - 1)]
-    note = (
-        f"{len(ordered)} fills, {watch.frames / max(1, len(watch.times)):.1f} frames each, "
-        f"median {statistics.median(ordered):.2f} ms, slowest {ordered[-1]:.2f} ms"
-    )
-    return [Figure("fill frame in → cancel/replace frames written, p99", p99, "ms", "≤ 1", note)]
+    text = f"{note}; median {statistics.median(ordered):.2f} ms, slowest {ordered[-1]:.2f} ms"
+    return Figure(name, p99, "ms", target, text)
 
 
 class Watch:
     """Pairs each TRADE frame with the order frames that it causes."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
-        """Ms."""
+        self.of_changes: list[float] = []
+        """Ms until the last cancel, cancel-replace or amend of a fill that has any was written."""
+        self.of_all: list[float] = []
+        """Ms until the last frame was written."""
         self.frames = 0
         self._began = 0
-        self._expected = 0
+        self._changes = self._places = 0
+        """Frames that are still to come."""
 
-    def began(self, at: int, expected: int) -> None:
+    def began(self, at: int, changes: int, places: int) -> None:
         """A fill was digested; so many frames follow from it."""
-        self._began, self._expected = at, expected
-        self.frames += expected
+        self._began, self._changes, self._places = at, changes, places
+        self.frames += changes + places
 
-    def written(self, at: int) -> None:
+    def written(self, at: int, place: bool) -> None:
         """A frame has been handed to the socket."""
-        if self._expected:
-            self._expected -= 1
-            if not self._expected:
-                self.times.append((at - self._began) / 1e6)
+        if not self._changes + self._places:
+            return
+        took = (at - self._began) / 1e6
+        if place:
+            self._places -= 1
+        else:
+            self._changes -= 1
+            if not self._changes:
+                self.of_changes.append(took)
+        if not self._changes + self._places:
+            self.of_all.append(took)
 
 
 async def _measure(folder: Path, url: str, ws_url: str) -> Watch:
@@ -130,7 +152,7 @@ async def _be_filled(app: App, watch: Watch, counterparty: websockets.ClientConn
         return next((order for order in orders if order.state == "NEW" and order.side == side), None)
 
     for number in itertools.count(1):
-        if len(watch.times) >= FILLS + WARM_UP:
+        if len(watch.of_changes) >= FILLS + WARM_UP:
             return
         order: OrderRecord = await until(resting, "a quote rests", 60)
         before = position()
@@ -154,10 +176,10 @@ def _watched(app: App, watch: Watch) -> Iterator[None]:
     hear, send, write = UserFeed.on_frame, Session.send, Session.write_now
     commands = app.dispatcher.commands
 
-    def count() -> int:
-        return sum(commands.get(name, 0) for name in SENT)
+    def count() -> tuple[int, int]:
+        return sum(commands.get(name, 0) for name in CHANGES), commands.get("Place", 0)
 
-    early: list[int] = []
+    early: list[tuple[int, bool]] = []
     """Frames that are written while the fill is still being digested."""
     inside = False
 
@@ -171,14 +193,15 @@ def _watched(app: App, watch: Watch) -> Iterator[None]:
         at = time.perf_counter_ns()
         hear(self, session, frame)
         inside = False
-        watch.began(at, count() - before)
+        after = count()
+        watch.began(at, after[0] - before[0], after[1] - before[1])
         for each in early:
-            watch.written(each)
+            watch.written(*each)
 
     def note(frame: Any) -> None:
         if b'"order.' in frame:
-            now = time.perf_counter_ns()
-            early.append(now) if inside else watch.written(now)
+            seen = time.perf_counter_ns(), b'"order.place"' in frame
+            early.append(seen) if inside else watch.written(*seen)
 
     async def sent(self: Session, frame: Any) -> None:
         await send(self, frame)

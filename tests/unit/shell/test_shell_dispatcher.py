@@ -79,9 +79,10 @@ def test_commands_are_executed_in_the_order_they_were_given(world: World) -> Non
 
 
 def test_a_fill_is_written_down_after_what_it_makes_the_trader_ask(world: World) -> None:
-    world.kernel.answers = [[FillBooked(record=fill(5)), CANCEL, PLACE]]
+    other = Place(symbol="ETHUSDC", client_id="b", side=Side.SELL, price=2, size=1)
+    world.kernel.answers = [[FillBooked(record=fill(5)), other, CANCEL]]
     world.dispatcher(TICK)
-    assert world.effects.done == [CANCEL, PLACE, (fill(5), ledger(99))]
+    assert world.effects.done == [CANCEL, other, (fill(5), ledger(99))]
 
 
 def test_an_event_that_a_command_causes_waits_until_all_commands_are_done(world: World) -> None:

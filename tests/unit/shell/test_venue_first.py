@@ -47,10 +47,10 @@ def test_a_fill_is_written_down_after_the_requests_it_brings_about_and_their_int
     new_bid, new_ask, going = changed("bid2", "placed"), changed("ask2", "placed"), changed("ask", "sent")
     commands = [filled, gone, new_bid, place("bid2"), new_ask, replace("ask", "ask2"), going]
     assert venue_first(commands) == [
-        new_bid,
-        place("bid2"),
         new_ask,
         replace("ask", "ask2"),
+        new_bid,
+        place("bid2"),
         filled,
         gone,
         going,
@@ -65,6 +65,11 @@ def test_an_order_that_is_changed_after_its_own_fill_keeps_its_records_in_order(
 
 def test_a_halt_is_latched_before_anything_else() -> None:
     commands: list[Command] = [FillBooked(record=fill(1)), RaiseHalt(latch=latch()), cancel("bid")]
+    assert venue_first(commands) == commands
+
+
+def test_an_order_that_is_sent_and_cancelled_at_once_is_sent_first() -> None:
+    commands: list[Command] = [FillBooked(record=fill(1)), place("bid"), cancel("bid")]
     assert venue_first(commands) == commands
 
 
@@ -88,29 +93,50 @@ COMMANDS = st.one_of(
 )
 
 
-def about(command: Command) -> str | None:
+CHANGES = (Cancel, CancelReplace, Amend, Modify)
+
+
+def orders_of(command: Command) -> set[str]:
+    """Orders that a request or a record is about."""
+    if isinstance(command, CancelReplace):
+        return {command.client_id, command.place.client_id}
+    if isinstance(command, OrderChanged):
+        return {command.record.client_id}
+    return {command.client_id} if isinstance(command, Place | Cancel | Amend | Modify) else set()
+
+
+def needs_record_of(command: Command) -> str | None:
     """The order whose record has to be in the journal before this request."""
     if isinstance(command, CancelReplace):
         return command.place.client_id
     return command.client_id if isinstance(command, Place | Amend | Modify) else None
 
 
-def of_order(commands: Sequence[Command], client_id: str) -> list[Command]:
-    """Records of an order, and the requests that need them."""
-    return [
-        c
-        for c in commands
-        if (isinstance(c, OrderChanged) and c.record.client_id == client_id) or about(c) == client_id
-    ]
+def ids(commands: Sequence[Command]) -> list[int]:
+    return list(map(id, commands))
 
 
 @given(st.lists(COMMANDS, max_size=12))
 def test_only_what_may_move_moves(commands: list[Command]) -> None:
     ordered = list(venue_first(commands))
-    assert sorted(map(id, ordered)) == sorted(map(id, commands))
-    for kinds in ((FillBooked,), (Place, Cancel, CancelReplace, Amend, Modify, QueryOrder)):
-        assert [id(c) for c in ordered if isinstance(c, kinds)] == [
-            id(c) for c in commands if isinstance(c, kinds)
+    assert sorted(ids(ordered)) == sorted(ids(commands))
+    for kinds in ((FillBooked,), CHANGES, (Place,), (QueryOrder,)):
+        assert ids([c for c in ordered if isinstance(c, kinds)]) == ids(
+            [c for c in commands if isinstance(c, kinds)]
+        )
+    for order_id in "abc":
+        records_and_own_requests = [
+            [
+                c
+                for c in each
+                if needs_record_of(c) == order_id
+                or (isinstance(c, OrderChanged) and c.record.client_id == order_id)
+            ]
+            for each in (ordered, commands)
         ]
-    for client_id in "abc":
-        assert list(map(id, of_order(ordered, client_id))) == list(map(id, of_order(commands, client_id)))
+        assert ids(records_and_own_requests[0]) == ids(records_and_own_requests[1])
+        requests = [
+            [c for c in each if isinstance(c, (*CHANGES, Place)) and order_id in orders_of(c)]
+            for each in (ordered, commands)
+        ]
+        assert ids(requests[0]) == ids(requests[1])

@@ -1,6 +1,6 @@
 """Everything the kernel can ask of the shell, as values.
 
-The shell executes them in order; `Journal` entries that come before a `Place` are on disk before it is sent."""
+The shell executes them in the order of `shell/venue_first.py`: a record of an order that comes before its `Place` is on disk before that is sent."""
 
 from __future__ import annotations
 
