@@ -7,7 +7,8 @@ aligned to the venue's clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import Enum
+from enum import StrEnum
+from typing import NamedTuple
 
 import structlog
 
@@ -30,7 +31,7 @@ _HEADERS = {"x-mbx-used-weight-": "REQUEST_WEIGHT", "x-mbx-order-count-": "ORDER
 Key = tuple[str, str, int]
 
 
-class Purpose(Enum):
+class Purpose(StrEnum):
     """Who asks for the budget."""
 
     CANCEL = "cancel"
@@ -55,6 +56,15 @@ class _Window:
             self.used = self.under_way
 
 
+class _Share(NamedTuple):
+    """What one kind of request takes of one limit."""
+
+    key: Key
+    window: _Window
+    cost: int
+    allowance: float
+
+
 class RateGovernor:
     """Admits or refuses before a request is written."""
 
@@ -62,6 +72,8 @@ class RateGovernor:
         self._venue_clock = venue_clock
         self._settings = settings
         self._windows: dict[Key, _Window] = {}
+        self._shares: dict[tuple[Purpose, int], list[_Share]] = {}
+        """By purpose and weight, as long as the limits stay."""
         self._paused_until = 0
         self._cancels_paused_until = 0
         self._banned_until = 0
@@ -78,6 +90,7 @@ class RateGovernor:
             key = (limit.rate_limit_type, limit.interval, limit.interval_num)
             window = self._windows.setdefault(key, _Window(limit.limit, unit * limit.interval_num))
             window.limit = limit.limit
+        self._shares.clear()
 
     def observe(self, limits: Iterable[RateLimit]) -> None:
         """`rateLimits` of a reply: the venue's count, plus what is still under way."""
@@ -113,25 +126,30 @@ class RateGovernor:
         elif now < self._paused_until:
             return "the venue asked to wait"
         venue_now = self._venue_clock.now_ns()
-        for (kind, interval, number), window in self._windows.items():
-            cost = _cost(kind, purpose, weight)
-            if cost:
-                window.roll(venue_now)
-                if window.used + cost > self._allowance(kind, purpose, window):
-                    return f"limit {kind} of {window.limit} per {number} {interval.lower()} is used up"
-        self._book(purpose, weight, 1)
+        shares = self._shares_of(purpose, weight)
+        for (kind, interval, number), window, cost, allowance in shares:
+            window.roll(venue_now)
+            if window.used + cost > allowance:
+                return f"limit {kind} of {window.limit} per {number} {interval.lower()} is used up"
+        for _, window, cost, _ in shares:
+            window.used += cost
+            window.under_way += cost
         return None
 
     def settled(self, purpose: Purpose, weight: int) -> None:
         """The request ended: from now on the venue's own count includes it."""
-        for (kind, _, _), window in self._windows.items():
-            window.under_way = max(0, window.under_way - _cost(kind, purpose, weight))
+        for _, window, cost, _ in self._shares_of(purpose, weight):
+            window.under_way = max(0, window.under_way - cost)
 
-    def _book(self, purpose: Purpose, weight: int, sign: int) -> None:
-        for (kind, _, _), window in self._windows.items():
-            cost = _cost(kind, purpose, weight) * sign
-            window.used += cost
-            window.under_way += cost
+    def _shares_of(self, purpose: Purpose, weight: int) -> list[_Share]:
+        shares = self._shares.get((purpose, weight))
+        if shares is None:
+            shares = self._shares[purpose, weight] = [
+                _Share(key, window, cost, self._allowance(key[0], purpose, window))
+                for key, window in self._windows.items()
+                if (cost := _cost(key[0], purpose, weight))
+            ]
+        return shares
 
     def _allowance(self, kind: str, purpose: Purpose, window: _Window) -> float:
         if kind == "ORDERS" or purpose is Purpose.CANCEL:
