@@ -31,7 +31,7 @@ TARGETS ?=
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation bench cluster cluster-down image image-simulator clean
+.PHONY: help setup lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation defences bench cluster cluster-down image image-simulator clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ simulate: setup ## the deterministic simulation, SEEDS of it; a failing one prin
 
 mutation: setup | $(UV) ## mutation testing of orders/ and risk/ (some twenty minutes on two cores; goes on where it was interrupted)
 	@$(BIN)/python tests/mutation/run.py --uv $(UV) --workers $(CORES) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+defences: setup ## break each line that docs/seen-elsewhere.md, formulas.md and failures.md rest on, and see its tests fail (some ten minutes; ARGS="--only cancel")
+	@$(BIN)/python tests/defences/run.py --workers $(CORES) $(ARGS)
 
 test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
 	@tests/cluster/test-all

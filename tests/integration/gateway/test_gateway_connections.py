@@ -26,6 +26,7 @@ from mm_trader.core.events import (
     BookTicker,
     DepthSnapshot,
     DepthUpdate,
+    ExecutionReport,
     OrderAccepted,
     PublicTrade,
     StreamName,
@@ -33,6 +34,7 @@ from mm_trader.core.events import (
 )
 from mm_trader.venue.binance import BinanceGateway, Credentials
 from mm_trader.venue.port import VenueError
+from mm_trader.venue.simulator.server.connection import dumps
 
 
 @pytest.mark.parametrize("stream", list(StreamName))
@@ -60,6 +62,29 @@ async def test_after_all_connections_were_cut_orders_and_market_data_flow_again(
         d.gateway.submit(await d.quiet_order())
         await d.seen.next(OrderAccepted, since=mark)
         await d.seen.next(DepthUpdate, since=d.seen.mark)
+
+
+@pytest.mark.parametrize("quantity", ["NaN", "-1", "1e3", ""])
+async def test_a_user_event_that_cannot_be_read_makes_the_stream_anew(quantity: str) -> None:
+    """A fill may be in it: the stream ends, and its coming back has everything read from the venue."""
+    event = {"e": "executionReport", "s": SYMBOL, "c": f"{PREFIX}1", "S": "BUY", "q": quantity, "p": "1.00"}
+    event |= {
+        "x": "TRADE",
+        "X": "FILLED",
+        "i": 1,
+        "z": "1.0",
+        "E": 1,
+        "T": 1,
+        "l": "1.0",
+        "L": "1.00",
+        "t": 1,
+    }
+    async with desk() as d:
+        mark = d.seen.mark
+        d.sim.publisher.user_sink("desk", dumps(event))
+        assert "user event" in (await d.seen.status(StreamName.USER, False, since=mark)).reason
+        await d.seen.status(StreamName.USER, True, since=mark)
+        assert d.seen.of(ExecutionReport) == []
 
 
 async def test_a_venue_that_refuses_connections_for_a_while_is_told_as_down_once() -> None:

@@ -48,6 +48,21 @@ async def test_a_lost_request_is_unknown_and_a_query_does_not_find_it() -> None:
         assert missing.asked_ts >= unknown.ts
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [{"fault": "status_before", "status": 503}, {"fault": "drop_before", "count": 3}, {"fault": "malformed"}],
+)
+async def test_a_question_that_cannot_be_asked_is_no_not_found(fault: dict[str, object]) -> None:
+    async with desk(msgspec.structs.replace(FAST, rest_timeout_s=0.4)) as d:
+        place = await d.quiet_order()
+        d.gateway.submit(place)
+        await d.seen.next(OrderAccepted)
+        d.sim.admin.do("fault", call="query", **fault)
+        d.gateway.submit(QueryOrder(symbol=SYMBOL, client_id=place.client_id))
+        assert (await d.seen.next(QueryFailed)).client_id == place.client_id
+        assert d.seen.of(OrderNotFound) == []
+
+
 @pytest.mark.parametrize("fault", ["status_before", "status_after"])
 async def test_a_5xx_is_unknown_whether_or_not_it_was_executed(fault: str) -> None:
     async with desk() as d:

@@ -183,6 +183,19 @@ async def test_cancels_overtake_places_that_wait() -> None:
         assert isinstance(answers[0], OrderFound)
 
 
+async def test_a_cancel_takes_a_place_that_still_waits_out_of_the_queue() -> None:
+    """It would overtake the place, find nothing, and leave an order that nobody wants."""
+    async with desk() as d:
+        unwanted, wanted = await d.quiet_order(), await d.quiet_order()
+        d.gateway.submit(unwanted)
+        d.gateway.submit(Cancel(symbol=SYMBOL, client_id=unwanted.client_id, venue_id=None))
+        d.gateway.submit(wanted)
+        await d.seen.next(OrderAccepted, lambda e: e.client_id == wanted.client_id)
+        answers = [(e.client_id, e.command) for e in d.seen.of(CommandDropped)]
+        assert answers == [(unwanted.client_id, "place"), (unwanted.client_id, "cancel")]
+        assert d.open_at_venue() == [wanted.client_id]
+
+
 async def test_the_intent_hook_runs_before_the_venue_sees_the_order() -> None:
     order: list[str] = []
     async with desk(before_send=lambda place: order.append(place.client_id)) as d:

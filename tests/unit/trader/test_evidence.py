@@ -8,7 +8,7 @@ import pytest
 from kernel_driver import Driver, of, side_of, trader_config
 
 from mm_trader.core import events as ev
-from mm_trader.core.commands import Place
+from mm_trader.core.commands import Alert, Place
 from mm_trader.core.events import Side
 from mm_trader.core.state import Restored
 
@@ -37,6 +37,16 @@ def test_counters_tell_what_happened():
     assert evidence.volume == Decimal(bid.price).scaleb(-2) * Decimal("0.01")
     assert evidence.fees == Decimal("0.01")
     assert evidence.realised_pnl == Decimal("-0.01")
+    assert evidence.orders_unknown == 0
+
+
+def test_an_order_without_an_answer_is_counted_and_people_are_told_at_most_once_a_second():
+    driver = Driver()
+    for place in driver.start():
+        driver.unknown(place)
+    assert (driver.evidence().orders_unknown, driver.evidence().orders_unknown_open) == (2, 2)
+    told = [alert.record for alert in of(Alert, driver.log) if alert.record.reason == "OrderUnknown"]
+    assert [alert.severity for alert in told] == ["warning"]
 
 
 def test_a_restart_goes_on_counting_and_an_unclean_one_is_counted():

@@ -26,6 +26,7 @@ class Ears:
         self._core = core
         self._halting = halting
         self._anomaly_told: int | None = None
+        self._unknown_told: int | None = None
 
     def wall_ms(self, ts: int) -> int:
         """See OrderListener."""
@@ -163,11 +164,21 @@ class Ears:
         )
 
     def on_unknown(self, order: Order) -> None:
-        """Count it; its side is blocked from here on."""
-        self._core.desks[order.symbol].dirty = True
+        """Count each; tell people at most once a second. Its side is blocked from here on."""
+        core = self._core
+        core.desks[order.symbol].dirty = True
         if order.acked_ts is None and not order.inherited:
             self._halting.judge_call(Endpoint.ORDERS, failed=True)
-        self._core.evidence.count("orders_unknown")
+        core.evidence.count("orders_unknown")
+        if self._unknown_told is None or core.now - self._unknown_told >= NS_PER_S:
+            self._unknown_told = core.now
+            self._halting.alert(
+                "Warning",
+                "OrderUnknown",
+                f"{order.symbol}: no trustworthy answer about {order.client_id}; its side waits until the venue has spoken",
+                core.now,
+                severity="warning",
+            )
 
     def on_changed(self, order: Order) -> None:
         """Another look is due when a side became free; a missing fill is asked for at once."""

@@ -130,6 +130,8 @@ class OrderChannel:
             self._dropped(command, "stopped")
         elif command.symbol not in self._numbers:
             self._dropped(command, "symbol has no rules")
+        elif isinstance(command, Cancel) and self._take_back(command):
+            self._dropped(command, "its place had not left")
         elif waiting >= self._settings.max_queued:
             self._dropped(command, "queue is full")
         elif not self._write_now(command):
@@ -138,6 +140,15 @@ class OrderChannel:
             else:
                 self._urgent.append(command)
             self._wake.set()
+
+    def _take_back(self, cancel: Cancel) -> bool:
+        """A place that still waits is not sent, where its cancel would overtake it. True: it waited."""
+        waits = next((place for place in self._places if place.client_id == cancel.client_id), None)
+        if waits is None:
+            return False
+        self._places.remove(waits)
+        self._answers.dropped(waits, "cancelled before it left")
+        return True
 
     def block(self, blocked: bool) -> None:
         """The stop latch. Queued places end now."""

@@ -1,0 +1,46 @@
+"""The lists of defences against code, tests and pages: lines and tests exist, pages show the tables. `make defences` breaks the lines."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+_spec = importlib.util.spec_from_file_location("defence_rows", ROOT / "tests/defences/rows.py")
+assert _spec is not None
+assert _spec.loader is not None
+defences = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = defences
+_spec.loader.exec_module(defences)
+
+
+@pytest.mark.parametrize("name", defences.LISTS)
+def test_every_line_and_every_test_is_there(name: str) -> None:
+    """A line that has changed: write what it is now, and see by `make defences ARGS="--only WORD"` that its tests still notice."""
+    assert defences.problems(name) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "page"), [("elsewhere", "docs/seen-elsewhere.md"), ("formulas", "docs/formulas.md")]
+)
+def test_the_page_shows_the_table(name: str, page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert text == defences.with_table(text, name), "write it: make defences ARGS=--page"
+
+
+def test_every_row_of_bad_input_has_its_defence_and_none_is_left_over() -> None:
+    text = (ROOT / "docs/failures.md").read_text()
+    section = text.partition("## Bad input")[2].partition("\n## ")[0]
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in section.splitlines() if line.startswith("| ")]
+    assert rows[1:] == [row.name for row in defences.rows("bad_input")]
+
+
+def test_a_line_that_is_not_there_or_not_alone_is_named() -> None:
+    edit = defences.Edit("x.py", "a = 1", "a = 2")
+    assert edit.break_in("a = 1\nb = 1") == "a = 2\nb = 1"
+    for text, count in (("b = 1", 0), ("a = 1\na = 1", 2)):
+        with pytest.raises(ValueError, match=f"x.py: 'a = 1' is found {count} times"):
+            edit.break_in(text)
