@@ -9,8 +9,8 @@ from typing import Any
 
 from mm_api.redis_contract import Evidence, FillRecord, Latch, LedgerRecord, OrderRecord
 from mm_trader.core.clock import ManualClock
-from mm_trader.core.commands import Command
-from mm_trader.core.events import Event
+from mm_trader.core.commands import Command, OrderChanged
+from mm_trader.core.events import Event, Side
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus
 from mm_trader.core.units import NS_PER_S, SymbolRules
@@ -42,6 +42,24 @@ def order(
         state=state,
         created_ms=1,
         updated_ms=updated_ms,
+    )
+
+
+def changed(client_id: str, cause: str = "") -> OrderChanged:
+    """A command about an order that is open."""
+    return OrderChanged(
+        rules=RULES,
+        client_id=client_id,
+        side=Side.BUY,
+        price=200_001,
+        size=100,
+        filled=0,
+        state="NEW",
+        venue_id=None,
+        created_ms=1,
+        updated_ms=1,
+        closed=False,
+        cause=cause,
     )
 
 

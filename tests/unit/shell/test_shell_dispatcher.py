@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from shell_doubles import FakeKernel, fill, ledger, order
+from shell_doubles import FakeKernel, changed, fill, ledger
 
 from mm_trader.core.commands import Cancel, CancelReplace, Command, FillBooked, Modify, OrderChanged, Place
 from mm_trader.core.events import CommandDropped, Event, HaltLifted, LimitsTightened, Side, Tick
@@ -72,10 +72,10 @@ def world() -> World:
 
 
 def test_commands_are_executed_in_the_order_they_were_given(world: World) -> None:
-    changed = OrderChanged(record=order("a"), closed=False, cause="placed")
-    world.kernel.answers = [[changed, PLACE, CANCEL]]
+    journaled = changed("a", "placed")
+    world.kernel.answers = [[journaled, PLACE, CANCEL]]
     world.dispatcher(TICK)
-    assert world.effects.done == [changed, PLACE, CANCEL]
+    assert world.effects.done == [journaled, PLACE, CANCEL]
 
 
 def test_a_fill_is_written_down_after_what_it_makes_the_trader_ask(world: World) -> None:
@@ -158,7 +158,7 @@ def test_of_several_fills_in_one_event_the_last_brings_the_ledger() -> None:
     kernel.answers = [
         [
             FillBooked(record=fill(1)),
-            OrderChanged(record=order(), closed=False, cause="fill"),
+            changed("a", "fill"),
             FillBooked(record=fill(2)),
         ]
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
-from shell_doubles import fill, latch, order
+from shell_doubles import changed, fill, latch
 
 from mm_trader.core.commands import (
     Amend,
@@ -36,10 +36,6 @@ def cancel(client_id: str) -> Cancel:
 
 def replace(old: str, new: str) -> CancelReplace:
     return CancelReplace(client_id=old, venue_id=None, place=place(new))
-
-
-def changed(client_id: str, cause: str = "") -> OrderChanged:
-    return OrderChanged(record=order(client_id), closed=False, cause=cause)
 
 
 def test_a_fill_is_written_down_after_the_requests_it_brings_about_and_their_intents() -> None:
@@ -101,7 +97,7 @@ def orders_of(command: Command) -> set[str]:
     if isinstance(command, CancelReplace):
         return {command.client_id, command.place.client_id}
     if isinstance(command, OrderChanged):
-        return {command.record.client_id}
+        return {command.client_id}
     return {command.client_id} if isinstance(command, Place | Cancel | Amend | Modify) else set()
 
 

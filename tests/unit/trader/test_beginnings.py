@@ -70,11 +70,11 @@ def test_a_symbol_that_was_never_asked_about_has_no_cause_and_waits_for_nothing(
 
 def test_an_order_with_trades_to_come_is_known_as_unsettled():
     desk = Desk()
-    assert desk.table.is_unsettled(SYMBOL) is False
+    assert desk.table.unsettled(SYMBOL) == []
     order = desk.order(OrderState.CANCELED, filled=30)
-    assert desk.table.is_unsettled(SYMBOL) is True
+    assert len(desk.table.unsettled(SYMBOL)) == 1
     desk.life.book(trade(30), order, 0, live=False)
-    assert desk.table.is_unsettled(SYMBOL) is False
+    assert desk.table.unsettled(SYMBOL) == []
 
 
 def test_a_halt_of_one_symbol_is_no_longer_waited_for_when_redis_has_it():

@@ -10,6 +10,7 @@ import msgspec
 
 from mm_api.redis_contract import AlertRecord, FillRecord, Latch, OrderRecord
 from mm_trader.core.events import Side
+from mm_trader.core.units import SymbolRules
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -128,12 +129,44 @@ class RaiseHalt(Command, frozen=True, kw_only=True):
     latch: Latch
 
 
-class OrderChanged(Command, frozen=True, kw_only=True):
-    """An order's state changed: journal it, mirror it in Redis (closed ones are removed there)."""
+class OrderChanged(Command, frozen=True, kw_only=True, gc=False):
+    """An order's state changed: journal it, mirror it in Redis (closed ones are removed there).
 
-    record: OrderRecord
+    The order as it stands after the change, in ticks and lots: `record` makes exact amounts of them where they are written down.
+    """
+
+    rules: SymbolRules
+    client_id: str
+    side: Side
+    price: int
+    """Ticks; while a change of it is on its way the highest it may have."""
+    size: int
+    """Lots."""
+    filled: int
+    """Lots."""
+    state: str
+    venue_id: int | None
+    created_ms: int
+    updated_ms: int
     closed: bool
     cause: str
+
+    @property
+    def record(self) -> OrderRecord:
+        """For journal and store."""
+        rules = self.rules
+        return OrderRecord.trusted(
+            client_id=self.client_id,
+            symbol=rules.symbol,
+            side="BUY" if self.side is Side.BUY else "SELL",
+            price=rules.price(self.price),
+            quantity=rules.quantity(self.size),
+            filled=rules.quantity(self.filled),
+            state=self.state,
+            venue_id=self.venue_id,
+            created_ms=self.created_ms,
+            updated_ms=self.updated_ms,
+        )
 
 
 class FillBooked(Command, frozen=True, kw_only=True):

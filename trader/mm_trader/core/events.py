@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum, StrEnum
+from typing import Final
 
 import msgspec
 
@@ -35,7 +36,12 @@ class Side(Enum):
     @property
     def opposite(self) -> Side:
         """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+        return SELL if self is BUY else BUY
+
+
+BUY: Final = Side.BUY
+"""Up to Python 3.11 `Side.BUY` is a slow look-up (0.2 µs, as a class of `Enum` has a `__getattr__` there); what runs at every event reads these names."""
+SELL: Final = Side.SELL
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,13 @@ class RiskLevel(IntEnum):
     """Only the side that brings the position back."""
     HALTED = 3
     """No order at all."""
+
+
+NORMAL: Final = RiskLevel.NORMAL
+"""Names that are quick to look up: see `events.BUY`."""
+CAUTIOUS: Final = RiskLevel.CAUTIOUS
+REDUCE_ONLY: Final = RiskLevel.REDUCE_ONLY
+HALTED: Final = RiskLevel.HALTED
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):

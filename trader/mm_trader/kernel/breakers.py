@@ -48,7 +48,12 @@ class Breakers:
 
     def hold_back(self, commands: list[Command]) -> list[Command]:
         """The commands without the calls that may not leave now; whoever waits for their answers is told."""
-        if _CLASSES.keys().isdisjoint(map(type, commands)):
+        breakers = self._core.breakers
+        for command in commands:
+            endpoint = _CLASSES.get(type(command))
+            if endpoint is _MARKET or (endpoint is not None and breakers[endpoint].state is not _CLOSED):
+                break
+        else:
             return commands
         for _ in range(_LOOKS):
             kept = [command for command in commands if self._passes(command)]
@@ -68,7 +73,7 @@ class Breakers:
             if command.symbol in self._depth_asked:
                 self._judge(Endpoint.MARKET, failed=True)  # asked again: the one before was never answered
             self._depth_asked.add(command.symbol)
-        if breaker.state is BreakerState.CLOSED:
+        if breaker.state is _CLOSED:
             return True
         if (
             type(command) is Place
@@ -116,6 +121,8 @@ _TELLING = frozenset(
     }
 )
 """Events that say something about the venue's health."""
+_MARKET = Endpoint.MARKET  # quick to look up: see `events.BUY`
+_CLOSED = BreakerState.CLOSED
 _CLASSES: dict[type[Command], Endpoint] = {
     Place: Endpoint.ORDERS,
     QueryOrder: Endpoint.QUERIES,

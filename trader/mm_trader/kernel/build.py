@@ -77,6 +77,7 @@ def build(
         capital=settings.capital,
     )
     guards = {symbol: SymbolGuards(settings.guards, PRIOR) for symbol in settings.symbols}
+    table = OrderTable(settings.symbols)
     desks = {
         symbol: Desk(
             rules[symbol],
@@ -84,6 +85,7 @@ def build(
             trades[symbol],
             MarkOuts(_Both(evidence.mark_out, guards[symbol].mark_out.add)),
             guards[symbol],
+            table.of(symbol),
         )
         for symbol in settings.symbols
     }
@@ -92,7 +94,7 @@ def build(
         wall=wall,
         outbox=Outbox(),
         desks=desks,
-        table=OrderTable(settings.symbols),
+        table=table,
         pnl=pnl,
         evidence=evidence,
         halts=HaltBoard(settings.revision, settings.scope, restored.latches),
@@ -118,6 +120,8 @@ def build(
     core.losses = SymbolLosses(positions, settings.symbol_loss_limit, starts)
     for symbol, desk in desks.items():
         desk.loss_floor = core.losses.floor(symbol)
+        desk.sync = core.reconciler.sync[symbol]
+        desk.others = tuple(other for other in desks.values() if other is not desk)
     _follow_funding(core, wall.ms(ts))
     validate_parameters(config.strategy.name, config.strategy.parameters, strategies)
     use_strategy(core, config, strategies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from mm_trader.core.events import Side, StreamName
+from mm_trader.core.events import BUY, StreamName
 from mm_trader.core.units import NS_PER_MS, SymbolRules, from_money, margin_of
 from mm_trader.kernel.evidence import EvidenceKeeper
 from mm_trader.kernel.markouts import MarkOuts
@@ -16,8 +16,8 @@ from mm_trader.market.top import TopOfBook
 from mm_trader.market.volatility import EwmaVolatility
 from mm_trader.orders.journal import Outbox
 from mm_trader.orders.manager import OrderManager
-from mm_trader.orders.reconciler import Reconciler
-from mm_trader.orders.table import OrderTable
+from mm_trader.orders.reconciler import Reconciler, SymbolSync
+from mm_trader.orders.table import OrderTable, SymbolOrders
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.balances import Balances
 from mm_trader.portfolio.correlation import Correlations
@@ -72,11 +72,14 @@ class Desk:
         "max_inventory",
         "needs",
         "next_look",
+        "orders",
+        "others",
         "position",
         "rules",
         "signals",
         "strategy",
         "symbol",
+        "sync",
         "top",
         "trades",
         "two_sided",
@@ -84,7 +87,13 @@ class Desk:
     )
 
     def __init__(
-        self, rules: SymbolRules, position: Position, trades: TradeLog, marks: MarkOuts, guards: SymbolGuards
+        self,
+        rules: SymbolRules,
+        position: Position,
+        trades: TradeLog,
+        marks: MarkOuts,
+        guards: SymbolGuards,
+        orders: SymbolOrders,
     ) -> None:
         self.symbol = rules.symbol
         self.rules = rules
@@ -92,6 +101,11 @@ class Desk:
         self.trades = trades
         self.marks = marks
         self.guards = guards
+        self.orders = orders
+        self.sync: SymbolSync
+        """Where it stands with the venue."""
+        self.others: tuple[Desk, ...] = ()
+        """Of all other symbols."""
         self.drift = BalanceDrift()
         self.top = TopOfBook()
         self.book = L2Book()
@@ -185,7 +199,7 @@ class Core:
                 continue
             for order in self.table.live(desk.symbol):
                 amount = max(order.size - order.filled, 0) * desk.position.lot
-                if order.side is Side.BUY:
+                if order.side is BUY:
                     asset = desk.rules.quote_asset
                     amount = -(-amount * order.risk_price * desk.position.tick // 10**8)
                 else:

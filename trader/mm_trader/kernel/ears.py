@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from mm_api.redis_contract import FillRecord
 from mm_trader.core.commands import FillBooked, FundingBooked
-from mm_trader.core.events import ErrorClass, FundingView, Side, TradeView
+from mm_trader.core.events import BUY, ErrorClass, FundingView, TradeView
 from mm_trader.core.units import NS_PER_S
 from mm_trader.kernel.desk import Core
 from mm_trader.kernel.halting import Halting
 from mm_trader.orders.order import Order
-from mm_trader.orders.states import OrderState
+from mm_trader.orders.states import CANCELING, NEW, PARTIALLY_FILLED, REJECTED
 from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.pnl import utc_day
 from mm_trader.risk.reasons import HaltReason
 
 _NOT_NOW = (ErrorClass.THROTTLED, ErrorClass.CLOCK)
 """Refusals that say nothing about the order and everything about the venue."""
-_RESTING = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.CANCELING})
+_ORDERS = Endpoint.ORDERS  # quick to look up: see `events.BUY`
+_RESTING = frozenset({NEW, PARTIALLY_FILLED, CANCELING})
 
 
 class Ears:
@@ -90,7 +91,7 @@ class Ears:
         core = self._core
         core.evidence.count("orders_placed")
         core.behaviour.placed(order.created_ts)
-        core.breakers[Endpoint.ORDERS].sent(order.created_ts)
+        core.breakers[_ORDERS].sent(order.created_ts)
         core.reconciler.sync[order.symbol].zero_ms = None
         if core.evidence.started_ms == 0:
             core.evidence.started_ms = order.created_ms
@@ -100,12 +101,12 @@ class Ears:
         core = self._core
         core.behaviour.placed(core.now)
         core.behaviour.canceled(core.now)
-        core.breakers[Endpoint.ORDERS].sent(core.now)
+        core.breakers[_ORDERS].sent(core.now)
 
     def on_change_refused(self, order: Order, error: ErrorClass) -> None:
         """Another look decides what becomes of the order."""
         core = self._core
-        self._halting.judge_call(Endpoint.ORDERS, failed=error in _NOT_NOW)
+        self._halting.judge_call(_ORDERS, failed=error in _NOT_NOW)
         core.desks[order.symbol].hold_until = core.now + core.settings.requote_interval
         core.desks[order.symbol].dirty = True
 
@@ -114,14 +115,14 @@ class Ears:
         if not order.inherited:
             self._core.evidence.count("orders_accepted")
             self._core.behaviour.accepted()
-            self._halting.judge_call(Endpoint.ORDERS, failed=False)
+            self._halting.judge_call(_ORDERS, failed=False)
 
     def on_refused(self, order: Order, error: ErrorClass, message: str) -> None:
         """Count, pause the symbol, and halt at the end of the streak."""
         core = self._core
         desk = core.desks[order.symbol]
         interval = core.settings.requote_interval
-        self._halting.judge_call(Endpoint.ORDERS, failed=error in _NOT_NOW)
+        self._halting.judge_call(_ORDERS, failed=error in _NOT_NOW)
         if error is ErrorClass.POST_ONLY:
             core.evidence.count("orders_post_only_rejected")
             desk.hold_until = core.now + interval
@@ -168,7 +169,7 @@ class Ears:
         core = self._core
         core.desks[order.symbol].dirty = True
         if order.acked_ts is None and not order.inherited:
-            self._halting.judge_call(Endpoint.ORDERS, failed=True)
+            self._halting.judge_call(_ORDERS, failed=True)
         core.evidence.count("orders_unknown")
         if self._unknown_told is None or core.now - self._unknown_told >= NS_PER_S:
             self._unknown_told = core.now
@@ -184,16 +185,16 @@ class Ears:
         """Another look is due when a side became free; a missing fill is asked for at once."""
         core = self._core
         desk = core.desks[order.symbol]
-        if order.over and order.state is not OrderState.REJECTED:
+        if not order.over:
+            desk.sync.zero_ms = None
+        elif order.state is not REJECTED:
             desk.dirty = True
         if order.filled > order.booked and not order.inherited:
             core.reconciler.request(order.symbol, "unknown", core.now)
-        if not order.over:
-            core.reconciler.sync[order.symbol].zero_ms = None
         bid = ask = False
-        for other in core.table.each_live(order.symbol):
+        for other in desk.orders.live.values():
             if other.state in _RESTING:
-                if other.side is Side.BUY:
+                if other.side is BUY:
                     bid = True
                 else:
                     ask = True
@@ -219,7 +220,7 @@ class Ears:
             core.balances.spent(desk.rules.quote_asset, max(0, -realised) // 10**8)
             return
         amount = trade.size * desk.position.lot
-        if trade.side is Side.BUY:
+        if trade.side is BUY:
             core.balances.spent(desk.rules.quote_asset, amount * trade.price * desk.position.tick // 10**8)
         else:
             core.balances.spent(desk.rules.base_asset, amount)
@@ -231,7 +232,7 @@ class Ears:
             trade_id=trade.trade_id,
             client_id=order.client_id if order is not None else "",
             venue_order_id=trade.venue_id,
-            side="BUY" if trade.side is Side.BUY else "SELL",
+            side="BUY" if trade.side is BUY else "SELL",
             price=rules.price(trade.price),
             quantity=rules.quantity(trade.size),
             commission=trade.commission,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import AlertRecord
 from mm_trader.core.commands import Alert, RaiseHalt
-from mm_trader.core.state import RiskLevel
+from mm_trader.core.state import CAUTIOUS, HALTED, NORMAL
 from mm_trader.core.units import from_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.risk.breaker import BreakerState, Endpoint
@@ -14,6 +14,11 @@ from mm_trader.risk.reasons import LOSS_REASONS, Caution, HaltReason
 
 _VIOLATIONS = LOSS_REASONS | {HaltReason.REJECT_STREAK, HaltReason.CANCEL_REFUSED}
 """Halts that are a breach of a limit, as the gates count them."""
+
+_LOSS, _CANCELS, _REJECTS = Caution.LOSS_NEAR_LIMIT, Caution.CANCEL_RATIO, Caution.REJECTS
+"""Names that are quick to look up: see `events.BUY`."""
+_FILLS, _HALT = Caution.FILL_RATE, Caution.HALT
+_OPEN, _HALF_OPEN = BreakerState.OPEN, BreakerState.HALF_OPEN
 
 
 class Halting:
@@ -37,7 +42,7 @@ class Halting:
         if latch is None:
             return
         core.cancels_first = True
-        if core.halts.level is RiskLevel.HALTED:
+        if core.halts.level is HALTED:
             self.cancel_everything(ts)
         core.outbox.emit(RaiseHalt(latch=latch))
         self.alert("Halt", reason, message, ts, severity="critical", halt_id=latch.id)
@@ -122,16 +127,14 @@ class Halting:
         core = self._core
         before = core.risk.level
         usage = core.pnl.usage()
-        core.risk.set(
-            Caution.LOSS_NEAR_LIMIT, level_for_usage(usage, core.risk.asked(Caution.LOSS_NEAR_LIMIT))
-        )
+        core.risk.set(_LOSS, level_for_usage(usage, core.risk.asked(_LOSS)))
         cancels = core.behaviour.cancels_too_much(ts, core.settings.max_cancel_ratio)
-        core.risk.set(Caution.CANCEL_RATIO, RiskLevel.CAUTIOUS if cancels else RiskLevel.NORMAL)
+        core.risk.set(_CANCELS, CAUTIOUS if cancels else NORMAL)
         refused = 2 * core.behaviour.reject_streak >= core.settings.max_reject_streak > 1
-        core.risk.set(Caution.REJECTS, RiskLevel.CAUTIOUS if refused else RiskLevel.NORMAL)
+        core.risk.set(_REJECTS, CAUTIOUS if refused else NORMAL)
         fills = core.behaviour.fills_too_fast(ts, core.settings.max_fill_rate)
-        core.risk.set(Caution.FILL_RATE, RiskLevel.CAUTIOUS if fills else RiskLevel.NORMAL)
-        core.risk.set(Caution.HALT, core.halts.level)
+        core.risk.set(_FILLS, CAUTIOUS if fills else NORMAL)
+        core.risk.set(_HALT, core.halts.level)
         if core.risk.level is before:
             return
         self.look_everywhere()
@@ -166,8 +169,8 @@ class Halting:
             breaker.failed(core.now)
         else:
             breaker.succeeded()
-        opened = breaker.state is BreakerState.OPEN
-        if breaker.state is before or (opened and before is BreakerState.HALF_OPEN):
+        opened = breaker.state is _OPEN
+        if breaker.state is before or (opened and before is _HALF_OPEN):
             return
         self.alert(
             "Warning",

@@ -14,7 +14,7 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Amend, Cancel, CancelReplace, Command, Modify, Place
 from mm_trader.core.ids import ClientIds
-from mm_trader.core.state import KernelStatus, Restored, RiskLevel
+from mm_trader.core.state import HALTED, KernelStatus, Restored
 from mm_trader.core.units import SymbolRules, from_asset_units, to_asset_units
 from mm_trader.kernel.breakers import Breakers
 from mm_trader.kernel.build import build
@@ -126,14 +126,15 @@ class Kernel:
 
     def _look(self) -> None:
         """Let every touched symbol look at its quotes. One look may touch others (a halt touches all): a second and third round settle that."""
-        rounds, desks, now = _ROUNDS, self._desks, self._core.now
-        while rounds:
-            rounds -= 1
-            touched = [desk for desk in desks if desk.dirty]
-            if not touched:
+        desks, now, look = self._desks, self._core.now, self._quoter.look
+        for _ in range(_ROUNDS):
+            for desk in [desk for desk in desks if desk.dirty]:
+                look(desk, now)
+            for desk in desks:
+                if desk.dirty:
+                    break
+            else:
                 return
-            for desk in touched:
-                self._quoter.look(desk, now)
 
     def begin_incarnation(self, ids: ClientIds) -> None:
         """The lease was lost and taken again: new ids; everything unresolved stays known and is cleared away before quoting."""
@@ -270,7 +271,7 @@ class Kernel:
     def _confirm_zero(self, ts: int) -> None:
         """Stopped and nothing known to be open: have the venue say so, because a hand-over waits for that."""
         core = self._core
-        stopped = core.stopping or not core.allowed or core.halts.level is RiskLevel.HALTED
+        stopped = core.stopping or not core.allowed or core.halts.level is HALTED
         if not stopped or not core.manager.enabled:
             return
         for symbol, sync in core.reconciler.sync.items():
@@ -302,7 +303,7 @@ class Kernel:
         if not core.cancels_first:
             return commands
         core.cancels_first = False
-        if core.halts.level is RiskLevel.HALTED:
+        if core.halts.level is HALTED:
             commands = self._without_places(commands)
         commands.sort(key=lambda command: type(command) is not Cancel)
         return commands

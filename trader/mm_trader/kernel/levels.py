@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mm_trader.orders.order import Order
-from mm_trader.orders.states import OPEN_STATES, OrderState
+from mm_trader.orders.states import OPEN_STATES, PENDING
 from mm_trader.strategy.base import Quote
 
-_STANDS = OPEN_STATES | {OrderState.PENDING}
+_STANDS = OPEN_STATES | {PENDING}
 """States in which an order stands for a level. One on its way out stands for none, and an UNKNOWN one for nobody knows which."""
 
 
@@ -72,7 +72,7 @@ def match(
 
 
 def _awaited(order: Order) -> bool:
-    return order.state is OrderState.PENDING or order.change is not None
+    return order.state is PENDING or order.change is not None
 
 
 def _right_size(order: Order, level: Quote, room: Callable[[int], int]) -> bool:

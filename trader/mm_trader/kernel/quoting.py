@@ -5,15 +5,17 @@ from __future__ import annotations
 from math import ceil, floor
 
 from mm_trader.core.events import StreamName
-from mm_trader.core.state import RiskLevel
+from mm_trader.core.state import CAUTIOUS, HALTED, NORMAL, REDUCE_ONLY, RiskLevel
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.standing import stands
 from mm_trader.kernel.work import Work, least_lots
-from mm_trader.orders.states import OrderState
+from mm_trader.market.book import BookState
+from mm_trader.orders.states import UNKNOWN
 from mm_trader.risk.levels import CAUTIOUS_PATIENCE, CAUTIOUS_SIZE, CAUTIOUS_WIDEN
 from mm_trader.strategy.base import DesiredQuotes, MarketView, Quote
 
+_IDLE = BookState.IDLE  # quick to look up: see `events.BUY`
 _STREAM_REASONS = {
     StreamName.USER: "UserStreamDown",
     StreamName.ORDERS: "OrderStreamDown",
@@ -33,9 +35,11 @@ class Quoter:
         """Bring the orders of a symbol to where they should be."""
         core = self._core
         desk.dirty = False
-        level = max(core.risk.level, desk.guards.level)
-        patience = CAUTIOUS_PATIENCE if level is RiskLevel.CAUTIOUS else 1
-        desk.next_look = ts + patience * core.settings.requote_interval
+        level, guarded = core.risk.level, desk.guards.level
+        if guarded > level:
+            level = guarded
+        interval = core.settings.requote_interval
+        desk.next_look = ts + (interval * CAUTIOUS_PATIENCE if level is CAUTIOUS else interval)
         desk.blocked = blocked = self._why_not(desk, ts)
         if blocked:
             desk.next_look = ts  # nothing to be patient for: quote as soon as it can be
@@ -60,40 +64,39 @@ class Quoter:
     def _withdraw(self, desk: Desk, ts: int) -> None:
         """Cancel whatever is, or may be, open."""
         for order in self._core.table.live(desk.symbol):
-            if not (order.leftover and order.state is OrderState.UNKNOWN) and not (
-                order.closing and self._core.closing
-            ):
+            if not (order.leftover and order.state is UNKNOWN) and not (order.closing and self._core.closing):
                 self._core.manager.cancel(order, ts)
 
     # --- may we -----------------------------------------------------------------------------------------------------------------------
 
     def _why_not(self, desk: Desk, ts: int) -> str:
         """Why nothing may rest in this symbol, CamelCase; empty: it may."""
-        core, symbol = self._core, desk.symbol
+        core, halts, orders = self._core, self._core.halts, desk.orders
         if core.stopping:
             return "Stopping"
-        if core.halts.level is RiskLevel.HALTED:
+        if halts.level is HALTED:
             return "Halted"
-        if symbol in core.halts.symbols:
+        if desk.symbol in halts.symbols:
             return "SymbolHalted"
         if not core.allowed:
             return core.allowed_reason
         if False in core.streams.values():
             return next(_STREAM_REASONS[stream] for stream, up in core.streams.items() if not up)
-        if abs(core.skew.ns) > core.settings.max_clock_skew:
+        settings, top, done = core.settings, desk.top, desk.sync.done_ts
+        if abs(core.skew.ns) > settings.max_clock_skew:
             return "ClockSkew"
         if not desk.rules.trading:
             return "SymbolNotTrading"
-        if not core.reconciler.current(symbol, ts):
+        if done is None or ts - done > core.reconciler.good_for:
             return "Reconciling"
-        if core.table.is_unsettled(symbol):
+        if orders.unsettled:
             return "FillsMissing"
-        for order in core.table.each_live(symbol):
-            if order.leftover and order.state is not OrderState.UNKNOWN:
+        for order in orders.live.values():
+            if order.leftover and order.state is not UNKNOWN:
                 return "CancelingLeftovers"
-        if not desk.top.fresh(ts, core.settings.stale_after):
+        if not top.valid or ts - top.ts > settings.stale_after:
             return "StaleMarket"
-        if not desk.book.usable:
+        if desk.book.state is not _IDLE and not desk.book.usable:
             return "BookOutOfSync"
         return "" if core.pnl.scope_begun or self._begin_scope(ts) else "WaitingForMarks"
 
@@ -113,9 +116,9 @@ class Quoter:
     def _desired(self, desk: Desk, level: RiskLevel, ts: int) -> DesiredQuotes:
         """The strategy's wish, after what the risk level makes of it."""
         desired = desk.strategy.quote(self._view(desk, ts))
-        if level is RiskLevel.NORMAL:
+        if level is NORMAL:
             return desired
-        if level is RiskLevel.CAUTIOUS:
+        if level is CAUTIOUS:
             mid2 = desk.top.mid2
             return DesiredQuotes(
                 bids=tuple(_cautious(desk, quote, mid2) for quote in desired.bids),
@@ -124,7 +127,7 @@ class Quoter:
                 spacing=desired.spacing * CAUTIOUS_WIDEN,
                 waiting=desired.waiting,
             )
-        if level is RiskLevel.REDUCE_ONLY:
+        if level is REDUCE_ONLY:
             held = desk.position.whole_lots
             return DesiredQuotes(
                 bids=_within(desired.bids, -held),
@@ -137,6 +140,16 @@ class Quoter:
 
     def _view(self, desk: Desk, ts: int) -> MarketView:
         top, signals = desk.top, desk.signals
+        if signals is None:
+            return MarketView(
+                bid=top.bid,
+                ask=top.ask,
+                mid=top.mid2 / 2,
+                weighted_mid=top.weighted_mid,
+                volatility=desk.volatility.sigma,
+                position=desk.position.base / 1e8,
+                wall_s=self._core.wall.ms(ts) / 1e3,
+            )
         return MarketView(
             bid=top.bid,
             ask=top.ask,
@@ -145,10 +158,10 @@ class Quoter:
             volatility=desk.volatility.sigma,
             position=desk.position.base / 1e8,
             wall_s=self._core.wall.ms(ts) / 1e3,
-            micro_price=None if signals is None else signals.micro_price(top),
-            depth_imbalance=None if signals is None else signals.depth_imbalance(desk.book),
-            order_flow=None if signals is None else signals.order_flow,
-            intensity=None if signals is None else signals.intensity,
+            micro_price=signals.micro_price(top),
+            depth_imbalance=signals.depth_imbalance(desk.book),
+            order_flow=signals.order_flow,
+            intensity=signals.intensity,
         )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from mm_trader.core.events import Side
+from mm_trader.core.events import BUY, Side
 from mm_trader.core.units import margin_of
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.orders.order import Order
-from mm_trader.orders.states import OrderState
+from mm_trader.orders.states import UNKNOWN
 from mm_trader.portfolio.cross import correlated_room, directional, net_room
 from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.checks import Facts
 from mm_trader.risk.exposure import Exposure, exposure_of
+
+_ORDERS = Endpoint.ORDERS  # quick to look up: see `events.BUY`
 
 
 class Room:
@@ -48,7 +50,7 @@ class Room:
         money_price = price * position.tick
         per_lot = money_price * position.lot
         available = self._available(side) or 0
-        if side is Side.BUY:
+        if side is BUY:
             inventory = desk.max_inventory - exposure.longest
             bringing_back = max(0, -exposure.longest)
             balance = available * 10**8 // per_lot
@@ -110,12 +112,12 @@ class Room:
             available=self._available(side),
             orders_this_second=core.behaviour.orders_this_second(self._ts),
             max_order_rate=settings.max_order_rate,
-            side_busy=len(own) >= wanted or any(order.state is OrderState.UNKNOWN for order in own),
-            own_opposite=(min(opposite) if side is Side.BUY else max(opposite)) if opposite else None,
+            side_busy=len(own) >= wanted or any(order.state is UNKNOWN for order in own),
+            own_opposite=(min(opposite) if side is BUY else max(opposite)) if opposite else None,
             open_orders=len(core.table.live(desk.symbol)),
             clock_skew=core.skew.ns,
             max_clock_skew=settings.max_clock_skew,
-            circuit_open=not core.breakers[Endpoint.ORDERS].allows(self._ts),
+            circuit_open=not core.breakers[_ORDERS].allows(self._ts),
             net_room=net,
             correlated_room=correlated,
         )
@@ -142,7 +144,7 @@ class Room:
         """Of the asset that an order of this side locks, 10^-8; None: nobody knows."""
         rules = self._desk.rules
         on_margin = rules.initial_margin is not None
-        asset = rules.quote_asset if side is Side.BUY or on_margin else rules.base_asset
+        asset = rules.quote_asset if side is BUY or on_margin else rules.base_asset
         if self._locked is None:
             self._locked = self._core.own_locked()
         return self._core.balances.available(asset, self._locked)

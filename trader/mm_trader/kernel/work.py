@@ -13,15 +13,15 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import NamedTuple
 
-from mm_trader.core.events import Side
-from mm_trader.core.state import RiskLevel
+from mm_trader.core.events import BUY, SELL, Side
+from mm_trader.core.state import REDUCE_ONLY
 from mm_trader.core.units import to_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.levels import match
 from mm_trader.kernel.room import Room
 from mm_trader.kernel.standing import tolerance_of
 from mm_trader.orders.order import Order
-from mm_trader.orders.states import OrderState
+from mm_trader.orders.states import UNKNOWN
 from mm_trader.risk.checks import Intent, first_refusal, self_cross
 from mm_trader.strategy.base import DesiredQuotes, Quote
 
@@ -45,13 +45,13 @@ class Work:
         core = self._core
         tolerance = tolerance_of(core, desired)
         room = Room(core, desk, ts)
-        bids = self._tend(desk, Side.BUY, desired.bids, tolerance, room, ts)
-        asks = self._tend(desk, Side.SELL, desired.asks, tolerance, room, ts)
+        bids = self._tend(desk, BUY, desired.bids, tolerance, room, ts)
+        asks = self._tend(desk, SELL, desired.asks, tolerance, room, ts)
         for bid, ask in zip_longest(bids, asks):
             if bid is not None:
-                self._grant(desk, Side.BUY, bid, len(desired.bids), room, ts)
+                self._grant(desk, BUY, bid, len(desired.bids), room, ts)
             if ask is not None:
-                self._grant(desk, Side.SELL, ask, len(desired.asks), room, ts)
+                self._grant(desk, SELL, ask, len(desired.asks), room, ts)
 
     def _tend(
         self, desk: Desk, side: Side, levels: tuple[Quote, ...], tolerance: float, room: Room, ts: int
@@ -75,7 +75,7 @@ class Work:
         )
         for order, lots in large:
             core.manager.amend(order, order.filled + lots, ts)
-        if any(order.state is OrderState.UNKNOWN for order in live):
+        if any(order.state is UNKNOWN for order in live):
             missing = []
         free = max(0, len(levels) - len(live))
         wishes = [Wish(level, None) for level in missing[:free]]
@@ -150,7 +150,7 @@ class Work:
     def _reduce_only(self, desk: Desk) -> bool:
         """Orders may only reduce now, and the venue can see to that itself."""
         level = max(self._core.risk.level, desk.guards.level)
-        return desk.rules.reducible and level is RiskLevel.REDUCE_ONLY
+        return desk.rules.reducible and level is REDUCE_ONLY
 
 
 def least_lots(desk: Desk, price: int) -> int:

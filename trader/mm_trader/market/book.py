@@ -33,6 +33,10 @@ class BookState(Enum):
     SYNCED = "synced"
 
 
+_IDLE, _BUFFERING, _SYNCED = BookState.IDLE, BookState.BUFFERING, BookState.SYNCED
+"""Names that are quick to look up: see `events.BUY`."""
+
+
 class BookSide:
     """One side: sizes by price, and the prices sorted so that the best is last (asks are held negated)."""
 
@@ -91,7 +95,7 @@ class L2Book:
     def __init__(self) -> None:
         self.bids = BookSide(1)
         self.asks = BookSide(-1)
-        self.state = BookState.IDLE
+        self.state = _IDLE
         self.last_id = -1
         self.gaps = 0
         self._buffer: deque[DepthUpdate] = deque(maxlen=_MAX_BUFFERED)
@@ -100,9 +104,9 @@ class L2Book:
     @property
     def usable(self) -> bool:
         """False: quotes must not rest (out of sync, or crossed). A symbol without depth data is usable: its top is BookTicker's."""
-        if self.state is BookState.IDLE:
+        if self.state is _IDLE:
             return True
-        return self.state is BookState.SYNCED and not self.bids.reaches(self.asks)
+        return self.state is _SYNCED and not self.bids.reaches(self.asks)
 
     @property
     def crossed(self) -> bool:
@@ -111,16 +115,16 @@ class L2Book:
 
     def reset(self) -> None:
         """Throw the book away: the stream was lost. It is idle until the next difference."""
-        self._drop(BookState.IDLE)
+        self._drop(_IDLE)
 
     def invalidate(self) -> None:
         """Throw the book away because it proved wrong; a snapshot is needed."""
         self.gaps += 1
-        self._drop(BookState.BUFFERING)
+        self._drop(_BUFFERING)
 
     def on_update(self, event: DepthUpdate) -> bool:
         """Take a difference. True: ask for a snapshot."""
-        if self.state is BookState.SYNCED:
+        if self.state is _SYNCED:
             if self._continues(event):
                 self._apply(event)
                 return False
@@ -129,14 +133,14 @@ class L2Book:
             self.invalidate()
             self._buffer.append(event)
             return True
-        first = self.state is BookState.IDLE
-        self.state = BookState.BUFFERING
+        first = self.state is _IDLE
+        self.state = _BUFFERING
         self._buffer.append(event)
         return first
 
     def on_snapshot(self, snapshot: DepthSnapshot) -> bool:
         """Take a snapshot and play the buffered differences on it. True: it was too old, ask again."""
-        if self.state is BookState.SYNCED:
+        if self.state is _SYNCED:
             return False
         pending = [event for event in self._buffer if event.last_id > snapshot.last_id]
         if pending and not _reaches_over(pending[0], snapshot.last_id):
@@ -145,7 +149,7 @@ class L2Book:
         self.asks.replace(snapshot.asks)
         self.last_id = snapshot.last_id
         self._fresh_snapshot = True
-        self.state = BookState.SYNCED
+        self.state = _SYNCED
         for event in pending:
             if not self._continues(event):
                 self.invalidate()
@@ -167,7 +171,7 @@ class L2Book:
     @property
     def synced(self) -> bool:
         """In sync with the venue, and not crossed: its levels may be looked at."""
-        return self.state is BookState.SYNCED and not self.crossed
+        return self.state is _SYNCED and not self.crossed
 
     def weighted_imbalance(self, depth: int, decay: float) -> float | None:
         """ρ = (Σ w_i·Vb_i − Σ w_i·Va_i) / Σ w_i·(Vb_i + Va_i), w_i = decay^i, over the best `depth` levels (Gould & Bonart 2016); None when empty."""

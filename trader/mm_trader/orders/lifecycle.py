@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from mm_trader.core.commands import OrderChanged
 from mm_trader.core.events import OrderView, TradeView
 from mm_trader.core.units import SymbolRules
 from mm_trader.orders.journal import OrderListener, Outbox
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import (
+    CANCELING,
+    FILLED,
+    FINAL_STATES,
+    NEW,
     OPEN_STATES,
+    PARTIALLY_FILLED,
+    PENDING,
+    UNKNOWN,
     VENUE_STATES,
     IllegalTransitionError,
     OrderState,
@@ -29,7 +35,7 @@ _EARLY = 1_000
 
 
 class Lifecycle:
-    """State, quantity and fills of orders. Knows nothing of commands but `OrderChanged`."""
+    """State, quantity and fills of orders. Its one command is `OrderChanged`."""
 
     def __init__(
         self,
@@ -49,18 +55,19 @@ class Lifecycle:
 
     def move(self, order: Order, state: OrderState, cause: str, ts: int) -> None:
         """Change the state. A move that the table does not have is counted as an anomaly and not made; a move to the same state is none."""
-        if state is order.state:
+        before = order.state
+        if state is before:
             return
         try:
-            validate_transition(order.state, state)
+            validate_transition(before, state)
         except IllegalTransitionError as error:
             self._listener.on_anomaly(order.symbol, f"{order.client_id}: {error} ({cause})")
             return
         order.state = state
-        if order.over:
+        if state in FINAL_STATES:
             order.deadline = order.query_due = None
             order.cancel_in_flight = order.query_in_flight = False
-        elif state is OrderState.UNKNOWN:
+        elif state is UNKNOWN:
             order.deadline = None
             order.cancel_in_flight = False
             self._listener.on_unknown(order)
@@ -73,9 +80,7 @@ class Lifecycle:
         """Put the order where its state says, journal it, and let the kernel look."""
         order.updated_ms = self._listener.wall_ms(ts)
         self._table.file(order)
-        self._outbox.emit(
-            OrderChanged(record=order.record(self._rules[order.symbol]), closed=order.over, cause=cause)
-        )
+        self._outbox.emit(order.changed(self._rules[order.symbol], cause))
         self._listener.on_changed(order)
 
     def known_to_venue(self, order: Order, venue_id: int, ts: int) -> None:
@@ -132,8 +137,8 @@ class Lifecycle:
                 order.symbol,
                 f"{order.client_id}: the venue describes it as {view.status}, {view.filled} filled",
             )
-            if order.state in OPEN_STATES or order.state is OrderState.PENDING:
-                self.move(order, OrderState.UNKNOWN, "unreadable", ts)
+            if order.state in OPEN_STATES or order.state is PENDING:
+                self.move(order, UNKNOWN, "unreadable", ts)
             return
         differs = order.change is not None or (view.price, view.size) != (order.price, order.size)
         grew = view.filled > order.filled
@@ -175,35 +180,35 @@ class Lifecycle:
         """Where the evidence leads from here; the same state when it is older than what is known."""
         now = order.state
         complete = order.filled >= order.size
-        if now is OrderState.FILLED:
+        if now is FILLED:
             return now
         if complete:
-            return OrderState.FILLED
+            return FILLED
         if is_final(now) and not order.presumed_over:
             return now
         if is_final(target):
             # FILLED with fewer lots than we placed: an amended order; its end is what counts
             return target
-        if target is OrderState.CANCELING:
-            return now if now is not OrderState.PENDING else OrderState.NEW
-        opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
-        if now is OrderState.CANCELING and (order.cancel_in_flight or not answers_us):
+        if target is CANCELING:
+            return now if now is not PENDING else NEW
+        opened = PARTIALLY_FILLED if order.filled else NEW
+        if now is CANCELING and (order.cancel_in_flight or not answers_us):
             return now
         return opened
 
     def _after_fill(self, order: Order, ts: int) -> None:
         if order.over and not order.presumed_over:
-            if order.filled >= order.size and order.state is not OrderState.FILLED:
-                self.move(order, OrderState.FILLED, "late fill", ts)
+            if order.filled >= order.size and order.state is not FILLED:
+                self.move(order, FILLED, "late fill", ts)
             else:
                 self.changed(order, "late fill", ts)
         elif order.filled >= order.size:
-            self.move(order, OrderState.FILLED, "fill", ts)
-        elif order.state in (OrderState.CANCELING, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN):
+            self.move(order, FILLED, "fill", ts)
+        elif order.state in (CANCELING, PARTIALLY_FILLED, UNKNOWN):
             # a trade shows what was filled, not that the rest is still open: an UNKNOWN order stays unknown
             self.changed(order, "fill", ts)
         else:
             if order.presumed_over:
                 self._listener.on_anomaly(order.symbol, f"{order.client_id}: judged gone, but it traded")
                 order.leftover = order.cancel_wanted = True
-            self.move(order, OrderState.PARTIALLY_FILLED, "fill", ts)
+            self.move(order, PARTIALLY_FILLED, "fill", ts)

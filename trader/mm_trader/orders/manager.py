@@ -40,7 +40,17 @@ from mm_trader.orders.retry import (
     Backoff,
     Step,
 )
-from mm_trader.orders.states import OPEN_STATES, VENUE_STATES, OrderState
+from mm_trader.orders.states import (
+    CANCELED,
+    CANCELING,
+    NEW,
+    OPEN_STATES,
+    PARTIALLY_FILLED,
+    PENDING,
+    REJECTED,
+    UNKNOWN,
+    VENUE_STATES,
+)
 from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import ENGINE_TIMEOUT_NS, Timings
 
@@ -125,7 +135,7 @@ class OrderManager:
             side=side,
             price=price,
             size=size,
-            state=OrderState.PENDING,
+            state=PENDING,
             created_ts=ts,
             created_ms=self._listener.wall_ms(ts),
         )
@@ -170,7 +180,7 @@ class OrderManager:
         order.cancel_in_flight = True
         order.deadline = ts + self._timings.order_timeout
         self._listener.on_cancel_sent(order)
-        self._life.move(order, OrderState.CANCELING, cause, ts)
+        self._life.move(order, CANCELING, cause, ts)
 
     def amend(self, order: Order, size: int, ts: int) -> None:
         """Make an open order smaller; it keeps its place in the queue. `size`: lots in all, filled ones included."""
@@ -185,7 +195,7 @@ class OrderManager:
         """Evidence is missing: UNKNOWN, and ask."""
         if order.over:
             return
-        self._life.move(order, OrderState.UNKNOWN, cause, ts)
+        self._life.move(order, UNKNOWN, cause, ts)
         if not order.query_in_flight:
             self._query(order, ts)
 
@@ -198,13 +208,13 @@ class OrderManager:
             self._outbox.emit(QueryOrder(symbol=event.symbol, client_id=event.client_id))
             return
         self._life.known_to_venue(order, event.venue_id, event.ts)
-        if order.state in (OrderState.PENDING, OrderState.UNKNOWN):
-            opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+        if order.state in (PENDING, UNKNOWN):
+            opened = PARTIALLY_FILLED if order.filled else NEW
             self._life.move(order, opened, "accepted", event.ts)
         elif order.presumed_over:
             self._listener.on_anomaly(event.symbol, f"{event.client_id}: judged gone, but accepted")
             order.leftover = True
-            self._life.move(order, OrderState.NEW, "accepted", event.ts)
+            self._life.move(order, NEW, "accepted", event.ts)
             order.cancel_wanted = True
         if order.cancel_wanted:
             self.cancel(order, event.ts)
@@ -226,7 +236,7 @@ class OrderManager:
         elif POLICIES[Asked.PLACE, event.error].step is Step.ASK:
             self.doubt(order, event.error.value, event.ts)
         else:
-            self._life.move(order, OrderState.REJECTED, event.error.value, event.ts)
+            self._life.move(order, REJECTED, event.error.value, event.ts)
             self._listener.on_refused(order, event.error, event.message)
 
     def on_unknown(self, event: CommandUnknown) -> None:
@@ -236,7 +246,7 @@ class OrderManager:
         if event.command == "amend":
             self.changes.lost(order, event.reason, event.ts)
             return
-        if event.command != "cancel" and order.acked_ts is not None and order.state is not OrderState.UNKNOWN:
+        if event.command != "cancel" and order.acked_ts is not None and order.state is not UNKNOWN:
             # the user stream has already shown the order: the lost reply no longer matters
             return
         self.doubt(order, event.reason or "no trustworthy answer", event.ts)
@@ -249,16 +259,16 @@ class OrderManager:
             self.changes.never_left(order, event.ts)
             return
         if event.command != "cancel":
-            self._life.move(order, OrderState.REJECTED, f"dropped: {event.reason}", event.ts)
+            self._life.move(order, REJECTED, f"dropped: {event.reason}", event.ts)
             return
         # the cancel never left; the pause is running, and the timer sends the next one
         order.cancel_in_flight = False
         order.deadline = None
-        if order.state is OrderState.CANCELING:
+        if order.state is CANCELING:
             if order.acked_ts is None:
                 self.doubt(order, "cancel dropped before the place was answered", event.ts)
                 return
-            opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+            opened = PARTIALLY_FILLED if order.filled else NEW
             self._life.move(order, opened, "cancel dropped", event.ts)
 
     def on_report(self, event: ExecutionReport, *, own: bool) -> None:
@@ -286,7 +296,7 @@ class OrderManager:
         order.query_in_flight = False
         order.query_due = None
         self._digest(order, view, "query", event.ts, answers_us=True)
-        if order.state is OrderState.UNKNOWN:
+        if order.state is UNKNOWN:
             self._ask_later(order, event.ts)
 
     def on_amended(self, event: OrderAmended) -> None:
@@ -301,7 +311,7 @@ class OrderManager:
         if order is None or order.over:
             return
         order.query_in_flight = False
-        if order.state is not OrderState.UNKNOWN and order.acked_ts is not None:
+        if order.state is not UNKNOWN and order.acked_ts is not None:
             return
         grace_from = order.created_ts if order.acked_ts is None else order.acked_ts
         certain_from = grace_from + self._timings.recv_window + ENGINE_TIMEOUT_NS
@@ -309,11 +319,11 @@ class OrderManager:
             order.query_due = max(event.ts + FIRST_PAUSE_NS, certain_from + FIRST_PAUSE_NS)
             return
         if order.acked_ts is None and order.filled == 0:
-            self._life.move(order, OrderState.REJECTED, "never placed", event.ts)
+            self._life.move(order, REJECTED, "never placed", event.ts)
         else:
             self._listener.on_anomaly(order.symbol, f"{order.client_id}: the venue no longer knows it")
             order.forgotten = True
-            self._life.move(order, OrderState.CANCELED, "forgotten by the venue", event.ts)
+            self._life.move(order, CANCELED, "forgotten by the venue", event.ts)
 
     def on_query_failed(self, event: QueryFailed) -> None:
         order = self._table.get(event.symbol, event.client_id)
@@ -330,7 +340,7 @@ class OrderManager:
             side=view.side,
             price=view.price,
             size=view.size,
-            state=OrderState.UNKNOWN,
+            state=UNKNOWN,
             created_ts=ts,
             created_ms=created_ms,
         )
@@ -352,18 +362,14 @@ class OrderManager:
                     self.doubt(order, "time-out", ts)
             elif order.query_due is not None and ts >= order.query_due:
                 self._query(order, ts)
-            if (
-                order.cancel_wanted
-                and not order.over
-                and not (order.leftover and order.state is OrderState.UNKNOWN)
-            ):
+            if order.cancel_wanted and not order.over and not (order.leftover and order.state is UNKNOWN):
                 self.cancel(order, ts)
 
     # --- inner ------------------------------------------------------------------------------------------------------------------------
 
     def _digest(self, order: Order, view: OrderView, cause: str, ts: int, *, answers_us: bool) -> None:
-        if VENUE_STATES.get(view.status) is OrderState.REJECTED and order.state is OrderState.PENDING:
-            self._life.move(order, OrderState.REJECTED, cause, ts)
+        if VENUE_STATES.get(view.status) is REJECTED and order.state is PENDING:
+            self._life.move(order, REJECTED, cause, ts)
             self._listener.on_refused(order, ErrorClass.REFUSED, view.status)
             return
         self._life.apply(order, view, cause, ts, answers_us=answers_us)
@@ -379,7 +385,7 @@ class OrderManager:
         repeat = POLICIES[Asked.CANCEL, event.error].step is Step.REPEAT
         if repeat and order.acked_ts is not None:
             # nothing was executed: open as before; the timer tries again after the pause
-            opened = OrderState.PARTIALLY_FILLED if order.filled else OrderState.NEW
+            opened = PARTIALLY_FILLED if order.filled else NEW
             self._life.move(order, opened, f"cancel refused: {event.error}", event.ts)
             return
         self.doubt(order, f"cancel refused: {event.error}", event.ts)

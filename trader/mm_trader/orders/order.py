@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from mm_api.redis_contract import OrderRecord
+from mm_trader.core.commands import OrderChanged
 from mm_trader.core.events import Side
 from mm_trader.core.units import SymbolRules
-from mm_trader.orders.states import FINAL_STATES, OrderState
+from mm_trader.orders.states import CANCELED, FINAL_STATES, REJECTED, OrderState
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -128,7 +129,7 @@ class Order:
     @property
     def presumed_over(self) -> bool:
         """Over by what we concluded, not by the venue's word: the venue may still show it open."""
-        return self.state is OrderState.REJECTED or (self.forgotten and self.state is OrderState.CANCELED)
+        return self.state is REJECTED or (self.forgotten and self.state is CANCELED)
 
     @property
     def unbooked(self) -> int:
@@ -161,17 +162,24 @@ class Order:
             self.risk_price = self.price
             self.change = None
 
-    def record(self, rules: SymbolRules) -> OrderRecord:
-        """The order in exact amounts."""
-        return OrderRecord.trusted(
+    def changed(self, rules: SymbolRules, cause: str) -> OrderChanged:
+        """What is said of it after a change."""
+        state = self.state
+        return OrderChanged(
+            rules=rules,
             client_id=self.client_id,
-            symbol=self.symbol,
-            side="BUY" if self.side is Side.BUY else "SELL",
-            price=rules.price(self.risk_price),
-            quantity=rules.quantity(self.size),
-            filled=rules.quantity(self.filled),
-            state=self.state.value,
+            side=self.side,
+            price=self.risk_price,
+            size=self.size,
+            filled=self.filled,
+            state=state._value_,  # `value` is a call of Python's own
             venue_id=self.venue_id,
             created_ms=self.created_ms,
             updated_ms=self.updated_ms,
+            closed=state in FINAL_STATES,
+            cause=cause,
         )
+
+    def record(self, rules: SymbolRules) -> OrderRecord:
+        """The order in exact amounts."""
+        return self.changed(rules, "").record

@@ -136,8 +136,7 @@ class Reconciler:
         self._manager = manager
         self._outbox = outbox
         self._listener = listener
-        self._interval = interval
-        self._answer_timeout = answer_timeout
+        self.use_pace(interval=interval, answer_timeout=answer_timeout)
         self.funding_since: Callable[[str], int] = lambda _symbol: 0
         """Venue ms from which on a symbol's funding is not booked yet."""
 
@@ -145,6 +144,8 @@ class Reconciler:
         """Other lengths from now on, in ns."""
         self._interval = interval
         self._answer_timeout = answer_timeout
+        self.good_for = 3 * interval + NS_PER_S
+        """Ns that a comparison may be quoted on: three intervals without another end that."""
 
     def request(self, symbol: str, cause: str, ts: int) -> None:
         """Ask, unless an answer is outstanding."""
@@ -208,9 +209,9 @@ class Reconciler:
         return findings
 
     def current(self, symbol: str, ts: int) -> bool:
-        """True while the last comparison is recent enough to quote on: three intervals without one end that."""
+        """True while the last comparison is recent enough to quote on."""
         done = self.sync[symbol].done_ts
-        return done is not None and ts - done <= 3 * self._interval + NS_PER_S
+        return done is not None and ts - done <= self.good_for
 
     def zero_confirmed_ms(self) -> int | None:
         """When the venue last confirmed that nothing is open in any symbol; None: it has not, since something was."""

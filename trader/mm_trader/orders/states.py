@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 
 class OrderState(StrEnum):
@@ -30,6 +31,17 @@ class OrderState(StrEnum):
     """Ended by the venue, self-trade prevention among the reasons."""
     UNKNOWN = "UNKNOWN"
     """No trustworthy answer. Blocks its side and counts with its worst case until the venue has spoken."""
+
+
+PENDING: Final = OrderState.PENDING
+"""Names that are quick to look up: see `events.BUY`."""
+NEW: Final = OrderState.NEW
+PARTIALLY_FILLED: Final = OrderState.PARTIALLY_FILLED
+FILLED: Final = OrderState.FILLED
+CANCELING: Final = OrderState.CANCELING
+CANCELED: Final = OrderState.CANCELED
+REJECTED: Final = OrderState.REJECTED
+UNKNOWN: Final = OrderState.UNKNOWN
 
 
 class IllegalTransitionError(ValueError):

@@ -7,24 +7,45 @@ from collections.abc import Iterable, Iterator
 
 from mm_trader.core.events import Side
 from mm_trader.orders.order import Order
-from mm_trader.orders.states import OrderState
+from mm_trader.orders.states import UNKNOWN
 
 _RECENT = 2_000
 """Ended orders kept for late fills and reports. An older one's fill is still booked, only without its order."""
+
+
+class SymbolOrders:
+    """What may still change the position of one symbol, by client id, oldest first. The table alone writes here; a reader that runs at every look reads
+    without a copy, and changes nothing meanwhile."""
+
+    __slots__ = ("live", "unsettled")
+
+    def __init__(self) -> None:
+        self.live: dict[str, Order] = {}
+        """Open, or perhaps open."""
+        self.unsettled: dict[str, Order] = {}
+        """Ended with fills that the ledger has not seen."""
+
+    def may_move(self) -> Iterable[Order]:
+        """Everything that may still change the position."""
+        live, unsettled = self.live.values(), self.unsettled
+        return [*live, *unsettled.values()] if unsettled else live
 
 
 class OrderTable:
     """Look-ups by client id and venue id."""
 
     def __init__(self, symbols: tuple[str, ...]) -> None:
-        self._live: dict[str, dict[str, Order]] = {symbol: {} for symbol in symbols}
-        self._unsettled: dict[str, dict[str, Order]] = {symbol: {} for symbol in symbols}
+        self._symbols = {symbol: SymbolOrders() for symbol in symbols}
         self._recent: OrderedDict[str, Order] = OrderedDict()
         self._by_venue: dict[tuple[str, int], Order] = {}
 
+    def of(self, symbol: str) -> SymbolOrders:
+        """Of one symbol; the same object for ever."""
+        return self._symbols[symbol]
+
     def add(self, order: Order) -> None:
         """A new live order."""
-        self._live[order.symbol][order.client_id] = order
+        self._symbols[order.symbol].live[order.client_id] = order
         self.index(order)
 
     def index(self, order: Order) -> None:
@@ -34,18 +55,19 @@ class OrderTable:
 
     def file(self, order: Order) -> None:
         """Put it where its state says: live, unsettled or recent."""
-        live, unsettled = self._live[order.symbol], self._unsettled[order.symbol]
+        orders, name = self._symbols[order.symbol], order.client_id
         if not order.over:
-            live[order.client_id] = order
-            unsettled.pop(order.client_id, None)
-            self._recent.pop(order.client_id, None)
+            if orders.live.get(name) is not order:
+                orders.live[name] = order
+                orders.unsettled.pop(name, None)
+                self._recent.pop(name, None)
             return
-        live.pop(order.client_id, None)
+        orders.live.pop(name, None)
         if order.unbooked > 0:
-            unsettled[order.client_id] = order
+            orders.unsettled[name] = order
             return
-        unsettled.pop(order.client_id, None)
-        self._recent[order.client_id] = order
+        orders.unsettled.pop(name, None)
+        self._recent[name] = order
         if len(self._recent) > _RECENT:
             _, oldest = self._recent.popitem(last=False)
             if oldest.venue_id is not None:
@@ -53,13 +75,10 @@ class OrderTable:
 
     def get(self, symbol: str, client_id: str) -> Order | None:
         """Any order still known."""
-        if symbol not in self._live:
+        orders = self._symbols.get(symbol)
+        if orders is None:
             return None
-        return (
-            self._live[symbol].get(client_id)
-            or self._unsettled[symbol].get(client_id)
-            or self._recent.get(client_id)
-        )
+        return orders.live.get(client_id) or orders.unsettled.get(client_id) or self._recent.get(client_id)
 
     def by_venue_id(self, symbol: str, venue_id: int) -> Order | None:
         """Any order still known."""
@@ -67,40 +86,29 @@ class OrderTable:
 
     def live(self, symbol: str) -> list[Order]:
         """Open, or perhaps open, oldest first."""
-        return list(self._live[symbol].values())
-
-    def each_live(self, symbol: str) -> Iterable[Order]:
-        """The same, without a copy: for a reader that changes nothing meanwhile."""
-        return self._live[symbol].values()
+        return list(self._symbols[symbol].live.values())
 
     def has_live(self, symbol: str) -> bool:
         """True: something is, or may be, open in this symbol."""
-        return bool(self._live[symbol])
+        return bool(self._symbols[symbol].live)
 
     def all_live(self) -> Iterator[Order]:
         """Over all symbols; a copy, so that the table may change meanwhile."""
-        return iter([order for orders in self._live.values() for order in orders.values()])
+        return iter([order for orders in self._symbols.values() for order in orders.live.values()])
 
     def on_side(self, symbol: str, side: Side) -> list[Order]:
         """Live orders of one side."""
-        return [order for order in self._live[symbol].values() if order.side is side]
-
-    def is_unsettled(self, symbol: str) -> bool:
-        """True: an order of this symbol ended with fills that the ledger has not seen."""
-        return bool(self._unsettled[symbol])
+        return [order for order in self._symbols[symbol].live.values() if order.side is side]
 
     def unsettled(self, symbol: str) -> list[Order]:
         """Ended orders with fills that the ledger has not seen."""
-        return list(self._unsettled[symbol].values())
+        return list(self._symbols[symbol].unsettled.values())
 
     def may_move(self, symbol: str) -> list[Order]:
         """Everything that may still change the position: live and unsettled."""
-        orders, unsettled = list(self._live[symbol].values()), self._unsettled[symbol]
-        if unsettled:
-            orders.extend(unsettled.values())
-        return orders
+        return list(self._symbols[symbol].may_move())
 
     def counts(self) -> tuple[int, int]:
         """(open or perhaps open, of these UNKNOWN)."""
-        live = [order for orders in self._live.values() for order in orders.values()]
-        return len(live), sum(order.state is OrderState.UNKNOWN for order in live)
+        live = list(self.all_live())
+        return len(live), sum(order.state is UNKNOWN for order in live)

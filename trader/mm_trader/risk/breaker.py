@@ -30,6 +30,10 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
+_CLOSED, _HALF_OPEN, _OPEN = BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN
+"""Names that are quick to look up: see `events.BUY`."""
+
+
 class CircuitBreaker:
     """Of one class. Times in ns."""
 
@@ -52,7 +56,7 @@ class CircuitBreaker:
         self._longest_ns = longest_ns
         self._until = 0
         self._probe_until = 0
-        self.state = BreakerState.CLOSED
+        self.state = _CLOSED
         self.failures = 0
         """In a row."""
         self.opened = 0
@@ -60,41 +64,41 @@ class CircuitBreaker:
 
     def allows(self, ts: int) -> bool:
         """May a call leave now? Turns half-open when its time has come."""
-        if self.state is BreakerState.CLOSED:
+        if self.state is _CLOSED:
             return True
-        if self.state is BreakerState.OPEN:
+        if self.state is _OPEN:
             if ts < self._until:
                 return False
-            self.state = BreakerState.HALF_OPEN
+            self.state = _HALF_OPEN
             self._probe_until = 0
         return ts >= self._probe_until
 
     def sent(self, ts: int) -> None:
         """A call left. In half-open it is the probe: no other until it is answered, or has been silent for as long as the breaker was open."""
-        if self.state is BreakerState.HALF_OPEN:
+        if self.state is _HALF_OPEN:
             self._probe_until = ts + self._length_ns
 
     def succeeded(self) -> None:
         """The venue answered usefully, be it with a no."""
         self.failures = 0
         self._length_ns = self._first_ns
-        self.state = BreakerState.CLOSED
+        self.state = _CLOSED
 
     def failed(self, ts: int) -> bool:
         """No answer, or one that means "not now". True: it has just opened."""
         self.failures += 1
-        if self.state is BreakerState.OPEN:
+        if self.state is _OPEN:
             return False  # an answer to something that left before it opened
-        if self.state is BreakerState.HALF_OPEN:
+        if self.state is _HALF_OPEN:
             self._length_ns = min(self._length_ns * 2, self._longest_ns)
         elif self.failures < self._threshold:
             return False
-        self.state = BreakerState.OPEN
+        self.state = _OPEN
         self._until = ts + self._length_ns
         self.opened += 1
         return True
 
     def probe_now(self) -> None:
         """The connection has just been made anew: no reason to wait for the time to pass."""
-        if self.state is BreakerState.OPEN:
+        if self.state is _OPEN:
             self._until = 0

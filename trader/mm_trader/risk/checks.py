@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from mm_trader.core.events import Side
-from mm_trader.core.state import RiskLevel
+from mm_trader.core.events import BUY, Side
+from mm_trader.core.state import HALTED, REDUCE_ONLY, RiskLevel
 from mm_trader.core.units import SymbolRules, margin_of, to_money
 from mm_trader.risk.exposure import Exposure
 from mm_trader.risk.reasons import Refusal
@@ -86,7 +86,7 @@ def symbol_trading(_: Intent, facts: Facts) -> Refusal | None:
 
 def not_halted(_: Intent, facts: Facts) -> Refusal | None:
     """No halt is set or on its way to be durable."""
-    return Refusal.HALTED if facts.level >= RiskLevel.HALTED else None
+    return Refusal.HALTED if facts.level >= HALTED else None
 
 
 def clock_agrees(_: Intent, facts: Facts) -> Refusal | None:
@@ -101,7 +101,7 @@ def circuit_closed(_: Intent, facts: Facts) -> Refusal | None:
 
 def reduces_if_it_must(order: Intent, facts: Facts) -> Refusal | None:
     """In reduce-only, an order may bring the position towards zero, and not beyond."""
-    if facts.level < RiskLevel.REDUCE_ONLY:
+    if facts.level < REDUCE_ONLY:
         return None
     reach = facts.exposure.base + order.side.sign * order.size * facts.lot
     reducing = facts.exposure.base * order.side.sign < 0 and reach * facts.exposure.base >= 0
@@ -152,7 +152,7 @@ def price_band(order: Intent, facts: Facts) -> Refusal | None:
 
 def post_only_rests(order: Intent, facts: Facts) -> Refusal | None:
     """A price that would take is refused by the venue anyway, and counts as a refusal there."""
-    crosses = order.price >= facts.ask if order.side is Side.BUY else order.price <= facts.bid
+    crosses = order.price >= facts.ask if order.side is BUY else order.price <= facts.bid
     return Refusal.POST_ONLY_CROSS if crosses and order.post_only else None
 
 
@@ -161,7 +161,7 @@ def self_cross(order: Intent, facts: Facts) -> Refusal | None:
     other = facts.own_opposite
     if other is None:
         return None
-    crosses = order.price >= other if order.side is Side.BUY else order.price <= other
+    crosses = order.price >= other if order.side is BUY else order.price <= other
     return Refusal.SELF_CROSS if crosses else None
 
 
@@ -173,7 +173,7 @@ def side_free(_: Intent, facts: Facts) -> Refusal | None:
 def inventory(order: Intent, facts: Facts) -> Refusal | None:
     """If this and every order of its side fills, the position is within the limit, unless the order brings it back."""
     amount = order.size * facts.lot
-    if order.side is Side.BUY:
+    if order.side is BUY:
         reach = facts.exposure.longest + amount
     else:
         reach = -(facts.exposure.shortest - amount)
@@ -217,7 +217,7 @@ def balance(order: Intent, facts: Facts) -> Refusal | None:
         )
         return Refusal.BALANCE if adding and short else None
     # quote is counted in 10^-8 too: compare in money, where nothing is rounded
-    needed, unit = (amount * order.price * facts.tick, 10**8) if order.side is Side.BUY else (amount, 1)
+    needed, unit = (amount * order.price * facts.tick, 10**8) if order.side is BUY else (amount, 1)
     if facts.available is None or needed > facts.available * unit:
         return Refusal.BALANCE
     return None
@@ -286,6 +286,6 @@ def _beyond(room: int | None, order: Intent, facts: Facts) -> bool:
     if room is None:
         return False
     exposure, amount = facts.exposure, order.size * facts.lot
-    reached = exposure.longest if order.side is Side.BUY else -exposure.shortest
+    reached = exposure.longest if order.side is BUY else -exposure.shortest
     adds = max(0, reached + amount) - max(0, reached)
     return adds > 0 and adds * order.price * facts.tick > room

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mm_trader.core.events import Side
+from mm_trader.core.events import BUY, Side
 from mm_trader.orders.order import Order
 from mm_trader.risk.ledger import Position
 
@@ -33,7 +33,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """With one more order."""
         buys, buy_money, buy_high = self.buys, self.buy_money, self.buy_high
         sells, sell_money, sell_high = self.sells, self.sell_money, self.sell_high
-        if side is Side.BUY:
+        if side is BUY:
             buys, buy_money, buy_high = buys + amount, buy_money + amount * price, max(buy_high, price)
         else:
             sells, sell_money, sell_high = sells + amount, sell_money + amount * price, max(sell_high, price)
@@ -78,7 +78,7 @@ def exposure_of(position: Position, orders: Iterable[Order]) -> Exposure:
     ):  # plain integers: this runs at every look, and a dictionary keyed by side would hash an Enum in Python
         amount = max(order.unbooked, 0) * lot
         price = order.risk_price * tick
-        if order.side is Side.BUY:
+        if order.side is BUY:
             buys += amount
             buy_money += amount * price
             if price > buy_high:

@@ -11,9 +11,13 @@ from math import exp, sqrt
 
 import msgspec
 
-from mm_trader.core.state import RiskLevel
+from mm_trader.core.state import CAUTIOUS, NORMAL, REDUCE_ONLY, RiskLevel
 from mm_trader.core.units import NS_PER_S
 from mm_trader.risk.reasons import Caution
+
+_MARK_OUT, _TOXIC_FLOW = Caution.MARK_OUT, Caution.TOXIC_FLOW
+"""Names that are quick to look up: see `events.BUY`."""
+_VOLATILITY_JUMP = Caution.VOLATILITY_JUMP
 
 
 class GuardLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +62,11 @@ class MarkOutGuard:
     def asks(self) -> RiskLevel:
         """The level it asks for since the last look. Without a new fill there is no new reason, so a level it raised runs out."""
         if not self._fresh:
-            return RiskLevel.NORMAL
+            return NORMAL
         self._fresh = False
         mean = self.mean_bp
         return (
-            RiskLevel.NORMAL
+            NORMAL
             if mean is None
             else _level(-mean, self._limits.mark_out_cautious_bp, self._limits.mark_out_reduce_bp)
         )
@@ -177,7 +181,7 @@ class SymbolGuards:
         self.vpin = Vpin(limits.vpin_buckets)
         self.jump = VolatilityJump(prior_sigma)
         self._asked: dict[Caution, tuple[RiskLevel, int]] = {}
-        self.level = RiskLevel.NORMAL
+        self.level = NORMAL
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -189,29 +193,29 @@ class SymbolGuards:
         limits = self._limits
         vpin = self.vpin.value
         picked_off = self.mark_out.asks()
-        toxic = RiskLevel.NORMAL if vpin is None else _level(vpin, limits.vpin_cautious, limits.vpin_reduce)
+        toxic = NORMAL if vpin is None else _level(vpin, limits.vpin_cautious, limits.vpin_reduce)
         jumped = _level(self.jump.ratio, limits.jump_cautious, limits.jump_reduce)
         if not (picked_off or toxic or jumped or self._asked):
             return False  # as before: calm
-        self._ask(Caution.MARK_OUT, picked_off, ts)
-        self._ask(Caution.TOXIC_FLOW, toxic, ts)
-        self._ask(Caution.VOLATILITY_JUMP, jumped, ts)
+        self._ask(_MARK_OUT, picked_off, ts)
+        self._ask(_TOXIC_FLOW, toxic, ts)
+        self._ask(_VOLATILITY_JUMP, jumped, ts)
         before = self.level
-        self.level = max((level for level, _ in self._asked.values()), default=RiskLevel.NORMAL)
+        self.level = max((level for level, _ in self._asked.values()), default=NORMAL)
         return self.level is not before
 
     def _ask(self, cause: Caution, level: RiskLevel, ts: int) -> None:
         """A deeper level counts at once; a shallower one only when the deeper one has run out."""
-        now, until = self._asked.get(cause, (RiskLevel.NORMAL, 0))
-        if level is not RiskLevel.NORMAL and level >= now:
+        now, until = self._asked.get(cause, (NORMAL, 0))
+        if level is not NORMAL and level >= now:
             self._asked[cause] = (level, ts + self._limits.hold)
-        elif now is not RiskLevel.NORMAL and ts >= until:
+        elif now is not NORMAL and ts >= until:
             del self._asked[cause]
-            if cause is Caution.MARK_OUT:
+            if cause is _MARK_OUT:
                 self.mark_out.forget()
 
 
 def _level(value: float, cautious: float | None, reduce_only: float | None) -> RiskLevel:
     if reduce_only is not None and value >= reduce_only:
-        return RiskLevel.REDUCE_ONLY
-    return RiskLevel.CAUTIOUS if cautious is not None and value >= cautious else RiskLevel.NORMAL
+        return REDUCE_ONLY
+    return CAUTIOUS if cautious is not None and value >= cautious else NORMAL

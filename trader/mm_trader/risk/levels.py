@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mm_trader.core.state import RiskLevel
+from mm_trader.core.state import CAUTIOUS, NORMAL, REDUCE_ONLY, RiskLevel
 from mm_trader.risk.reasons import Caution
 
 CAUTIOUS_USAGE = 0.5
@@ -25,23 +25,23 @@ class RiskState:
 
     def __init__(self) -> None:
         self._causes: dict[Caution, RiskLevel] = {}
-        self.level = RiskLevel.NORMAL
+        self.level = NORMAL
 
     def set(self, cause: Caution, level: RiskLevel) -> bool:
         """Record what a cause asks for. True: the level that is obeyed changed."""
-        if level is self._causes.get(cause, RiskLevel.NORMAL):
+        if level is self._causes.get(cause, NORMAL):
             return False
-        if level is RiskLevel.NORMAL:
+        if level is NORMAL:
             del self._causes[cause]
         else:
             self._causes[cause] = level
         before = self.level
-        self.level = max(self._causes.values(), default=RiskLevel.NORMAL)
+        self.level = max(self._causes.values(), default=NORMAL)
         return self.level is not before
 
     def asked(self, cause: Caution) -> RiskLevel:
         """What one cause asks for now."""
-        return self._causes.get(cause, RiskLevel.NORMAL)
+        return self._causes.get(cause, NORMAL)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -51,8 +51,8 @@ class RiskState:
 
 def level_for_usage(usage: float, now: RiskLevel) -> RiskLevel:
     """Level for the used part of a loss limit, given the level it asked for so far."""
-    reduce = REDUCE_USAGE - (RELEASE if now >= RiskLevel.REDUCE_ONLY else 0)
-    cautious = CAUTIOUS_USAGE - (RELEASE if now >= RiskLevel.CAUTIOUS else 0)
+    reduce = REDUCE_USAGE - (RELEASE if now >= REDUCE_ONLY else 0)
+    cautious = CAUTIOUS_USAGE - (RELEASE if now >= CAUTIOUS else 0)
     if usage >= reduce:
-        return RiskLevel.REDUCE_ONLY
-    return RiskLevel.CAUTIOUS if usage >= cautious else RiskLevel.NORMAL
+        return REDUCE_ONLY
+    return CAUTIOUS if usage >= cautious else NORMAL

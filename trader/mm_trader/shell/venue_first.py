@@ -58,7 +58,7 @@ def venue_first(commands: Sequence[Command]) -> Sequence[Command]:
         if isinstance(command, _CHANGES):
             urgent.append(command)
         elif isinstance(command, OrderChanged):
-            client_id = command.record.client_id
+            client_id = command.client_id
             if asked.get(client_id, -1) < number:
                 records.append(command)
             else:

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from mm_api.scalars import ApiModel
 from mm_api.trader_config import TraderConfig
 from mm_trader.core import events
-from mm_trader.core.commands import Command
+from mm_trader.core.commands import Command, OrderChanged
 from mm_trader.core.events import Event
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import Restored
@@ -105,7 +105,14 @@ def event_line(event: Event) -> bytes:
 
 def commands_line(commands: list[Command]) -> bytes:
     """A whole line. These bytes are what a replay is compared by."""
-    return b"C " + encode([(type(command).__name__, command) for command in commands]) + b"\n"
+    return b"C " + encode([(type(command).__name__, _written(command)) for command in commands]) + b"\n"
+
+
+def _written(command: Command) -> Any:
+    """The form of a command in a recording: of a changed order its record."""
+    if type(command) is OrderChanged:
+        return {"record": command.record, "closed": command.closed, "cause": command.cause}
+    return command
 
 
 def state_line(kernel: object) -> bytes:
