@@ -183,6 +183,7 @@ async def test_cancels_overtake_places_that_wait() -> None:
         assert isinstance(answers[0], OrderFound)
 
 
+@pytest.mark.usefixtures("congested")
 async def test_a_cancel_takes_a_place_that_still_waits_out_of_the_queue() -> None:
     """It would overtake the place, find nothing, and leave an order that nobody wants."""
     async with desk() as d:
