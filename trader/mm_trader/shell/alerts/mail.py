@@ -25,6 +25,32 @@ STEP_TIMEOUT_S = 30.0
 log = structlog.get_logger("alerts")
 
 
+class _Line:
+    """The sockets of one mail: its thread opens them, the loop may cut them at any moment, also while they are being opened."""
+
+    def __init__(self) -> None:
+        self._sockets: list[Callable[[], socket.socket | None]] = []
+        self._cut = False
+
+    def opened(self, *sockets: Callable[[], socket.socket | None]) -> None:
+        """These carry the mail now. Noted before the look at whether the line was cut, as a cut is before its look at the sockets: one of both sees it."""
+        self._sockets.extend(sockets)
+        if self._cut:
+            self._shut()
+
+    def cut(self) -> None:
+        """Whoever waits on a socket of it, now or later, is done waiting."""
+        self._cut = True
+        self._shut()
+
+    def _shut(self) -> None:
+        for of in list(self._sockets):
+            open_socket = of()
+            if open_socket is not None:
+                with contextlib.suppress(OSError):  # it is shut already
+                    open_socket.shutdown(socket.SHUT_RDWR)
+
+
 class SmtpSender:
     """One connection for each mail, as alerts are rare; never two at once."""
 
@@ -33,7 +59,7 @@ class SmtpSender:
         self._channel = channel
         self._password = password
         self._thread: threading.Thread | None = None
-        self._sockets: list[Callable[[], socket.socket | None]] = []
+        self._line = _Line()
 
     @property
     def busy(self) -> bool:
@@ -64,21 +90,14 @@ class SmtpSender:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile, and nobody waits
                 loop.call_soon_threadsafe(settle, problem)
 
-        self._sockets = []
+        self._line = _Line()
         self._thread = threading.Thread(target=work, name=f"mail-{self._channel.name}", daemon=True)
         self._thread.start()
         try:
             await done
         except asyncio.CancelledError:
-            self._shut()
+            self._line.cut()
             raise
-
-    def _shut(self) -> None:
-        for of in self._sockets:
-            open_socket = of()
-            if open_socket is not None:
-                with contextlib.suppress(OSError):  # it is shut already
-                    open_socket.shutdown(socket.SHUT_RDWR)
 
     def _send(self, record: AlertRecord) -> None:
         channel, mail = self._channel, self._mail(record)
@@ -109,18 +128,18 @@ class SmtpSender:
         return mail
 
     def _server(self) -> smtplib.SMTP:
-        sockets = self._sockets
+        line = self._line
 
         class Plain(smtplib.SMTP):
             def _get_socket(self, *where: Any) -> Any:
                 raw = super()._get_socket(*where)  # type: ignore[misc]
-                sockets.extend((lambda: raw, lambda: self.sock))
+                line.opened(lambda: raw, lambda: self.sock)
                 return raw
 
         class Secure(smtplib.SMTP_SSL):
             def _get_socket(self, *where: Any) -> Any:
                 raw = super()._get_socket(*where)  # type: ignore[misc]
-                sockets.append(lambda: raw)
+                line.opened(lambda: raw)
                 return raw
 
         host, port = self._channel.host or "", self._channel.port or 25
@@ -145,4 +164,4 @@ class SmtpSender:
 
     async def close(self) -> None:
         """A mail under way is given up."""
-        self._shut()
+        self._line.cut()
