@@ -89,7 +89,10 @@ def main() -> int:
     blind = 0
 
     def judge(job: tuple[Row, Defence]) -> tuple[Row, Defence, list[str]]:
-        return (*job, passed_although_broken(job[1]))
+        try:
+            return (*job, passed_although_broken(job[1]))
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            return (*job, [str(error)])
 
     with ThreadPoolExecutor(options.workers) as pool:
         for row, defence, unmoved in pool.map(judge, jobs):
