@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from simwire import BETA_KEY, BETA_SECRET, ED_KEY, S, Wire, config, ed_sign, running, ws_payload
 
@@ -177,6 +179,40 @@ async def test_the_subscribe_family_works_on_a_bare_socket(wire: Wire) -> None:
     await market.json()
     await market.send({"method": "GET_PROPERTY", "params": ["combined"], "id": 5})
     assert (await market.json())["result"] is True
+
+
+VARIANTS = "`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
+CONTROL = [
+    ("{", 3, "Invalid JSON: expected value at line 1 column 1", False),
+    ('{"method":"X","id":1}', 2, f"Invalid request: unknown variant `X`, expected one of {VARIANTS}", 1),
+    ('{"id":1}', 2, "Invalid request: missing field `method` at line 1 column 8", 1),
+    ('{"method":"SUBSCRIBE","id":[]}', 2, "Invalid request: request ID must be an unsigned integer", None),
+    ('{"method":"GET_PROPERTY","id":1}', 2, "Invalid request: property name must be a string", 1),
+    ('{"method":"GET_PROPERTY","params":["x"],"id":"a"}', 0, "Unknown property", "a"),
+    ('{"method":"GET_PROPERTY","params":["x",1],"id":1}', 2, "Invalid request: too many parameters", 1),
+    (
+        '{"method":"SET_PROPERTY","params":["combined",1],"id":-1}',
+        1,
+        "Invalid value type: expected Boolean",
+        -1,
+    ),
+]
+
+
+@pytest.mark.parametrize(("sent", "code", "msg", "number"), CONTROL)
+async def test_control_messages_are_refused_in_the_documented_words(
+    wire: Wire, sent: str, code: int, msg: str, number: Any
+) -> None:
+    market = await wire.socket("/ws")
+    await market.send(sent)
+    named = {} if number is False else {"id": number}
+    assert await market.json() == {"error": {"code": code, "msg": msg}, **named}
+
+
+async def test_the_upgrade_of_the_websocket_api_says_what_it_cost(wire: Wire) -> None:
+    socket = await wire.session.ws_connect(f"{wire.sim.ws_url}/ws-api/v3")
+    headers = socket._response.headers
+    assert (headers["X-MBX-USED-WEIGHT"], headers["X-MBX-USED-WEIGHT-1M"]) == ("2", "2")
 
 
 async def test_partial_books_come_at_their_marks(wire: Wire) -> None:

@@ -34,7 +34,7 @@ def find_order(desk: Desk, request: Request, refusal: RefusalError, id_name: str
         if order is None or order.symbol != symbol:
             raise refusal
         if client_id is not None and order.client_id != client_id:
-            raise RefusalError(-2039, "Client order ID is not correct for this order ID")
+            raise RefusalError(-2039, "Client order ID is not correct for this order ID.")
         return order
     assert client_id is not None, "one of the two was sent"
     order = account.by_client(symbol, client_id)

@@ -20,6 +20,7 @@ LONGEST_BAN_S = 3 * 86_400
 BAN_GROWTH = 4
 """Each further ban is this many times longer (a guess: the docs give the ends of the scale only)."""
 CONNECT_WINDOW_S = 300
+USED = "X-MBX-USED-WEIGHT"
 
 
 class LimitType(StrEnum):
@@ -217,11 +218,11 @@ class RateLimits:
             self._add(account, rule, amount)
 
     def headers(self, ip: str, account: str | None) -> dict[str, str]:
-        headers = {
-            f"X-MBX-USED-WEIGHT-{rule.header}": str(self.count(ip, rule))
-            for rule in self._ip_rules
-            if rule.type is LimitType.WEIGHT
-        }
+        """Of a reply; the weight's under its old name, without the interval, too, as the venue still sends it."""
+        headers: dict[str, str] = {}
+        for rule in self._ip_rules:
+            if rule.type is LimitType.WEIGHT:
+                headers |= dict.fromkeys((USED, f"{USED}-{rule.header}"), str(self.count(ip, rule)))
         if account is not None:
             for rule in self._order_rules:
                 headers[f"X-MBX-ORDER-COUNT-{rule.header}"] = str(self.count(account, rule))

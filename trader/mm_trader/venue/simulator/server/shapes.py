@@ -303,9 +303,10 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "Z": from_e8(event.executed_quote),
         "Y": from_e8(fill.quote) if fill is not None else ZERO,
         "Q": from_e8(order.quote_qty),
-        "W": ms(order.working_ns),
         "V": order.stp,
     }
+    if order.working_ns >= 0:
+        report["W"] = ms(order.working_ns)
     match = event.prevention
     if match is not None:
         report |= {

@@ -5,7 +5,7 @@ Two kinds share it: market streams (`/ws…`, `/stream`) and the WebSocket API.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
@@ -46,8 +46,9 @@ class Sockets:
         begin: Callable[[Connection], OnText],
         end: Callable[[], None],
         texts_limited: bool,
+        headers: Mapping[str, str] | None = None,
     ) -> web.StreamResponse:
-        """Run one connection to its end. `begin` gets the connection and gives the text handler.
+        """Run one connection to its end. `begin` gets the connection and gives the text handler; `headers` go with the upgrade.
 
         `texts_limited`: text frames count against the frames that a client may send a second, beside pings and pongs.
         """
@@ -58,6 +59,7 @@ class Sockets:
             self.limits.connect(request.remote or "")
         except RefusalError as error:
             return refused(error)
+        socket.headers.update(headers or {})
         await socket.prepare(request)
         self._number += 1
         connection = Connection(self._number, request, socket, self.scheduler, self.faults)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .connection import Channel, Connection, dumps, text_frame
+from .params import LONG_MAX
 from .time_unit import event_in_us
 
 
@@ -107,20 +108,20 @@ class StreamHub:
         try:
             request = json.loads(text)
         except (ValueError, RecursionError):
-            return {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1", "id": None}
+            return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}
         if not isinstance(request, dict):
             return _invalid("request must be an object", None)
         number = request.get("id")
-        if number is not None and not (
-            (isinstance(number, int) and not isinstance(number, bool) and number >= 0)
-            or (isinstance(number, str) and len(number) <= 36)
-        ):
+        if not _is_id(number):
             return _invalid("request ID must be an unsigned integer", None)
-        method, params = request.get("method"), request.get("params", [])
+        if "method" not in request:
+            return _invalid(f"missing field `method` at line 1 column {len(text)}", number)
+        method, params = request["method"], request.get("params", [])
         handler = self._methods().get(method) if isinstance(method, str) else None
         if handler is None:
+            named = method if isinstance(method, str) else dumps(method)
             return _invalid(
-                f"unknown variant `{dumps(method)[:60]}`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
+                f"unknown variant `{named[:60]}`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, "
                 "`LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`",
                 number,
             )
@@ -140,7 +141,7 @@ class StreamHub:
         if streams is None:
             return _invalid("params must be an array of stream names", number)
         if 0 < self.max_streams < len(client.streams.keys() | set(streams)):
-            return _invalid(f"too many streams, at most {self.max_streams}", number)
+            return _error(4, "Too many subscriptions", number)
         self.add(client, streams)
         return {"result": None, "id": number}
 
@@ -152,21 +153,34 @@ class StreamHub:
         return {"result": None, "id": number}
 
     def _get_property(self, client: StreamClient, params: Any, number: Any) -> dict[str, Any]:
-        if not isinstance(params, list) or len(params) != 1 or not isinstance(params[0], str):
-            return _invalid("property name must be a string", number)
-        if params[0] != "combined":
-            return {"code": 0, "msg": "Unknown property", "id": number}
-        return {"result": client.combined, "id": number}
+        return _property(params, 1, number) or {"result": client.combined, "id": number}
 
     def _set_property(self, client: StreamClient, params: Any, number: Any) -> dict[str, Any]:
-        if not isinstance(params, list) or not params or not isinstance(params[0], str):
-            return _invalid("property name must be a string", number)
-        if params[0] != "combined":
-            return {"code": 0, "msg": "Unknown property", "id": number}
+        refusal = _property(params, 2, number)
+        if refusal is not None:
+            return refusal
         if len(params) != 2 or not isinstance(params[1], bool):
-            return {"code": 1, "msg": "Invalid value type: expected Boolean", "id": number}
+            return _error(1, "Invalid value type: expected Boolean", number)
         client.combined = params[1]
         return {"result": None, "id": number}
+
+
+def _is_id(number: Any) -> bool:
+    """A signed whole number of 64 bits, up to 36 characters, or null."""
+    if isinstance(number, int) and not isinstance(number, bool):
+        return -LONG_MAX - 1 <= number <= LONG_MAX
+    return number is None or (isinstance(number, str) and len(number) <= 36)
+
+
+def _property(params: Any, most: int, number: Any) -> dict[str, Any] | None:
+    """Why a property's name cannot be used, None: it can; there is one alone."""
+    if not isinstance(params, list) or not params or not isinstance(params[0], str):
+        return _invalid("property name must be a string", number)
+    if len(params) > most:
+        return _invalid("too many parameters", number)
+    if params[0] != "combined":
+        return _error(0, "Unknown property", number)
+    return None
 
 
 def _names(params: Any) -> list[str] | None:
@@ -175,5 +189,9 @@ def _names(params: Any) -> list[str] | None:
     return params
 
 
+def _error(code: int, msg: str, number: Any) -> dict[str, Any]:
+    return {"error": {"code": code, "msg": msg}, "id": number}
+
+
 def _invalid(why: str, number: Any) -> dict[str, Any]:
-    return {"code": 2, "msg": f"Invalid request: {why}", "id": number}
+    return _error(2, f"Invalid request: {why}", number)

@@ -135,6 +135,7 @@ class WsApi:
             begin,
             end,
             texts_limited=False,
+            headers=self.desk.limits.headers(request.remote or "", None),
         )
 
     # --- user events ----------------------------------------------------------------------------------------
