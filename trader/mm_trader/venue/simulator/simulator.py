@@ -196,8 +196,8 @@ class Simulator:
         return len(self.hub.clients) + len(self.wsapi.sessions)
 
     # --- inside ---------------------------------------------------------------------------------------------
-    def _deliver(self, account: str, text: str) -> None:
-        self.wsapi.deliver(account, text)
+    def _deliver(self, account: str, text: str, ahead: str = "", /) -> None:
+        self.wsapi.deliver(account, text, ahead)
 
     def _load_preset(self) -> Preset | None:
         if self.config.market.kind is MarketKind.REPLAY:

@@ -41,6 +41,11 @@ def _liquidate(sim: Simulator, values: Values) -> Any:
     return {"symbol": values["symbol"], "lots": lots, "clientOrderId": client_id}
 
 
+def _margin_call(sim: Simulator, values: Values) -> Any:
+    positions = _clockwork(sim).call_margin(values["account"])
+    return {"account": values["account"], "positions": positions}
+
+
 def _hedge(sim: Simulator, values: Values) -> Any:
     hedged = _clockwork(sim).desk.hedged
     (hedged.add if values["on"] else hedged.discard)(values["account"])
@@ -63,6 +68,13 @@ ACTIONS = {
             ),
         ),
         {"account": "{account}", "symbol": "{symbol}"},
+        product="usdm",
+    ),
+    "margin_call": Action(
+        "sends MARGIN_CALL with the account's positions; nothing else follows from it",
+        _margin_call,
+        (ACCOUNT,),
+        {"account": "{account}"},
         product="usdm",
     ),
     "hedge": Action(

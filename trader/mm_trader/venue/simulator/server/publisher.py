@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -44,8 +44,11 @@ MAKER_COUNT_BACK = 5
 EVERY_TOUCH = "!bookTicker"
 """The stream of all symbols' bookTicker."""
 
-UserSink = Callable[[str, str], None]
-"""(account name, JSON text of the event)."""
+
+class UserSink(Protocol):
+    """Takes the JSON text of an account's event; `ahead` is another that goes before it and shares its fate."""
+
+    def __call__(self, account: str, text: str, ahead: str = "", /) -> None: ...
 
 
 class _DepthBatch:

@@ -146,11 +146,13 @@ class WsApi:
                 return True
         return bool(self.faults.armed)
 
-    def deliver(self, account: str, text: str) -> None:
-        """Send a user event to every connection subscribed to `account`, unless a fault eats it."""
+    def deliver(self, account: str, text: str, ahead: str = "") -> None:
+        """Send a user event to every connection subscribed to `account`, unless a fault eats it; `ahead` goes before it."""
         fault = self.faults.take(USER_KINDS, account) if self.faults.armed else None
         if fault is not None and fault.kind is FaultKind.LOSE_USER_EVENT:
             return
+        if ahead:
+            self._send_event(account, ahead, fault)
         if fault is not None and fault.kind is FaultKind.REORDER_USER_EVENT and account not in self._held:
             self._held[account] = text
             self.scheduler.call_after(fault.ms * NS_PER_MS, lambda: self._release(account, text))

@@ -10,6 +10,7 @@ from ..engine.checks import from_e8
 from ..engine.errors import RefusalError
 from ..server import listen_keys
 from ..server.calls_account import order_counts, trades_of
+from ..server.connection import dumps
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import SYMBOL, missing
 from ..server.shapes import ms
@@ -270,6 +271,9 @@ def set_leverage(desk: Desk, request: Request) -> Any:
     if not 1 <= leverage <= MAX_LEVERAGE:
         raise RefusalError(-4028, f"Leverage {leverage} is not valid")
     own.futures.margin.holding(request.account, symbol).leverage = leverage
+    desk.publisher.user_sink(
+        request.account.name, dumps(shapes.config_update(symbol, leverage, desk.now_ms()))
+    )
     return {"leverage": leverage, "maxNotionalValue": "100000000", "symbol": symbol}
 
 

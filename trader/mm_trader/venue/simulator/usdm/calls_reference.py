@@ -257,6 +257,32 @@ def schedule(desk: Desk, request: Request) -> Any:
     return {"updateTime": desk.now_ms(), "marketSchedules": {}}
 
 
+def download_id(_desk: Desk, request: Request) -> Any:
+    """A history that the venue would write to a file; here it never gets ready."""
+    for name in ("startTime", "endTime"):
+        if not request.params.has(name):
+            raise missing(name)
+    request.params.finish()
+    return {"avgCostTimestampOfLast30d": 0, "downloadId": DOWNLOAD}
+
+
+def download_link(_desk: Desk, request: Request) -> Any:
+    """No link: the file is being made."""
+    named = request.params.need("downloadId")
+    request.params.finish()
+    return {
+        "downloadId": named,
+        "status": "processing",
+        "url": "",
+        "s3Link": None,
+        "notified": False,
+        "expirationTimestamp": -1,
+        "isExpired": None,
+    }
+
+
+DOWNLOAD = "546975389218332672"
+_HISTORIES = ("income", "order", "trade")
 _ALGO_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _SIGNED = Security.SIGNED
 _RANGE = ("symbol", "startTime", "endTime", "limit", "page", "orderId", "fromId", "autoCloseType", "type")
@@ -296,6 +322,8 @@ CALLS = (
     Call(("GET", "v1/tradingSchedule"), None, schedule, 5),
     Call(("GET", "v1/insuranceBalance"), None, _always([], "symbol")),
     Call(("GET", "v1/indexInfo"), None, _always([], "symbol")),
+    *(Call(("GET", f"v1/{kind}/asyn"), None, download_id, 1000, _SIGNED) for kind in _HISTORIES),
+    *(Call(("GET", f"v1/{kind}/asyn/id"), None, download_link, 10, _SIGNED) for kind in _HISTORIES),
     Call(("GET", "v1/assetIndex"), None, _always([], "symbol"), 10),
     Call(("GET", "v1/convert/exchangeInfo"), None, _always([], "fromAsset", "toAsset"), 20),
     *(

@@ -14,7 +14,7 @@ from ..server.connection import dumps
 from ..server.listen_keys import PrivateStreams
 from ..time import NS_PER_MS, NS_PER_S
 from .desk import futures_desk
-from .shapes import position_risk
+from .shapes import margin_call, position_risk
 from .streams import add_routes
 
 if TYPE_CHECKING:
@@ -57,6 +57,16 @@ class Clockwork:
             for symbol, held in margin.of(account).items()
             if held.lots
         ]
+
+    def call_margin(self, account: str) -> int:
+        """Send MARGIN_CALL; with how many positions."""
+        owner, margin = self.exchange.accounts[account], self.exchange.margin
+        positions = self.positions(owner)
+        quotes = {margin.specs[row["symbol"]].quote for row in positions}
+        wallet = sum(owner.balance(asset).free for asset in quotes)
+        text = dumps(margin_call(wallet, positions, self.desk.now_ms()))
+        self.sim.publisher.user_sink(account, text)
+        return len(positions)
 
     def expire_key(self, account: str) -> bool:
         """End an account's listen key now. False: it has none."""

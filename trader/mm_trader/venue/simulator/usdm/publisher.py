@@ -40,6 +40,10 @@ class _Batch:
         self.sent_u = u
 
 
+USD_MARGINED = 1
+"""What a symbol is, since one stream may carry coin-margined ones too (2026-06)."""
+
+
 class FuturesPublisher(Publisher):
     """Owns the way out; see Publisher for its arguments."""
 
@@ -59,16 +63,18 @@ class FuturesPublisher(Publisher):
         self.counts["executions"] += 1
         spec = self.exchange.markets[event.order.symbol].spec
         self.journal.execution(event, spec)
-        self.user_sink(event.order.account.name, dumps(shapes.order_update(event, spec, now_ms)))
+        name = event.order.account.name
+        lite = dumps(shapes.trade_lite(event, event.fill, spec, now_ms)) if event.fill is not None else ""
+        self.user_sink(name, dumps(shapes.order_update(event, spec, now_ms)), lite)
 
     def _balance(self, event: BalanceEvent, now_ms: int) -> None:
         assert isinstance(event, MarginEvent), "the margin ledger reports in its own events"
         assert isinstance(self.exchange, FuturesExchange)
         margin = self.exchange.margin
-        held = {
-            s: (margin.holding(event.account, s), margin.specs[s], margin.marks[s]) for s in event.positions
-        }
-        if event.reason == "FUNDING_FEE":
+        funding = event.reason == "FUNDING_FEE"
+        named = [] if funding else event.positions
+        held = {s: (margin.holding(event.account, s), margin.specs[s], margin.marks[s]) for s in named}
+        if funding:
             self.journal.add(
                 "funding",
                 event.time_ns,
@@ -197,5 +203,7 @@ def depth_text(market: Market, sides: Sides, previous: int, now_ms: int) -> str:
             "pu": previous,
             "b": sides[0],
             "a": sides[1],
+            "ps": market.spec.name,
+            "st": USD_MARGINED,
         }
     )

@@ -242,10 +242,57 @@ def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[s
     return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": ms(event.time_ns), "o": inner}
 
 
+def trade_lite(event: ExecutionEvent, fill: AccountTrade, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
+    """TRADE_LITE: a fill without what takes the venue longer to work out."""
+    one = event.order
+    return {
+        "e": "TRADE_LITE",
+        "E": now_ms,
+        "T": ms(event.time_ns),
+        "s": one.symbol,
+        "q": qty_text(spec, event.qty),
+        "p": price_text(spec, one.price),
+        "m": fill.is_maker,
+        "c": event.client_id,
+        "S": one.side.value,
+        "L": price_text(spec, fill.price),
+        "l": qty_text(spec, fill.qty),
+        "t": fill.id,
+        "i": one.id,
+    }
+
+
+def config_update(symbol: str, leverage: int, now_ms: int) -> dict[str, Any]:
+    """ACCOUNT_CONFIG_UPDATE of a changed leverage."""
+    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": now_ms, "T": now_ms, "ac": {"s": symbol, "l": leverage}}
+
+
+def margin_call(wallet_e8: int, positions: list[dict[str, Any]], now_ms: int) -> dict[str, Any]:
+    """MARGIN_CALL. `positions`: rows of positionRisk v2."""
+    return {
+        "e": "MARGIN_CALL",
+        "E": now_ms,
+        "cw": from_e8(wallet_e8),
+        "p": [
+            {
+                "s": row["symbol"],
+                "ps": row["positionSide"],
+                "pa": row["positionAmt"],
+                "mt": "CROSSED",
+                "iw": row["isolatedWallet"],
+                "mp": row["markPrice"],
+                "up": row["unRealizedProfit"],
+                "mm": row["maintMargin"],
+            }
+            for row in positions
+        ],
+    }
+
+
 def account_update(
     event: MarginEvent, holdings: dict[str, tuple[Holding, SymbolSpec, int]], now_ms: int
 ) -> dict[str, Any]:
-    """ACCOUNT_UPDATE. `holdings`: the positions that it names, with rules and mark."""
+    """ACCOUNT_UPDATE. `holdings`: the positions that it names, with rules and mark; funding of a cross position names none."""
     return {
         "e": "ACCOUNT_UPDATE",
         "E": now_ms,
