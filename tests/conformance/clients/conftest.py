@@ -61,16 +61,20 @@ def simulate() -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def flow() -> Flow:
-    """Run `flow_<library>.py WHAT URL` in the library's own environment; the observations that it printed."""
+    """Run `flow_<library>.py WHAT URL …` in the library's own environment; the observations that it printed."""
 
-    def run(library: str, what: str, url: str) -> Any:
+    def run(library: str, what: str, url: str, *more: str) -> Any:
         python = subprocess.run(
             [HERE / "client-env", library], check=True, capture_output=True, text=True
         ).stdout.strip()
         script = HERE / f"flow_{library.replace('-', '_')}.py"
         environ = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
         done = subprocess.run(
-            [python, "-I", script, what, url], capture_output=True, text=True, timeout=FLOW_S, env=environ
+            [python, "-I", script, what, url, *more],
+            capture_output=True,
+            text=True,
+            timeout=FLOW_S,
+            env=environ,
         )
         assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
         return json.loads(done.stdout.splitlines()[-1])

@@ -114,7 +114,7 @@ async def depth():
 
     first = snapshot()
     book = {"u": first["lastUpdateId"], "b": dict(first["bids"]), "a": dict(first["asks"])}
-    end = time.monotonic() + 6  # --speed 10
+    end = time.monotonic() + 60 / int(sys.argv[3])
     updates = gaps = 0
     target = None
     while target is None or book["u"] < target["lastUpdateId"]:

@@ -99,7 +99,7 @@ async def orders():
 async def depth():
     """The library's depth cache beside the venue's book, after a minute of market time."""
     alpha = await client("alpha")
-    speed = 10
+    speed = int(sys.argv[3])
     cache = DepthCacheManager(alpha, SYMBOL, limit=5000, ws_interval=100)
     updates = 0
     async with cache as manager:

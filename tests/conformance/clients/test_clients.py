@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from conftest import Flow, still_market
 
 PYTHON_BINANCE, SDK, CCXT, CONNECTOR = "python-binance", "binance-sdk-spot", "ccxt", "binance-connector"
 DEPTH = ("--market", "seeded:5:toxic", "--speed", "10")
+SPEED = "1" if os.environ.get("MM_WHOLE") else "10"
+"""Of the market that a depth cache follows for a minute of its time."""
 
 
 def executions(seen: dict[str, Any]) -> list[dict[str, Any]]:
@@ -69,7 +72,7 @@ def test_the_official_sdk_places_fills_cancels_replaces_and_amends(
 def test_a_depth_cache_is_the_book_after_a_minute_of_market_time(
     library: str, simulate: Callable[..., str], flow: Flow
 ) -> None:
-    seen = flow(library, "depth", simulate(*DEPTH))
+    seen = flow(library, "depth", simulate("--market", "seeded:5:toxic", "--speed", SPEED), SPEED)
     assert seen["updates"] >= 20
     assert seen.get("gaps", 0) == 0
     for kept, venue in (seen["u"], seen["bids"], seen["asks"]):
