@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -83,6 +84,17 @@ def test_a_fill_is_written_down_after_what_it_makes_the_trader_ask(world: World)
     world.kernel.answers = [[FillBooked(record=fill(5)), other, CANCEL]]
     world.dispatcher(TICK)
     assert world.effects.done == [CANCEL, other, (fill(5), ledger(99))]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_collection_begins_before_the_commands_are_executed(world: World, fails: bool) -> None:
+    collecting: list[bool] = []
+    world.effects.on_place = lambda: collecting.append(gc.isenabled())
+    world.effects.error = OSError("disk full") if fails else None
+    world.kernel.answers = [[PLACE]]
+    world.dispatcher(TICK)
+    assert collecting == ([] if fails else [False])
+    assert gc.isenabled()
 
 
 def test_an_event_that_a_command_causes_waits_until_all_commands_are_done(world: World) -> None:

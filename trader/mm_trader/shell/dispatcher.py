@@ -6,6 +6,7 @@ any more: places are blocked, everything under the prefix is cancelled, a halt i
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic_ns, perf_counter_ns
@@ -133,11 +134,15 @@ class Dispatcher:
         if self._draining:
             return
         self._draining = True
+        collects = gc.isenabled()
+        gc.disable()  # a collection that is due begins when the venue has heard what follows from the event, not before
         try:
             while self._queue:
                 self._handle(self._queue.popleft())
         finally:
             self._draining = False
+            if collects:
+                gc.enable()
 
     def _handle(self, event: Event) -> None:
         kernel = self.kernel
