@@ -206,6 +206,14 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
+STOPS = (
+    {"type": "STOP_LOSS_LIMIT", "stopPrice": "2700", "price": "2710"},
+    {"type": "TAKE_PROFIT_LIMIT", "stopPrice": "2400", "price": "2410", "timeInForce": "FOK"},
+    {"type": "STOP_LOSS", "side": "SELL", "stopPrice": "2599.99"},
+)
+"""What makes a limit order one that waits."""
+
+
 def seeds(target: str) -> Iterator[bytes]:
     """Inputs that are right, to begin from."""
     order = {"symbol": "ETHUSDC", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
@@ -215,13 +223,20 @@ def seeds(target: str) -> Iterator[bytes]:
         for index, call in enumerate(venue().profile.calls):
             query = {**order, **more} if call.trades else {"symbol": "ETHUSDC", "limit": "5", "orderId": "1"}
             yield bytes((index,)) + urlencode(query).encode()
+            if call.fault_class in ("place", "replace") and venue is SPOT:
+                for stop in STOPS:
+                    yield bytes((index,)) + urlencode({**query, **stop}).encode()
     elif target == "signed_request":
         yield f"{KEY}\0{urlencode({**order, **more, 'signature': 'ab' * 32})}\0a=1".encode()
     elif target in ("spot_ws_api", "usdm_ws_api"):
         venue = SPOT if target == "spot_ws_api" else USDM
         for call in venue().profile.calls:
             if call.ws is not None:
-                yield json.dumps({"id": 1, "method": call.ws, "params": {**order, "apiKey": KEY}}).encode()
+                params = {**order, "apiKey": KEY}
+                yield json.dumps({"id": 1, "method": call.ws, "params": params}).encode()
+                if call.fault_class == "place" and venue is SPOT:
+                    stop = {**params, **STOPS[0]}
+                    yield json.dumps({"id": 1, "method": call.ws, "params": stop}).encode()
         yield b'{"id":"x","method":"session.status"}'
     elif target == "stream_socket":
         for method in ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"):

@@ -54,7 +54,9 @@ ask("get_oco_order", orderListId=1)
 ask("cancel_oco_order", SYMBOL, orderListId=1)
 ask("new_listen_key")
 stop = {"side": "SELL", "type": "STOP_LOSS", "quantity": 0.05, "stopPrice": low}
-ask("new_order", SYMBOL, name="stop_order", **stop)
+waiting = ask("new_order", SYMBOL, name="stop_order", **stop)["orderId"]
+ask("cancel_order", SYMBOL, orderId=waiting)
+ask("new_order", SYMBOL, name="late_stop_order", **{**stop, "stopPrice": low * 2})
 
 seen, enough = set(), threading.Event()
 

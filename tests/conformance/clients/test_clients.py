@@ -143,7 +143,7 @@ def test_every_call_of_the_older_connector_is_answered_or_refused_in_the_venues_
         "get_oco_order": -2013,
         "new_listen_key": -1000,
         "new_oco_order": -2010,
-        "stop_order": -2010,
+        "late_stop_order": -2010,
     }
     assert len(seen["answered"]) == 40
     assert "depthUpdate" in seen["streams"]

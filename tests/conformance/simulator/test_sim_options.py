@@ -50,6 +50,7 @@ SAMPLES: dict[str, tuple[list[str], Any]] = {
     "funding_interval": (["60"], 60),
     "limits": (["orders-per-10s=7,ban-after=0"], {"orders-per-10s": 7, "ban-after": 0}),
     "ping_interval": (["5"], 5),
+    "stop_orders": (["off"], False),
     "listen_keys": (["on"], True),
     "journal_size": (["100"], 100),
 }

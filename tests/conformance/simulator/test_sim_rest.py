@@ -106,7 +106,7 @@ REFUSALS = [
     ({"type": "STOP"}, (400, -1116, "Invalid orderType.")),
     (
         {"type": "STOP_LOSS_LIMIT", "stopPrice": "2000"},
-        (400, -2010, "Stop loss limit orders are not supported for this symbol."),
+        (400, -2010, "Stop price would trigger immediately."),
     ),
     ({"type": "TAKE_PROFIT_LIMIT"}, (400, -1102, None)),
     (

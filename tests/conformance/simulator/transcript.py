@@ -103,6 +103,13 @@ async def transcript(market: str, product: Product) -> dict[str, bytes]:
             if turn % 3:
                 price = "2599.00" if side == "BUY" else "2601.00"
                 order |= {"type": "LIMIT", "timeInForce": "GTC", "price": price}
+            if not usdm and turn % 4 == 1:
+                order |= {
+                    "type": "STOP_LOSS_LIMIT",
+                    "timeInForce": "GTC",
+                    "price": "2602",
+                    "stopPrice": "2601",
+                }
             await call("order.place", signed(**order))
             path = "/fapi/v1/depth" if usdm else "/api/v3/depth"
             start = len(rest.heard)

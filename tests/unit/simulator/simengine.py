@@ -44,6 +44,7 @@ class Desk:
         quote: str | None = None,
         stp: StpMode | None = None,
         client_id: str | None = None,
+        stop: str | None = None,
     ) -> Placed:
         self._number += 1
         self.now += 1_000_000
@@ -52,13 +53,14 @@ class Desk:
             NewOrder(
                 SYMBOL,
                 Side(side),
-                kind if price is not None else OrderType.MARKET,
+                OrderType.MARKET if price is None and kind is OrderType.LIMIT else kind,
                 client_id or f"t{self._number}",
                 tif,
                 to_e8(qty) if qty else None,
                 to_e8(price) if price is not None else None,
                 to_e8(quote) if quote is not None else None,
                 stp,
+                stop_e8=to_e8(stop) if stop is not None else None,
             ),
         )
 
@@ -76,6 +78,11 @@ class Desk:
         """All of an asset in the world: free, locked and taken as fees."""
         held = sum(x.balance(asset).free + x.balance(asset).locked for x in self.exchange.accounts.values())
         return held + self.exchange.ledger.fees.get(asset, 0)
+
+    def trade(self, price: str, qty: str = "0.01") -> None:
+        """A print at `price` that touches nobody's order."""
+        self.now += 1_000_000
+        self.exchange.print_trade(SYMBOL, to_e8(price) // 10**6, to_e8(qty) // 10_000, buyer_is_maker=True)
 
     def levels(self, side: str) -> list[tuple[int, int]]:
         book = self.exchange.market(SYMBOL).book

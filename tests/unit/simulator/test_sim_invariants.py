@@ -10,8 +10,11 @@ from simengine import SYMBOL, Desk
 
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.engine.events import BookUpdate, Event, ExecutionEvent, TradeEvent
+from mm_trader.venue.simulator.engine.stops import rises
 from mm_trader.venue.simulator.engine.types import (
+    AT_MARKET,
     E8,
+    STOP_TYPES,
     ExecType,
     NewOrder,
     Order,
@@ -23,28 +26,30 @@ from mm_trader.venue.simulator.engine.types import (
 )
 from mm_trader.venue.simulator.market.driver import background_account
 
+PRICES = st.integers(259_990, 260_010)
 PLACE = st.tuples(
     st.just("place"),
     st.integers(0, 2),
     st.sampled_from(list(Side)),
     st.sampled_from(list(OrderType)),
     st.sampled_from(list(TimeInForce)),
-    st.integers(259_990, 260_010),
+    PRICES,
     st.integers(20, 40_000),
     st.sampled_from([None, *StpMode]),
     st.booleans(),
+    PRICES,
 )
 CANCEL = st.tuples(st.just("cancel"), st.integers(0, 50))
 AMEND = st.tuples(st.just("amend"), st.integers(0, 50), st.integers(1, 40_000))
-REPLACE = st.tuples(
-    st.just("replace"), st.integers(0, 50), st.integers(259_990, 260_010), st.integers(20, 40_000)
-)
-MARKET = st.tuples(
-    st.just("market"), st.sampled_from(list(Side)), st.integers(259_990, 260_010), st.integers(1, 40_000)
-)
+REPLACE = st.tuples(st.just("replace"), st.integers(0, 50), PRICES, st.integers(20, 40_000))
+MARKET = st.tuples(st.just("market"), st.sampled_from(list(Side)), PRICES, st.integers(1, 40_000))
 """A step of the background: it requotes one side under one update number."""
-STEPS = st.lists(st.one_of(PLACE, PLACE, PLACE, CANCEL, AMEND, REPLACE, MARKET), min_size=1, max_size=60)
+PRINT = st.tuples(st.just("print"), PRICES, st.integers(1, 40_000), st.booleans())
+STEPS = st.lists(
+    st.one_of(PLACE, PLACE, PLACE, PLACE, CANCEL, AMEND, REPLACE, MARKET, PRINT), min_size=1, max_size=60
+)
 
+TAKE_TIF = {OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
 FINAL = {OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH, OrderStatus.FILLED}
 
 
@@ -70,21 +75,23 @@ class World:
     def _act(self, step: tuple[object, ...]) -> None:
         exchange = self.desk.exchange
         if step[0] == "place":
-            _, who, side, kind, tif, price, lots, stp, by_quote = step
-            market = kind is OrderType.MARKET
-            quote = lots * E8 if market and by_quote else None
+            _, who, side, kind, tif, price, lots, stp, by_quote, stop = step
+            quote = lots * E8 if kind is OrderType.MARKET and by_quote else None
             new = NewOrder(
                 SYMBOL,
                 side,
                 kind,
                 f"c{len(self.orders)}",
-                tif if kind is OrderType.LIMIT else TimeInForce.GTC,
+                tif if kind in TAKE_TIF else TimeInForce.GTC,
                 None if quote else lots * 10_000,
-                None if market else price * 10**6,
+                None if kind in AT_MARKET else price * 10**6,
                 quote,
                 stp,
+                stop_e8=stop * 10**6 if kind in STOP_TYPES else None,
             )
             self.orders.append(exchange.place(self.accounts[who], new).order)
+        elif step[0] == "print":
+            exchange.print_trade(SYMBOL, *step[1:])
         elif step[0] == "market":
             self._requote(*step[1:])
         elif self.orders:
@@ -132,6 +139,7 @@ class World:
                     o.locked for o in account.open.values() if (o.side is Side.BUY) == (asset == "USDC")
                 )
         self._check_book()
+        self._check_waiting()
         self._check_events(events)
 
     def _check_book(self) -> None:
@@ -144,7 +152,21 @@ class World:
             for level in side.levels.values():
                 assert level.qty == sum(o.remaining for o in level) > 0
         resting = {o.id for side in (book.bids, book.asks) for level in side.levels.values() for o in level}
-        assert resting == {o for a in self.accounts for o in a.open}
+        assert resting == {o.id for a in self.accounts for o in a.open.values() if o.working_ns >= 0}
+
+    def _check_waiting(self) -> None:
+        """Whatever waits has not seen its price; whatever is open and does not rest waits."""
+        market = self.desk.exchange.market(SYMBOL)
+        waiting = {o.id for a in self.accounts for o in a.open.values() if o.working_ns < 0}
+        if market.stops is None:
+            assert not waiting
+            return
+        assert not market.stops.due
+        rows = [order for row in (market.stops._rising, market.stops._falling) for *_, order in row]
+        assert {o.id for o in rows} == waiting != set()
+        for order in rows:
+            last = market.last_price or (0 if rises(order.type, order.side) else order.stop + 1)
+            assert last < order.stop if rises(order.type, order.side) else last > order.stop
 
     def _check_events(self, events: list[Event]) -> None:
         for event in events:

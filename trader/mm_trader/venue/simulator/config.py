@@ -138,6 +138,8 @@ class SimulatorConfig:
     """usdm: settlements are at whole multiples of this since the epoch."""
     tls: TlsConfig | None = None
     """Serve https and wss instead, for clients that take no other address."""
+    stop_orders: bool = True
+    """spot: whether orders may wait for a stop price."""
     listen_keys: bool = False
     """spot: listenKeys as they were until 2026-02-20, for clients that know no other user stream."""
     journal_size: int = 20_000
@@ -146,6 +148,9 @@ class SimulatorConfig:
     def __post_init__(self) -> None:
         if not self.symbols:
             object.__setattr__(self, "symbols", parse_symbols("ETHUSDC,BTCUSDC", self.product))
+        if not self.stop_orders:
+            without = tuple(replace(spec, stop_orders=False) for spec in self.symbols)
+            object.__setattr__(self, "symbols", without)
         object.__setattr__(self, "limits", self.limits.of(self.product))
         if not 1 <= self.leverage <= MAX_LEVERAGE:
             raise ConfigError(f"--leverage {self.leverage}: must be 1 to {MAX_LEVERAGE}")
@@ -186,7 +191,7 @@ def symbol_spec(name: str, product: Product = Product.SPOT) -> SymbolSpec:
         tick, lot = E8 // 10 if base == "BTC" else E8 // 100, E8 // 1000
         return SymbolSpec(
             name, base, quote, tick_e8=tick, lot_e8=lot, min_price_e8=tick, min_qty_e8=lot,
-            percent_up_e4=10_500, percent_down_e4=9_500, perpetual=True,
+            percent_up_e4=10_500, percent_down_e4=9_500, stop_orders=False, perpetual=True,
         )  # fmt: skip
     lot = E8 // 100_000 if base == "BTC" else E8 // 10_000
     return SymbolSpec(name, base, quote, lot_e8=lot, min_qty_e8=lot)

@@ -47,12 +47,13 @@ class Journal:
         order = event.order
         account, kind = order.account, event.exec_type
         cancelled = kind is ExecType.CANCELED and event.orig_client_id
+        set_off = order.stop > 0 and kind is ExecType.NEW and event.working_ns >= 0
         self.seq += 1
         self._entries.append(
             _Execution(
                 event.time_ns, kind, account.name, spec, order.id,
                 event.orig_client_id if cancelled else event.client_id, order.side, order.type, order.price,
-                event.qty, event.executed, event.status, len(account.open), event.fill, self.source,
+                event.qty, event.executed, event.status, len(account.open), event.fill, self.source, order.stop, set_off,
             )
         )  # fmt: skip
 
@@ -112,13 +113,17 @@ class _Execution(msgspec.Struct, gc=False):
     open_orders: int
     fill: AccountTrade | None
     source: str
+    stop: int
+    set_off: bool
+    """A waiting order begins to work."""
 
 
 def _shape(entry: _Execution | _Other) -> dict[str, Any]:
     if isinstance(entry, _Other):
         kind, fields = entry.kind, entry.fields
     else:
-        kind, fields = KINDS[entry.kind], _execution_fields(entry)
+        kind = "trigger" if entry.set_off else KINDS[entry.kind]
+        fields = _execution_fields(entry)
     return {"timeNs": entry.time_ns, "kind": kind, "account": entry.account, **fields, "source": entry.source}
 
 
@@ -136,6 +141,8 @@ def _execution_fields(entry: _Execution) -> dict[str, Any]:
         "status": entry.status.value,
         "openOrders": entry.open_orders,
     }
+    if entry.stop:
+        fields["stopPrice"] = from_e8(entry.stop * spec.tick_e8)
     if fill is not None:
         fields |= {
             "tradeId": fill.id,

@@ -112,6 +112,11 @@ OPTIONS: dict[str, Option] = {
         RULES,
     ),
     "ping_interval": Option("SECONDS", "between the venue's pings; 0 for none (default 20)", RULES, float),
+    "stop_orders": Option(
+        "on|off",
+        "spot: whether symbols have stop loss and take profit orders; off: they are refused as where a symbol has none (default on)",
+        RULES,
+    ),
     "listen_keys": Option(
         "on|off",
         "spot: serve listenKeys, gone at Binance since 2026-02-20, to clients that know no other user stream "

@@ -101,7 +101,7 @@ class Page:
         own: dict[str, int] = {}
         for name in sim.client_accounts:
             for order in sim.engine.accounts[name].open.values():
-                if order.symbol == symbol:
+                if order.symbol == symbol and order.level is not None:
                     price = shapes.price_text(market.spec, order.price)
                     own[price] = own.get(price, 0) + order.remaining
         return {

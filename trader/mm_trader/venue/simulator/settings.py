@@ -67,6 +67,7 @@ def load_config(
         funding_interval_s=_number(given.get("funding_interval", 8 * 3600), "--funding-interval"),
         ping_interval_s=_ping_interval(given.get("ping_interval")),
         tls=_tls(given),
+        stop_orders=_switch(given.get("stop_orders", True), "--stop-orders"),
         listen_keys=_switch(given.get("listen_keys", False), "--listen-keys"),
         journal_size=_journal_size(given.get("journal_size", JOURNAL_SIZE)),
     )

@@ -6,7 +6,7 @@ Order of the checks follows the venue: price, lot, notional, percent price, coun
 from __future__ import annotations
 
 from .errors import RefusalError, filter_failure, rejected
-from .types import NewOrder, OrderType, Side, SymbolSpec
+from .types import AT_MARKET, NewOrder, OrderType, Side, SymbolSpec
 
 _MARKET = OrderType.MARKET
 
@@ -19,7 +19,7 @@ def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool)
     """
     if new.unsupported:
         raise rejected(new.unsupported)
-    if new.type is _MARKET:
+    if new.type is _MARKET or (new.stop_e8 is not None and new.type in AT_MARKET):
         return _check_market(spec, new, reference, background)
     price_e8, qty_e8 = new.price_e8 or 0, new.qty_e8 or 0
     if price_e8 <= 0:
@@ -55,6 +55,15 @@ def _check_market(spec: SymbolSpec, new: NewOrder, reference: int, background: b
     if not background and reference and lots * reference * spec.quote_mult < spec.min_notional_e8:
         raise filter_failure("NOTIONAL")
     return 0, lots, 0
+
+
+def check_stop(spec: SymbolSpec, stop_e8: int) -> int:
+    """Stop price in ticks; the price filter holds for it as for a price."""
+    stop = stop_e8 // spec.tick_e8
+    low, high = spec.prices
+    if stop * spec.tick_e8 != stop_e8 or not low <= stop <= high:
+        raise filter_failure("PRICE_FILTER")
+    return stop
 
 
 def _check_lot(spec: SymbolSpec, qty_e8: int) -> int:

@@ -34,6 +34,7 @@ def rejected(msg: str) -> RefusalError:
 
 
 INSUFFICIENT_BALANCE = "Account has insufficient balance for requested action."
+WOULD_TRIGGER = "Stop price would trigger immediately."
 WOULD_MATCH = "Order would immediately match and take."
 DUPLICATE_ORDER = "Duplicate order sent."
 MARKET_CLOSED = "Market is closed."

@@ -85,10 +85,12 @@ class ExecutionEvent(msgspec.Struct, gc=False):
     executed_quote: int
     prevented: int
     on_book: bool
+    working_ns: int
+    """Since when the order was at work at that moment; -1: it waited for its stop price."""
     fill: AccountTrade | None = None
     prevention: PreventedMatch | None = None
     reject_reason: str = "NONE"
-    """Of a REJECTED one, in the venue's word."""
+    """Of one that the venue could not take, in its word."""
 
 
 class BalanceEvent(msgspec.Struct, gc=False):

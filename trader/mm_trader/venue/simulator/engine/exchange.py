@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from .account import Account, CommissionRates, Seat
-from .checks import check_new, check_position
+from .checks import check_new, check_position, check_stop
+from .contingent import Contingent
 from .errors import (
     AMEND_INCREASE,
     AMEND_NO_CHANGE,
@@ -24,13 +26,12 @@ from .errors import (
     filter_failure,
     rejected,
 )
-from .events import Event, ExecutionEvent, Prevention, TradeEvent, TransferEvent
+from .events import Event, Prevention, TradeEvent, TransferEvent
 from .ledger import Ledger
 from .market import Market
 from .matching import Matcher
 from .types import (
     ExecType,
-    Fill,
     NewOrder,
     Order,
     OrderStatus,
@@ -48,7 +49,7 @@ Clock = Callable[[], int]
 # plain names: looking a member up on its class is slow, and these are asked for several times per order
 _TRADING = SymbolStatus.TRADING
 _MARKET, _LIMIT_MAKER = OrderType.MARKET, OrderType.LIMIT_MAKER
-_GTC, _FOK = TimeInForce.GTC, TimeInForce.FOK
+_GTC = TimeInForce.GTC
 _BUY = Side.BUY
 _NEW, _CANCELED, _CANCELED_STATUS = ExecType.NEW, ExecType.CANCELED, OrderStatus.CANCELED
 
@@ -71,6 +72,7 @@ class Exchange:
         self.ledger = ledger if ledger is not None else Ledger()
         self._out: list[Event] = []
         self._matcher = Matcher(self.ledger, self._out)
+        self._contingent = Contingent(self.ledger, self._matcher)
         self._order_id = 0
         self._batching = False
         self._dirty: dict[str, Market] = {}
@@ -125,6 +127,10 @@ class Exchange:
         if not background:
             if seat.open_count >= spec.max_num_orders:
                 raise filter_failure("MAX_NUM_ORDERS")
+            if new.stop_e8 is not None:
+                check_stop(spec, new.stop_e8)
+                if sum(o.stop > 0 for o in account.open.values() if o.seat is seat) >= spec.max_algo_orders:
+                    raise filter_failure("MAX_NUM_ALGO_ORDERS")
             if spec.max_position_e8:
                 buys = sum(o.remaining for o in account.open.values() if o.seat is seat and o.is_buy)
                 held = seat.base.free + seat.base.locked
@@ -144,29 +150,33 @@ class Exchange:
         now = self.clock()
         stp = new.stp if new.stp is not None else self.default_stp
         order = _accepted(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now)
-        is_market = new.type is _MARKET
-        takes = is_market or market.crosses(order.is_buy, price)
+        if new.stop_e8 is not None:
+            self._contingent.hold(market, order, check_stop(market.spec, new.stop_e8), now)
+            self._order_id = order.id
+            self._commit(market, now)
+            return Placed(order, [])
+        takes = order.is_market or market.crosses(order.is_buy, price)
         if takes and new.type is _LIMIT_MAKER:
             raise rejected(WOULD_MATCH)
         self.ledger.lock(order, market.need(order))
         self._order_id = order.id
         account.remember_open(order)
         self._matcher.execution(order, _NEW, now)
-        fills: list[Fill] = []
-        matches = self._matcher.prevented_id
-        if takes and (new.tif is not _FOK or market.can_fill(order)):
-            fills = self._matcher.match(market, order, now)
-        if not order.is_final:
-            if is_market or new.tif is not _GTC:
-                self._end_taker(market, order, now)
-            else:
-                book = market.book
-                (book.bids if order.is_buy else book.asks).level(price).append(order)
-                (market.bids_changed if order.is_buy else market.asks_changed).append(price)
+        shown: Order | None = None
+        prevented: tuple[Prevention, ...] = ()
+        if takes or new.tif is not _GTC:
+            matches = self._matcher.prevented_id
+            fills = self._matcher.work(market, order, takes, now)
+            if self._matcher.prevented_id != matches:
+                prevented = tuple(p for p in self._matcher.preventions if p.id > matches)
+            if fills and market.stops is not None and market.stops.due:
+                shown = copy(order)
+        else:  # as `rest`, without the call: most orders do this alone
+            fills, book = [], market.book
+            (book.bids if order.is_buy else book.asks).level(price).append(order)
+            (market.bids_changed if order.is_buy else market.asks_changed).append(price)
         self._commit(market, now)
-        if self._matcher.prevented_id == matches:
-            return Placed(order, fills)
-        return Placed(order, fills, tuple(p for p in self._matcher.preventions if p.id > matches))
+        return Placed(order, fills, prevented, shown)
 
     def report_rejected(self, account: Account, new: NewOrder, reason: str) -> None:
         """Tell the account's stream that the engine refused `new`: a REJECTED report under an order id of its own.
@@ -180,6 +190,7 @@ class Exchange:
         self._order_id += 1
         stp = new.stp if new.stp is not None else self.default_stp
         order = _accepted(self._order_id, seat, new, price, lots, quote_qty, stp, now)
+        order.stop = check_stop(market.spec, new.stop_e8) if new.stop_e8 is not None else 0
         order.status, order.is_final, order.working_ns = OrderStatus.REJECTED, True, -1
         event = self._matcher.execution(order, ExecType.REJECTED, now)
         if event is not None:
@@ -191,12 +202,14 @@ class Exchange:
             raise RefusalError(-2011, UNKNOWN_ORDER)
         market = self.markets[order.symbol]
         now = self.clock()
-        (market.bids_changed if order.is_buy else market.asks_changed).append(order.price)
         level = order.level
-        assert level is not None, "an open order rests on a level"
-        level.remove(order, order.qty - order.executed - order.prevented)
-        if level.head is None:
-            (market.book.bids if order.is_buy else market.book.asks).drop(level)
+        if level is None:
+            self._contingent.let_go(market, order)
+        else:
+            (market.bids_changed if order.is_buy else market.asks_changed).append(order.price)
+            level.remove(order, order.qty - order.executed - order.prevented)
+            if level.head is None:
+                (market.book.bids if order.is_buy else market.book.asks).drop(level)
         self._matcher.end(order, _CANCELED_STATUS)
         event = self._matcher.execution(order, _CANCELED, now)
         if event is not None and cancel_id is not None:
@@ -219,7 +232,7 @@ class Exchange:
             raise RefusalError(-2038, AMEND_INCREASE)
         if lots == order.qty or lots <= order.executed + order.prevented:
             raise RefusalError(-2038, AMEND_NO_CHANGE)
-        if lots * order.price * spec.quote_mult < spec.min_notional_e8:
+        if lots * (order.price or order.stop) * spec.quote_mult < spec.min_notional_e8:
             raise filter_failure("NOTIONAL")
         if order.amends >= spec.max_amends:
             raise RefusalError(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
@@ -253,7 +266,11 @@ class Exchange:
         market = self.market(symbol)
         market.trade_id += 1
         market.last_price = price
-        self._out.append(TradeEvent(symbol, market.trade_id, price, lots, self.clock(), buyer_is_maker, -1))
+        now = self.clock()
+        self._out.append(TradeEvent(symbol, market.trade_id, price, lots, now, buyer_is_maker, -1))
+        if market.stops is not None:
+            market.stops.see(price)
+            self._commit(market, now)
 
     # --- venue control --------------------------------------------------------------------------------------
     def set_status(self, symbol: str, status: SymbolStatus) -> None:
@@ -286,6 +303,8 @@ class Exchange:
             self._batching = False
             now = self.clock()
             for market in self._dirty.values():
+                if market.stops is not None:
+                    self._contingent.set_off(market, now)
                 self._report(market, now)
             self._dirty.clear()
             self.ledger.flush(self._out, now)
@@ -312,28 +331,14 @@ class Exchange:
         (market.bids_changed if order.is_buy else market.asks_changed).append(order.price)
 
     def _cut(self, market: Market, order: Order, lots: int) -> None:
-        """Make a resting order `lots` in all."""
+        """Make an open order `lots` in all."""
         cut = order.qty - lots
-        assert order.level is not None, "an open order rests on a level"
-        order.level.qty -= cut
         order.qty = lots
-        spec = market.spec
-        self.ledger.release(order, cut * order.price * spec.quote_mult if order.is_buy else cut * spec.lot_e8)
-        self._changed(market, order)
-
-    def _end_taker(self, market: Market, order: Order, now: int) -> None:
-        """An IOC, FOK or market order that cannot rest: filled as far as its quote amount allows, or expired."""
-        spent = order.quote_qty and order.executed
-        more = (market.book.asks if order.is_buy else market.book.bids).best is not None
-        if not (spent and more):
-            self._matcher.end(order, OrderStatus.EXPIRED)
-            self._matcher.execution(order, ExecType.EXPIRED, now)
-            return
-        self._matcher.end(order, OrderStatus.FILLED)
-        for event in reversed(self._out):  # the last fill is what completed it
-            if isinstance(event, ExecutionEvent) and event.order is order:
-                event.status = OrderStatus.FILLED
-                break
+        spec, price = market.spec, order.price or order.stop
+        self.ledger.release(order, cut * price * spec.quote_mult if order.is_buy else cut * spec.lot_e8)
+        if order.level is not None:
+            order.level.qty -= cut
+            self._changed(market, order)
 
     def _report(self, market: Market, now: int) -> None:
         update = market.book_update(now)
@@ -345,6 +350,8 @@ class Exchange:
         if self._batching:
             self._dirty[market.spec.name] = market
             return
+        if market.stops is not None:
+            self._contingent.set_off(market, now)
         update = market.book_update(now)
         if update is not None:
             self._out.append(update)
@@ -358,6 +365,6 @@ def _accepted(
     is_buy = new.side is _BUY
     pays, gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
     return Order(
-        number, seat, seat.account, new.symbol, new.client_id, new.side, is_buy, pays, gets, new.type, new.tif,
+        number, seat, seat.account, new.symbol, new.client_id, new.side, is_buy, pays, gets, new.type, new.type is _MARKET, new.tif,
         new.reduce_only, price, lots, quote_qty, stp, new.strategy_id, new.strategy_type, now, now, now,
     )  # fmt: skip

@@ -9,9 +9,7 @@ from __future__ import annotations
 from .account import Account, Balance
 from .errors import INSUFFICIENT_BALANCE, rejected
 from .events import BalanceEvent, Event
-from .types import E8, Order, OrderType, SymbolSpec
-
-_MARKET = OrderType.MARKET
+from .types import E8, Order, SymbolSpec
 
 
 class Ledger:
@@ -71,7 +69,7 @@ class Ledger:
             if not balance.touched:
                 balance.touched = True
                 self._touched.append(balance)
-        if order.is_buy and price < order.price and order.type is not _MARKET:
+        if order.is_buy and price < order.price and not order.is_market:
             # the buyer locked at the limit; a better price gives the difference back at once
             self.release(order, (order.price - price) * qty * spec.quote_mult)
         return commission, gets.asset

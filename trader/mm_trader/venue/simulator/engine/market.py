@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from .account import Account
 from .book import Book
 from .events import BookUpdate
-from .types import Order, OrderType, StpMode, SymbolSpec, SymbolStatus
+from .stops import Stops
+from .types import Order, StpMode, SymbolSpec, SymbolStatus
 
 INT_MAX = 1 << 62
-_MARKET, _NO_STP = OrderType.MARKET, StpMode.NONE
+_NO_STP = StpMode.NONE
 
 
 class Market:
@@ -26,6 +27,7 @@ class Market:
         "last_price",
         "spec",
         "status",
+        "stops",
         "touch",
         "trade_id",
         "u",
@@ -38,6 +40,8 @@ class Market:
         self.u = 1
         self.trade_id = 0
         self.last_price = 0
+        self.stops: Stops | None = None
+        """Orders that wait for a price; None while there are none, which is all that a trade asks."""
         self.bids_changed: list[int] = []
         self.asks_changed: list[int] = []
         self.touch = (0, 0, 0, 0)
@@ -80,6 +84,7 @@ class Market:
         self.book.bids.clear()
         self.book.asks.clear()
         self.last_price = 0
+        self.stops = None
 
     # --- what a taker could get -------------------------------------------------------------------------------
     def crosses(self, is_buy: bool, price: int) -> bool:
@@ -112,7 +117,7 @@ class Market:
     def need(self, order: Order) -> int:
         """Amount to lock, 10^-8. A market buy walks the book: what it would pay now is what it must hold."""
         spec = self.spec
-        if order.type is not _MARKET:
+        if not order.is_market:
             return order.price * order.qty * spec.quote_mult if order.is_buy else order.qty * spec.lot_e8
         if order.quote_qty:
             return order.quote_qty if order.is_buy else self._base_for_quote(order)

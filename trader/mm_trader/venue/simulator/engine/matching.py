@@ -14,10 +14,10 @@ from .book import Level
 from .events import Event, ExecutionEvent, PreventedMatch, Prevention, TradeEvent
 from .ledger import Ledger
 from .market import INT_MAX, Market
-from .types import ExecType, Fill, Order, OrderStatus, OrderType, StpMode, SymbolSpec, TimeInForce
+from .types import ExecType, Fill, Order, OrderStatus, StpMode, SymbolSpec, TimeInForce
 
 # plain names: looking a member up on its class is slow, and these are asked for many times per order
-_MARKET, _GTC, _NO_STP = OrderType.MARKET, TimeInForce.GTC, StpMode.NONE
+_GTC, _FOK, _NO_STP = TimeInForce.GTC, TimeInForce.FOK, StpMode.NONE
 _TRADE = ExecType.TRADE
 _FILLED, _PARTIALLY_FILLED = OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED
 
@@ -58,19 +58,53 @@ class Matcher:
             order.executed,
             order.executed_quote,
             order.prevented,
-            not order.is_final and order.tif is _GTC and order.type is not _MARKET,
+            not order.is_final and order.tif is _GTC and not order.is_market and order.working_ns >= 0,
+            order.working_ns,
             fill,
             prevention,
         )
         self.out.append(event)
         return event
 
+    def work(self, market: Market, order: Order, takes: bool, now: int) -> list[Fill]:
+        """Trade what there is to trade; what is left rests, or ends if it may not."""
+        fills: list[Fill] = []
+        if takes and (order.tif is not _FOK or market.can_fill(order)):
+            fills = self.match(market, order, now)
+        if not order.is_final:
+            if order.is_market or order.tif is not _GTC:
+                self._end_taker(market, order, now)
+            else:
+                self.rest(market, order)
+        return fills
+
+    @staticmethod
+    def rest(market: Market, order: Order) -> None:
+        """The order joins the queue at its price."""
+        book, price = market.book, order.price
+        (book.bids if order.is_buy else book.asks).level(price).append(order)
+        (market.bids_changed if order.is_buy else market.asks_changed).append(price)
+
+    def _end_taker(self, market: Market, order: Order, now: int) -> None:
+        """An IOC, FOK or market order that cannot rest: filled as far as its quote amount allows, or expired."""
+        spent = order.quote_qty and order.executed
+        more = (market.book.asks if order.is_buy else market.book.bids).best is not None
+        if not (spent and more):
+            self.end(order, OrderStatus.EXPIRED)
+            self.execution(order, ExecType.EXPIRED, now)
+            return
+        self.end(order, _FILLED)
+        for event in reversed(self.out):  # the last fill is what completed it
+            if isinstance(event, ExecutionEvent) and event.order is order:
+                event.status = _FILLED
+                break
+
     def match(self, market: Market, taker: Order, now: int) -> list[Fill]:
         """Trade `taker` against the other side until it is done, out of price, or out of liquidity."""
         buying = taker.is_buy
         side = market.book.asks if buying else market.book.bids
         changed = market.asks_changed if buying else market.bids_changed
-        limit = taker.price if taker.type is not _MARKET else (INT_MAX if buying else 0)
+        limit = taker.price if not taker.is_market else (INT_MAX if buying else 0)
         fills: list[Fill] = []
         while not taker.is_final:
             level = side.best
@@ -102,6 +136,8 @@ class Matcher:
         quote = price * qty * spec.quote_mult
         market.trade_id = number = market.trade_id + 1
         market.last_price = price
+        if market.stops is not None:
+            market.stops.see(price)
         level.qty -= qty
         if taker.quote_qty:
             taker.qty += qty  # a market order by quote amount has the quantity that it got
@@ -188,9 +224,7 @@ class Matcher:
         self.execution(order, ExecType.TRADE_PREVENTION, now, prevention=match)
 
     def _release_part(self, spec: SymbolSpec, order: Order, qty: int) -> None:
-        if (
-            order.type is not _MARKET
-        ):  # whose lock is an estimate of the whole; what is unused returns when it ends
+        if not order.is_market:  # whose lock is an estimate of the whole; what is unused returns when it ends
             self.ledger.release(
                 order, order.price * qty * spec.quote_mult if order.is_buy else qty * spec.lot_e8
             )

@@ -29,6 +29,23 @@ class OrderType(StrEnum):
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"
     MARKET = "MARKET"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+
+STOP_TYPES = frozenset(
+    {
+        OrderType.STOP_LOSS,
+        OrderType.STOP_LOSS_LIMIT,
+        OrderType.TAKE_PROFIT,
+        OrderType.TAKE_PROFIT_LIMIT,
+    }
+)
+"""Types that wait for a trade at their stop price."""
+AT_MARKET = frozenset({OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT})
+"""Types that trade at whatever price there is, once they are at work."""
 
 
 class TimeInForce(StrEnum):
@@ -103,6 +120,10 @@ class SymbolSpec:
     """PERCENT_PRICE_BY_SIDE multiplier up, in 1/10,000 (50,000 = 5 times the reference price)."""
     percent_down_e4: int = 2_000
     max_num_orders: int = 200
+    max_algo_orders: int = 5
+    """Open orders of an account that have a stop price."""
+    stop_orders: bool = True
+    """Whether orders may wait for a price."""
     max_position_e8: int = 0
     """Largest base position (holdings plus open buys); 0 = no MAX_POSITION filter."""
     max_amends: int = 10
@@ -157,6 +178,8 @@ class NewOrder(msgspec.Struct, gc=False):
     strategy_type: int | None = None
     reduce_only: bool = False
     """Perpetual only: may never make the position larger."""
+    stop_e8: int | None = None
+    """stopPrice of the types that wait for one."""
 
 
 class Order(msgspec.Struct, eq=False):
@@ -175,6 +198,8 @@ class Order(msgspec.Struct, eq=False):
     pays: Balance
     gets: Balance
     type: OrderType
+    is_market: bool
+    """Trades at whatever price there is."""
     tif: TimeInForce
     reduce_only: bool
     price: int
@@ -187,6 +212,7 @@ class Order(msgspec.Struct, eq=False):
     created_ns: int
     updated_ns: int
     working_ns: int
+    """Since when it can trade; -1 while it waits for its stop price, and for ever where it ended before."""
     status: OrderStatus = OrderStatus.NEW
     is_final: bool = False
     executed: int = 0
@@ -198,6 +224,8 @@ class Order(msgspec.Struct, eq=False):
     amends: int = 0
     locked: int = 0
     """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
+    stop: int = 0
+    """Stop price in ticks; 0 for the types that have none."""
     good_till_ms: int = 0
     """Perpetual only: when a GTD order, which the engine knows as GTC, expires; 0: another time in force."""
     level: Level | None = None
@@ -230,3 +258,5 @@ class Placed(msgspec.Struct, gc=False):
     order: Order
     fills: list[Fill]
     prevented: tuple[Prevention, ...] = ()
+    shown: Order | None = None
+    """The order as its fills left it, where orders that it set off have changed it since."""

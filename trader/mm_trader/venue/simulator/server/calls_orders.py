@@ -7,7 +7,18 @@ from typing import Any
 
 from ..engine.checks import from_e8
 from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
-from ..engine.types import NewOrder, Order, OrderStatus, OrderType, Placed, Side, StpMode, TimeInForce
+from ..engine.types import (
+    AT_MARKET,
+    NewOrder,
+    Order,
+    OrderStatus,
+    OrderType,
+    Placed,
+    Side,
+    StpMode,
+    SymbolSpec,
+    TimeInForce,
+)
 from . import shapes
 from .calls_account import find_order
 from .desk import Call, Desk, Request, Security
@@ -25,14 +36,17 @@ class CancelRestriction(StrEnum):
     ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
 
 
-STOP_TYPES = {
-    "STOP_LOSS": (OrderType.MARKET, "Stop loss"),
-    "STOP_LOSS_LIMIT": (OrderType.LIMIT, "Stop loss limit"),
-    "TAKE_PROFIT": (OrderType.MARKET, "Take profit"),
-    "TAKE_PROFIT_LIMIT": (OrderType.LIMIT, "Take profit limit"),
+STOP_NAMES = {
+    OrderType.STOP_LOSS: "Stop loss",
+    OrderType.STOP_LOSS_LIMIT: "Stop loss limit",
+    OrderType.TAKE_PROFIT: "Take profit",
+    OrderType.TAKE_PROFIT_LIMIT: "Take profit limit",
 }
-"""Order types that no symbol has: what each becomes once triggered, and its name in the refusal."""
-UNSUPPORTED_FIELDS = frozenset(
+"""Order types that wait for a price, and what the refusal calls them where a symbol has none."""
+AT_A_PRICE = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
+"""They take a time in force."""
+FULL_BY_DEFAULT = frozenset({OrderType.LIMIT, OrderType.MARKET})
+CONDITIONS = frozenset(
     {"stopPrice", "trailingDelta", "icebergQty", "pegPriceType", "pegOffsetType", "pegOffsetValue"}
 )
 STRATEGY_TYPES_FROM = 1_000_000
@@ -47,8 +61,9 @@ def not_required(name: str) -> RefusalError:
     return RefusalError(-1106, f"Parameter '{name}' sent when not required.")
 
 
-def _unsupported(params: Params, stop: str) -> str:
-    """What the parameters ask for that no symbol here has, in the venue's words; nothing: an order as others."""
+def _conditions(params: Params, spec: SymbolSpec, kind: OrderType) -> tuple[int | None, str]:
+    """(stopPrice, what the parameters ask for that the symbol has not, in the venue's words; nothing: it has all)."""
+    stop = STOP_NAMES.get(kind, "")
     trailing, price = params.integer("trailingDelta"), params.decimal("stopPrice")
     iceberg = params.decimal("icebergQty")
     peg = params.text("pegPriceType")
@@ -62,31 +77,32 @@ def _unsupported(params: Params, stop: str) -> str:
         for name, value in (("stopPrice", price), ("trailingDelta", trailing)):
             if value is not None:
                 raise not_required(name)
-    what = (
-        "Trailing stop"
-        if trailing is not None
-        else stop or ("Pegged" if peg else "Iceberg" if iceberg else "")
-    )
-    return f"{what} orders are not supported for this symbol." if what else ""
+    what = ""
+    if trailing is not None:
+        what = "Trailing stop"
+    elif stop and not spec.stop_orders:
+        what = stop
+    elif peg or iceberg:
+        what = "Pegged" if peg else "Iceberg"
+    return price, f"{what} orders are not supported for this symbol." if what else ""
 
 
 def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     """The new order that the parameters describe, and how its response is to look."""
     symbol = params.symbol()
-    desk.exchange.market(symbol)
+    spec = desk.spec(symbol)
     params.need("side")
     side = params.choice("side", Side, (-1117, "Invalid side."))
     params.need("type")
-    stop = STOP_TYPES.get(params.peek("type") or "")
-    kind = stop[0] if stop else params.choice("type", OrderType, (-1116, "Invalid orderType."))
+    kind = params.choice("type", OrderType, (-1116, "Invalid orderType."))
     assert side is not None and kind is not None, "both were just required"
     tif = params.choice("timeInForce", TimeInForce, (-1115, "Invalid timeInForce."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     quote_quantity = params.decimal("quoteOrderQty")
     client_id = params.client_id("newClientOrderId")
-    unsupported = (
-        _unsupported(params, stop[1] if stop else "") if stop or params.any_of(UNSUPPORTED_FIELDS) else ""
-    )
+    stop_price, unsupported = None, ""
+    if kind in STOP_NAMES or params.any_of(CONDITIONS):
+        stop_price, unsupported = _conditions(params, spec, kind)
     strategy_id, strategy_type = params.integer("strategyId"), params.integer("strategyType")
     if strategy_type is not None and strategy_type < STRATEGY_TYPES_FROM:
         raise RefusalError(-1134, f"`strategyType` was less than {STRATEGY_TYPES_FROM}.")
@@ -96,25 +112,23 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
         (-1013, "This symbol does not allow the specified self-trade prevention mode."),
     )
     shape = params.choice("newOrderRespType", ResponseType)
-    if kind is OrderType.MARKET:
+    if kind in AT_MARKET:
         for name in ("price", "timeInForce"):
             if params.has(name):
                 raise not_required(name)
-        if quantity is None and quote_quantity is None:
+        if quantity is None and (quote_quantity is None or kind is not OrderType.MARKET):
             raise missing("quantity")
         if quantity is not None and quote_quantity is not None:
             raise not_required("quoteOrderQty")
     else:
         if quote_quantity is not None:
             raise not_required("quoteOrderQty")
-        if kind is OrderType.LIMIT and tif is None:
-            raise missing("timeInForce")
-        if kind is OrderType.LIMIT_MAKER and tif is not None:
-            raise not_required("timeInForce")
+        if (tif is None) is (kind in AT_A_PRICE):
+            raise missing("timeInForce") if tif is None else not_required("timeInForce")
         for name, value in (("quantity", quantity), ("price", price)):
             if value is None:
                 raise missing(name)
-    default = ResponseType.ACK if kind is OrderType.LIMIT_MAKER else ResponseType.FULL
+    default = ResponseType.FULL if kind in FULL_BY_DEFAULT else ResponseType.ACK
     new = NewOrder(
         symbol,
         side,
@@ -128,6 +142,7 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
         unsupported,
         strategy_id,
         strategy_type,
+        stop_e8=stop_price,
     )
     return new, shape or default
 
@@ -152,7 +167,7 @@ def enter(desk: Desk, request: Request, new: NewOrder) -> Placed:
 
 
 def placed_shape(desk: Desk, placed: Placed, shape: ResponseType) -> dict[str, Any]:
-    order = placed.order
+    order = placed.shown or placed.order
     if shape is ResponseType.ACK:
         return shapes.ack(order)
     spec = desk.spec(order.symbol)

@@ -23,7 +23,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from ..engine.errors import INSUFFICIENT_BALANCE, UNKNOWN_ORDER, WOULD_MATCH, RefusalError
+from ..engine.errors import INSUFFICIENT_BALANCE, UNKNOWN_ORDER, WOULD_MATCH, WOULD_TRIGGER, RefusalError
 from ..engine.types import NewOrder
 from .calls_orders import (
     CancelRestriction,
@@ -56,7 +56,11 @@ class Outcome(StrEnum):
 
 FAILED = (-2022, "Order cancel-replace failed.")
 PARTIALLY_FAILED = (-2021, "Order cancel-replace partially failed.")
-REJECT_REASONS = {INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES", WOULD_MATCH: "WOULD_MATCH_IMMEDIATELY"}
+REJECT_REASONS = {
+    INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES",
+    WOULD_MATCH: "WOULD_MATCH_IMMEDIATELY",
+    WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+}
 """What an executionReport calls the engine's refusals."""
 
 

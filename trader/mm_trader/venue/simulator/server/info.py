@@ -6,7 +6,7 @@ from typing import Any
 
 from ..engine.checks import from_e8
 from ..engine.market import Market
-from ..engine.types import StpMode
+from ..engine.types import STOP_TYPES, OrderType, StpMode
 from .limits import RateLimits
 
 
@@ -55,6 +55,11 @@ def filters(market: Market) -> list[dict[str, Any]]:
             "avgPriceMins": 0,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": spec.max_num_orders},
+        *(
+            [{"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": spec.max_algo_orders}]
+            if spec.stop_orders
+            else []
+        ),
         {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": spec.max_amends},
         *(
             [{"filterType": "MAX_POSITION", "maxPosition": from_e8(spec.max_position_e8)}]
@@ -76,7 +81,7 @@ def symbol_info(market: Market, default_stp: StpMode) -> dict[str, Any]:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "orderTypes": [t.value for t in OrderType if spec.stop_orders or t not in STOP_TYPES],
         "icebergAllowed": False,
         "ocoAllowed": False,
         "otoAllowed": False,

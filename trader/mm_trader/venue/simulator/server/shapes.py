@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.account import Account, AccountTrade
 from ..engine.checks import from_e8
 from ..engine.events import BalanceEvent, ExecutionEvent, Prevention, TransferEvent
-from ..engine.types import Fill, Order, OrderStatus, OrderType, Placed, SymbolSpec, TimeInForce
+from ..engine.types import Fill, Order, OrderStatus, Placed, SymbolSpec, TimeInForce
 
 ZERO = "0.00000000"
 NS_PER_MS = 1_000_000
@@ -37,13 +37,15 @@ def qty_text(spec: SymbolSpec, lots: int) -> str:
 
 def expiry_reason(order: Order) -> str:
     """Why an EXPIRED order expired, in the venue's word (`expiryReason`, `eR`, since 2026-03)."""
-    if order.type is OrderType.MARKET:
+    if order.working_ns < 0:  # set off, but its account could not pay
+        return "EXCHANGE_CANCELED"
+    if order.is_market:
         return "INSUFFICIENT_LIQUIDITY"
     return _UNFILLED.get(order.tif, "EXCHANGE_CANCELED")
 
 
 def _working(order: Order) -> bool:
-    return order.type is not OrderType.MARKET or order.executed > 0
+    return order.working_ns >= 0 and (not order.is_market or order.executed > 0)
 
 
 def _state(order: Order, spec: SymbolSpec) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def _state(order: Order, spec: SymbolSpec) -> dict[str, Any]:
         "type": order.type,
         "side": order.side,
     }
+    if order.stop:
+        shape["stopPrice"] = price_text(spec, order.stop)
     if order.prevented_match:
         shape["preventedMatchId"] = order.prevented_match
         shape["preventedQuantity"] = qty_text(spec, order.prevented)
@@ -156,13 +160,13 @@ def queried(order: Order, spec: SymbolSpec) -> dict[str, Any]:
     """An order as queries and open-order lists show it."""
     state = _state(order, spec)
     quote_qty = state.pop("origQuoteOrderQty")
+    state["stopPrice"] = price_text(spec, order.stop)
     return {
         "symbol": order.symbol,
         "orderId": order.id,
         "orderListId": -1,
         "clientOrderId": order.client_id,
         **state,
-        "stopPrice": ZERO,
         "icebergQty": ZERO,
         "time": ms(order.created_ns),
         "updateTime": ms(order.updated_ns),
@@ -280,7 +284,7 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "f": order.tif,
         "q": qty_text(spec, event.qty),
         "p": price_text(spec, order.price),
-        "P": ZERO,
+        "P": price_text(spec, order.stop),
         "F": ZERO,
         "g": -1,
         "C": event.orig_client_id,
@@ -305,8 +309,8 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "Q": from_e8(order.quote_qty),
         "V": order.stp,
     }
-    if order.working_ns >= 0:
-        report["W"] = ms(order.working_ns)
+    if event.working_ns >= 0:
+        report["W"] = ms(event.working_ns)
     match = event.prevention
     if match is not None:
         report |= {
