@@ -22,6 +22,8 @@ class Refusal(StrEnum):
     """Redis restarted less than one time to live ago: a lease may be alive that it has forgotten. Second element: milliseconds to wait."""
     NOT_HOLDER = "NOT_HOLDER"
     """The lease is not, or no longer, the caller's. Stop and cancel."""
+    BEHIND = "BEHIND"
+    """The last batch that the database knows is neither this one nor the one before it: it has come back older. Write again what it has lost."""
     STALE = "STALE"
     """The epoch to issue is not above the one in the database. Second element: the one in the database."""
 
@@ -80,7 +82,9 @@ for index = 3, #KEYS do
   local command = ARGV[at + 1]
   if command == 'ONCE' then
     batch = ARGV[at + 2]
-    if redis.call('HGET', KEYS[2], 'batch') == batch then return {'OK', 0} end
+    local last = redis.call('HGET', KEYS[2], 'batch') or ''
+    if last == batch then return {'OK', 0} end
+    if last ~= ARGV[at + 3] then return {'BEHIND', 0} end
   else
     if not allowed[command] then return redis.error_reply('COMMIT does not run ' .. command) end
     local call = {command, KEYS[index]}
@@ -95,8 +99,9 @@ return {'OK', #plan}
 """
 """A trader's every write: all operations, or none if the token is not the newest. XADD arguments come after the key: `MAXLEN ~ 10000 * field value`.
 
-`ONCE`, on the fence and with the batch's name, makes a repetition harmless: whoever got no answer sends the same batch again, and if it was the last one
-that was written, nothing is written twice."""
+`ONCE`, on the fence, names the batch and the one before it (empty: none). Whoever got no answer sends the same batch again, and if it was the last one that was
+written, nothing is written twice. If the last one that was written is neither of the two the database has lost some that it had acknowledged: `BEHIND`, and
+nothing is written."""
 
 ISSUE_EPOCH = """
 -- KEYS fence | ARGV epoch. Operator only.

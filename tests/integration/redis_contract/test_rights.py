@@ -56,6 +56,7 @@ async def test_the_traders_user_can_do_all_a_trader_does(
     assert await limited_store.commit(token, writes) is None
     await limited_store.latches()
     await limited_store.load("local")
+    assert len(await limited_store.fills_before("", 10)) == 1
     assert await limited_store.commands("0-0", 10) == []
     assert await limited_store.last_command_id() == "0-0"
     assert (await limited_store.renew(token, 2_000)).refusal is None

@@ -6,7 +6,7 @@ import pytest
 from shellkit.redis_server import RedisServer
 from shellkit.waiting import until
 
-from mm_api.redis_contract import Keys, Latch
+from mm_api.redis_contract import FillRecord, Keys, Latch
 from mm_api.redis_scripts import COMMIT, ISSUE_EPOCH, LIFT_LATCH, SET_LATCH, Refusal
 from mm_trader.shell.errors import StoreRefusedError, StoreUnavailableError
 from mm_trader.shell.store.port import Operation, Token
@@ -18,6 +18,28 @@ TTL_MS = 2_000
 def latch(halt_id: str) -> Latch:
     return Latch.model_validate(
         {"id": halt_id, "level": "Halted", "source": "Risk", "reason": "DailyLossLimit", "atMs": 1}
+    )
+
+
+def once(keys: Keys, name: str, before: str) -> Operation:
+    return Operation(command="ONCE", key=keys.fence, arguments=(name, before))
+
+
+def trade(trade_id: int) -> FillRecord:
+    return FillRecord.model_validate(
+        {
+            "symbol": "ETHUSDC",
+            "tradeId": trade_id,
+            "clientId": "a",
+            "venueOrderId": 1,
+            "side": "BUY",
+            "price": "2000",
+            "quantity": "0.01",
+            "commission": "0",
+            "commissionAsset": "USDC",
+            "maker": True,
+            "venueMs": 1,
+        }
     )
 
 
@@ -216,13 +238,43 @@ async def test_a_batch_that_is_sent_twice_is_written_once(
 ) -> None:
     token = await granted(store, "pod-a")
     entry = Operation(command="XADD", key=keys.fills, arguments=("MAXLEN", "~", "10000", "*", "fill", "{}"))
-    first = [Operation(command="ONCE", key=keys.fence, arguments=("1-1-1",)), entry]
+    first = [once(keys, "1-1-1", ""), entry]
     assert await store.commit(token, first) is None
     assert await store.commit(token, first) is None
     assert server.client.xlen(keys.fills) == 1
     again = await granted(store, "pod-a")
     assert await store.commit(again, first) is None, "not under the next token either"
     assert server.client.xlen(keys.fills) == 1
-    second = [Operation(command="ONCE", key=keys.fence, arguments=("1-1-2",)), entry]
-    assert await store.commit(again, second) is None
+    assert await store.commit(again, [once(keys, "1-1-2", "1-1-1"), entry]) is None
     assert server.client.xlen(keys.fills) == 2
+    assert (await store.load("local")).batch == "1-1-2"
+
+
+async def test_a_batch_whose_predecessor_the_database_does_not_know_is_refused_whole(
+    store: RedisStore, server: RedisServer, keys: Keys
+) -> None:
+    token = await granted(store, "pod-a")
+    write = Operation(command="SET", key=keys.ledger, arguments=("new",))
+    assert (await store.load("local")).batch == ""
+    assert await store.commit(token, [once(keys, "1-1-2", "1-1-1"), write]) is Refusal.BEHIND
+    assert await store.commit(token, [once(keys, "1-1-1", ""), write]) is None
+    server.client.set(keys.ledger, "old")
+    assert await store.commit(token, [once(keys, "1-1-3", "1-1-2"), write]) is Refusal.BEHIND
+    assert await store.commit(token, [write, once(keys, "1-1-3", "1-1-2")]) is Refusal.BEHIND, (
+        "wherever the name stands"
+    )
+    assert server.client.get(keys.ledger) == "old"
+    assert (await store.load("local")).batch == "1-1-1"
+    other = Token(holder="pod-b", epoch=1, counter=token.counter)
+    assert await store.commit(other, [once(keys, "1-1-3", "1-1-2"), write]) is Refusal.NOT_HOLDER
+
+
+async def test_fills_are_read_from_the_newest_back_page_by_page(
+    store: RedisStore, server: RedisServer, keys: Keys
+) -> None:
+    server.client.xadd(keys.fills, {"fill": trade(1).to_json_line()})
+    server.client.xadd(keys.fills, {"fill": "not json"})
+    server.client.xadd(keys.fills, {"fill": trade(2).to_json_line()})
+    newest = await store.fills_before("", 2)
+    assert [fill for _, fill in newest] == [trade(2), None]
+    assert [fill for _, fill in await store.fills_before(newest[-1][0], 2)] == [trade(1)]

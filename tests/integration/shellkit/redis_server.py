@@ -75,6 +75,17 @@ class RedisServer:
         """What a lost volume leaves."""
         shutil.rmtree(self.directory)
 
+    def backup(self) -> Path:
+        """A copy of the data of now, for `put_back`; every write so far is in it."""
+        copy = self.directory.with_suffix(".backup")
+        shutil.rmtree(copy, ignore_errors=True)
+        return shutil.copytree(self.directory, copy)
+
+    def put_back(self, backup: Path) -> None:
+        """The data are what they were; the server must be down."""
+        self.lose_data()
+        shutil.copytree(backup, self.directory)
+
     def __enter__(self) -> RedisServer:
         self.start()
         return self

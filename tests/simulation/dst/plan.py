@@ -30,6 +30,9 @@ NETWORKS = (
 )
 
 
+GOING_BACK = ("redis loses its tail", "redis restored")
+
+
 @dataclass(frozen=True)
 class Chances:
     """Per request at the venue."""
@@ -75,6 +78,7 @@ class Plan:
         self.crash_at_write = self._crashes(rng)
         self._moves(Random(f"mm-rebuild simulation {seed}: moves"))
         self._losses(Random(f"mm-rebuild simulation {seed}: losses"))
+        self._going_back(Random(f"mm-rebuild simulation {seed}: going back"))
 
     def _moves(self, rng: Random) -> None:
         """Whether and how often quotes move in one request; dice of their own, so that the others fall as they did before there were any."""
@@ -96,9 +100,17 @@ class Plan:
         if rng.random() < 0.5:
             kinds = rng.sample(("disk full", "disk unsyncable", "power cut", "redis rolled back"), k=2)
             losses = [(rng.randrange(self.length), rng.choice(kinds)) for _ in range(rng.randint(1, 3))]
-            # not drawn yet: fills that Redis acknowledged and forgot are not brought to it again, see docs/testing.md
-            losses = [(at, fault) for at, fault in losses if fault != "redis rolled back"]
             self.faults = sorted([*self.faults, *losses])
+
+    def _going_back(self, rng: Random) -> None:
+        """A Redis that forgets what it acknowledged while a trader lives. Dice of their own."""
+        if rng.random() < 0.4:
+            kinds = rng.choice((GOING_BACK, GOING_BACK[:1], GOING_BACK[1:]))
+            back = [(rng.randrange(self.length), rng.choice(kinds)) for _ in range(rng.randint(1, 4))]
+            self.faults = sorted([*self.faults, *back])
+            if rng.random() < 0.6:  # much to forget
+                self.hit, self.step_ms, self.market_net = 0.9, 80, CALM
+                self.capital, self.daily_loss = "10000", "100"
 
     def _faults(self, rng: Random) -> list[tuple[int, str]]:
         kinds = (

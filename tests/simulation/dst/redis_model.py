@@ -6,11 +6,20 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mm_api.redis_contract import Command, Evidence, Keys, Latch, LedgerRecord, OrderRecord, ReportedState
+from mm_api.redis_contract import (
+    Command,
+    Evidence,
+    FillRecord,
+    Keys,
+    Latch,
+    LedgerRecord,
+    OrderRecord,
+    ReportedState,
+)
 from mm_api.redis_scripts import Refusal
 from mm_trader.shell.errors import StoreUnavailableError
 from mm_trader.shell.store.port import LatchView, LeaseAnswer, Operation, StoredState, Token
@@ -19,8 +28,19 @@ from .plan import Network, Plan
 from .timeline import MS, SECOND, Timeline
 
 T = TypeVar("T")
-Copy = tuple[dict[str, str], dict[str, dict[str, str]], dict[str, list[tuple[int, str]]], list[str]]
 TIMEOUT_NS = SECOND
+
+
+@dataclass(frozen=True)
+class Copy:
+    """All data of one instant."""
+
+    at: int
+    strings: dict[str, str]
+    hashes: dict[str, dict[str, str]]
+    streams: dict[str, list[tuple[int, str]]]
+    acknowledged: list[str]
+    lease: tuple[str, int] | None
 
 
 class Redis:
@@ -78,12 +98,18 @@ class Redis:
         if not self._owns(token):
             return Refusal.NOT_HOLDER
         fence = self.hashes.setdefault(self.keys.fence, {})
-        batch = next((each.arguments[0] for each in operations if each.command == "ONCE"), None)
-        if batch is not None and fence.get("batch") == batch:
-            return None
+        last = fence.get("batch", "")
+        batch = previous = last
+        for operation in operations:
+            if operation.command == "ONCE":
+                batch, previous = operation.arguments
+                if batch == last:
+                    return None
+        if previous != last:
+            return Refusal.BEHIND
         for operation in operations:
             self._apply(operation)
-        if batch is not None:
+        if batch:
             fence["batch"] = batch
         return None
 
@@ -100,11 +126,18 @@ class Redis:
         state = self.strings.get(self.keys.state)
         orders = self.hashes.get(self.keys.orders, {})
         return StoredState(
+            batch=self.hashes.get(self.keys.fence, {}).get("batch", ""),
             ledger=LedgerRecord.model_validate_json(ledger) if ledger else None,
             orders=tuple(OrderRecord.model_validate_json(text) for text in orders.values()),
             evidence=Evidence.model_validate_json(evidence) if evidence else None,
             state=ReportedState.model_validate_json(state) if state else None,
         )
+
+    def fills_before(self, entry_id: str, count: int) -> list[tuple[str, FillRecord | None]]:
+        stream = self.streams.get(self.keys.fills, [])
+        last = int(entry_id.split("-")[0]) if entry_id else self._entries + 1
+        found = [(number, text) for number, text in reversed(stream) if number < last]
+        return [(f"{number}-0", FillRecord.model_validate_json(text)) for number, text in found[:count]]
 
     def commands_after(self, after: str) -> list[tuple[str, Command]]:
         last = int(after.split("-")[0])
@@ -140,14 +173,25 @@ class Redis:
     # --- backups ------------------------------------------------------------------------------------------
 
     def copy(self) -> Copy:
-        """All data as they are now, without the lease: it ends by itself."""
-        return copy.deepcopy((self.strings, self.hashes, self.streams, self.acknowledged))
+        """All data as they are now."""
+        return Copy(
+            self._timeline.now,
+            dict(self.strings),
+            {key: dict(value) for key, value in self.hashes.items()},
+            {key: list(value) for key, value in self.streams.items()},
+            list(self.acknowledged),
+            self._lease,
+        )
 
-    def restore(self, older: Copy) -> None:
-        """It restarts with the data of back then: what was written since and acknowledged is gone."""
+    def restore(self, older: Copy, *, lease: bool = False) -> None:
+        """It restarts with the data of back then: what was written since and acknowledged is gone. `lease`: so is the lease of now, and that of then is there,
+        with its end; else none is."""
         self._started = self._timeline.now
-        self.strings, self.hashes, self.streams, self.acknowledged = copy.deepcopy(older)
-        self._lease = None
+        self.strings = dict(older.strings)
+        self.hashes = {key: dict(value) for key, value in older.hashes.items()}
+        self.streams = {key: list(value) for key, value in older.streams.items()}
+        self.acknowledged = list(older.acknowledged)
+        self._lease = older.lease if lease else None
 
     # --- faults -------------------------------------------------------------------------------------------
 
@@ -239,6 +283,9 @@ class Connection:
 
     async def load(self, scope: str) -> StoredState:
         return await self._ask("load", lambda: self._redis.load(scope))
+
+    async def fills_before(self, entry_id: str, count: int) -> list[tuple[str, FillRecord | None]]:
+        return await self._ask("fills", lambda: self._redis.fills_before(entry_id, count))
 
     async def last_command_id(self) -> str:
         return await self._ask("last command", self._redis.last_command_id)

@@ -22,7 +22,7 @@ from mm_trader.core.units import NS_PER_MS
 
 from .disk import Disk
 from .judge import Judge
-from .plan import CALM, Chances, Plan
+from .plan import CALM, GOING_BACK, Chances, Plan
 from .process import IDENTITY, SCOPE, Process
 from .redis_model import Copy, Redis
 from .timeline import MS, SECOND, WALL, Timeline
@@ -31,6 +31,10 @@ from .venue import Venue
 QUIET_NS = 150 * SECOND
 """Within this long after the last fault everything must be reconciled."""
 LOOK_NS = SECOND // 2
+BACKUP_NS = 10 * SECOND
+"""Age of the oldest backup that may come back."""
+TAIL_NS = SECOND
+"""What Redis may forget of acknowledged writes with its default setting."""
 NO_TROUBLE = Chances(broken=0.0, throttled=0.0, slow_engine=0.0)
 
 
@@ -84,7 +88,8 @@ class World:
         self._numbers = 0
         self.redis.issue_epoch(self._epoch)
         self._backups: list[Copy] = []
-        self._back_up()
+        if any(fault in (*GOING_BACK, "redis rolled back") for _, fault in plan.faults):
+            self._back_up()
         for at, fault in plan.faults:
             self.timeline.after(at, lambda fault=fault: self._fault(fault))
         self.timeline.after(plan.length, self._quiet_down)
@@ -213,6 +218,10 @@ class World:
                     self.judge.power_cut()
             case ["redis", "rolled", "back"]:
                 self._redis_rolls_back()
+            case ["redis", "restored"]:
+                self._redis_is_restored()
+            case ["redis", "loses", *_]:
+                self._redis_loses_its_tail()
             case ["config", "resizes"]:
                 if process is not None:
                     process.resize(rng.choice(("0.005", "0.01", "0.02")))
@@ -235,14 +244,46 @@ class World:
         self.timeline.after(length, back)
 
     def _back_up(self) -> None:
-        self._backups = [*self._backups[-3:], self.redis.copy()]
-        self.timeline.after(SECOND, self._back_up)
+        oldest = self.timeline.now - BACKUP_NS
+        self._backups = [*(each for each in self._backups if each.at >= oldest), self.redis.copy()]
+        self.timeline.after(SECOND // 10, self._back_up)
 
     def _redis_rolls_back(self) -> None:
         """A replica that lagged takes over. The operator sets again what it remembers, and issues an epoch higher than any it has issued."""
         self._remember_latches()
         self.redis.restore(self.plan.rng.choice(self._backups))
         self.timeline.after(self.plan.rng.randrange(SECOND, 4 * SECOND), self._operator_recovers)
+
+    def _redis_is_restored(self) -> None:
+        """From a backup of the same epoch: the operator sees the database it knows, and sets and lifts what it always would. The lease has run out, or not."""
+        rng = self.plan.rng
+        fence = self.redis.keys.fence
+        same = [each for each in self._backups if each.hashes.get(fence, {}).get("epoch") == str(self._epoch)]
+        if same:
+            self.redis.restore(rng.choice(same), lease=rng.random() < 0.5)
+            self._redis_away(rng.randrange(10 * MS, SECOND))
+            self.timeline.after(rng.randrange(100 * MS, 3 * SECOND), self._operator_looks)
+
+    def _redis_loses_its_tail(self) -> None:
+        """Killed with the append-only file synced up to a second ago (`appendfsync everysec`), and started again: the lease is there."""
+        rng = self.plan.rng
+        recent = [each for each in self._backups if each.at >= self.timeline.now - TAIL_NS]
+        if recent:
+            self.redis.restore(rng.choice(recent), lease=True)
+            self._redis_away(rng.randrange(10 * MS, SECOND))
+            self.timeline.after(rng.randrange(100 * MS, 3 * SECOND), self._operator_looks)
+
+    def _operator_looks(self) -> None:
+        """One reconcile: the epoch, its own halts that are missing, and those that have lost their cause."""
+        self.redis.issue_epoch(self._epoch)
+        there = {latch.id for latch in self.redis.latches().latches}
+        for latch in self._latches.values():
+            if latch.source is LatchSource.TRADING_HALT and latch.id not in there:
+                self.redis.set_latch(latch)
+                self._command(CommandKind.REFRESH_LATCHES)
+        for latch in self.redis.latches().latches:
+            if latch.source is LatchSource.TRADING_HALT and latch.id not in self._latches:
+                self._lift(latch.id)
 
     def _mend_disk(self) -> None:
         self.disk.full = self.disk.unsyncable = False

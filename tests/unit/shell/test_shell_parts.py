@@ -218,7 +218,7 @@ def effects_on(
     made = ShellEffects(
         journal=journal,
         gateway=gateway,
-        writer=Writer(store, "sim.acc1", lambda _: None),
+        writer=Writer(store, "sim.acc1", lambda _: None, lambda: None),
         alerts=alerts,
         gate=gate,
         flattener=Flattener(gateway, ["ETHUSDC"], clock, alerts),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
 from shell_doubles import fill, ledger, order, yield_to_others
 
-from mm_api.redis_contract import AlertRecord, FillRecord, Keys
+from mm_api.redis_contract import AlertRecord, FillRecord, Keys, LedgerRecord, OrderRecord
 from mm_api.redis_scripts import Refusal
 from mm_trader.core.clock import ManualClock
 from mm_trader.shell.errors import StoreUnavailableError
+from mm_trader.shell.repair import missing_fills, recall
 from mm_trader.shell.store.memory import MemoryStore
 from mm_trader.shell.store.port import Operation, Token
 from mm_trader.shell.writer import MAX_ALERTS, OPERATIONS_AT_ONCE, Writer
@@ -24,12 +25,33 @@ class World:
     def __init__(self) -> None:
         self.store = MemoryStore(IDENTITY, ManualClock())
         self.refusals: list[Refusal] = []
-        self.writer = Writer(self.store, IDENTITY, self.refusals.append)
+        self.behind = 0
+        self.writer = Writer(self.store, IDENTITY, self.refusals.append, self._on_behind)
 
-    async def hold_lease(self) -> Token:
+    def _on_behind(self) -> None:
+        self.behind += 1
+
+    async def acquire(self) -> Token:
         answer = await self.store.acquire("pod-a", 60_000, 1, issue_own=True)
         token = Token(holder="pod-a", epoch=1, counter=answer.counter)
-        self.writer.use_token(token)
+        self.writer.follow(token, (await self.store.load("local")).batch)
+        return token
+
+    async def repair(
+        self,
+        journaled: Iterable[FillRecord] = (),
+        booked: LedgerRecord | None = None,
+        orders: Sequence[OrderRecord] = (),
+    ) -> None:
+        recalled = await recall(self.store, "local")
+        missing = missing_fills((*journaled, *self.writer.unwritten_fills), recalled)
+        stored = {record.client_id for record in recalled.stored.orders}
+        self.writer.repair(missing, booked or recalled.stored.ledger or LedgerRecord(), orders, stored)
+
+    async def hold_lease(self) -> Token:
+        """With nothing of an earlier process to repair."""
+        token = await self.acquire()
+        await self.repair()
         return token
 
 
@@ -47,7 +69,7 @@ async def test_a_fill_and_its_ledger_are_written_together(world: World) -> None:
     assert await world.writer.flush(1)
     assert (await world.store.load("local")).ledger == ledger(5)
     assert len(world.store.stream(KEYS.fills)) == 1
-    assert world.writer.commits == 1
+    assert (await world.store.load("local")).batch == "1-1-1"
 
 
 async def test_the_mirror_has_open_orders_and_no_closed_ones(world: World) -> None:
@@ -59,11 +81,12 @@ async def test_the_mirror_has_open_orders_and_no_closed_ones(world: World) -> No
     assert [record.client_id for record in (await world.store.load("local")).orders] == ["b"]
 
 
-async def test_resync_removes_what_is_no_longer_open(world: World) -> None:
+async def test_a_repair_removes_what_is_no_longer_open(world: World) -> None:
     await world.hold_lease()
     world.writer.order(order("old"), closed=False)
     await world.writer.flush(1)
-    world.writer.resync_orders([order("new")], {"old"})
+    await world.acquire()
+    await world.repair(orders=[order("new")])
     await world.writer.flush(1)
     assert [record.client_id for record in (await world.store.load("local")).orders] == ["new"]
 
@@ -72,13 +95,16 @@ async def test_without_a_token_nothing_is_written_and_nothing_is_lost(world: Wor
     world.writer.fill(fill(5), ledger(5))
     await yield_to_others()
     assert world.writer.pending == 2
-    assert not await world.writer.flush(0.01)
+    await world.acquire()
+    assert not await world.writer.flush(0.01), "nor before somebody has looked what the store has"
+    assert world.store.stream(KEYS.fills) == []
     await world.hold_lease()
     assert await world.writer.flush(1)
 
 
 async def test_a_refused_write_is_told_and_kept_for_the_next_token(world: World) -> None:
     await world.hold_lease()
+    assert await world.writer.flush(1)
     await world.store.acquire("pod-a", 60_000, 1, issue_own=True)  # another incarnation
     world.writer.ledger(ledger(5))
     await yield_to_others()
@@ -115,8 +141,8 @@ async def test_fills_that_only_the_journal_has_reach_the_store_after_a_kill(worl
     await world.hold_lease()
     world.writer.fill(fill(5), ledger(5))
     assert await world.writer.flush(1)
-    stored = (await world.store.load("local")).ledger
-    world.writer.resync_fills([fill(4), fill(5), fill(6), fill(9)], stored, ledger(9))
+    await world.acquire()
+    await world.repair([fill(4), fill(5), fill(6), fill(9)], ledger(9))
     assert await world.writer.flush(1)
     assert fills_in(world.store) == [5, 6, 9]
 
@@ -125,30 +151,131 @@ async def test_a_fill_booked_beyond_the_last_proven_trade_is_not_appended_again(
     await world.hold_lease()
     stored = ledger(5)
     stored.positions["ETHUSDC"].booked_trade_ids.append(8)
-    world.writer.resync_fills([fill(7), fill(8)], stored, ledger(8))
+    world.writer.ledger(stored)
+    assert await world.writer.flush(1)
+    await world.acquire()
+    await world.repair([fill(7), fill(8)], ledger(8))
     assert await world.writer.flush(1)
     assert fills_in(world.store) == [7]
 
 
-async def test_a_fill_that_is_being_written_is_not_written_twice_by_a_resync(world: World) -> None:
-    await world.hold_lease()
-    world.store.available = False
-    world.writer.fill(fill(6), ledger(6))
-    await yield_to_others()
-    world.writer.resync_fills([fill(6)], None, ledger(6))
-    world.store.available = True
-    assert await world.writer.flush(2)
-    assert fills_in(world.store) == [6]
-
-
 async def test_fills_that_are_appended_after_a_kill_have_their_ledger_with_them(world: World) -> None:
-    await world.hold_lease()
-    world.writer.resync_fills([fill(5)], None, ledger(5))
+    await world.acquire()
+    await world.repair([fill(5)], ledger(5))
     assert await world.writer.flush(1)
     assert world.writer.commits == 1
     # and so a second kill right after that makes nobody append them again
-    world.writer.resync_fills([fill(5)], (await world.store.load("local")).ledger, ledger(5))
-    assert world.writer.pending == 0
+    await world.acquire()
+    await world.repair([fill(5)], ledger(5))
+    assert await world.writer.flush(1)
+    assert fills_in(world.store) == [5]
+
+
+async def test_until_it_is_known_what_the_store_lacks_only_the_traders_own_state_is_written(
+    world: World,
+) -> None:
+    await world.acquire()
+    world.writer.fill(fill(5), ledger(5))
+    world.writer.order(order("a"), closed=False)
+    world.writer.alert(AlertRecord(kind="Warning", at_ms=1))
+    await yield_to_others()
+    assert len(world.store.stream(KEYS.alerts)) == 1
+    stored = await world.store.load("local")
+    assert (stored.ledger, stored.orders, fills_in(world.store)) == (None, (), [])
+    assert not world.writer.complete.is_set()
+    await world.repair([fill(5)], ledger(5), [order("a")])
+    assert await world.writer.flush(1)
+    assert fills_in(world.store) == [5]
+    assert world.writer.complete.is_set()
+
+
+async def test_a_store_that_went_back_under_a_held_lease_is_not_written_to_until_it_is_repaired(
+    world: World,
+) -> None:
+    token = await world.hold_lease()
+    world.writer.fill(fill(5), ledger(5))
+    assert await world.writer.flush(1)
+    older = world.store.snapshot()
+    world.writer.fill(fill(6), ledger(6))
+    world.writer.order(order("a"), closed=False)
+    assert await world.writer.flush(1)
+    world.store.go_back(older)
+    world.writer.fill(fill(7), ledger(7))
+    world.writer.alert(AlertRecord(kind="Warning", at_ms=1))
+    await yield_to_others()
+    assert world.behind == 1
+    assert world.refusals == []
+    assert fills_in(world.store) == [5]
+    assert world.store.stream(KEYS.alerts) == []
+    world.writer.follow(token, (await world.store.load("local")).batch)
+    await world.repair([fill(5), fill(6), fill(7)], ledger(7), [order("a")])
+    assert await world.writer.flush(1)
+    assert fills_in(world.store) == [5, 6, 7]
+    stored = await world.store.load("local")
+    assert stored.ledger == ledger(7)
+    assert [record.client_id for record in stored.orders] == ["a"]
+    assert len(world.store.stream(KEYS.alerts)) == 1, "what had not been written is not forgotten"
+
+
+async def test_a_store_that_goes_back_again_during_the_repair_is_repaired_again(world: World) -> None:
+    token = await world.hold_lease()
+    world.writer.fill(fill(1), ledger(1))
+    assert await world.writer.flush(1)
+    older = world.store.snapshot()
+    many = 2 * OPERATIONS_AT_ONCE + 3
+    commit, commits = world.store.commit, 0
+
+    async def goes_back(given: Token, operations: Sequence[Operation]) -> Refusal | None:
+        nonlocal commits
+        commits += 1
+        if commits == 3:
+            world.store.go_back(older)
+        return await commit(given, operations)
+
+    world.store.commit = goes_back  # type: ignore[method-assign]
+    journaled = [fill(number) for number in range(1, many)]
+    for _ in range(2):
+        world.writer.follow(token, (await world.store.load("local")).batch)
+        await world.repair(journaled, ledger(many))
+        await yield_to_others()
+    assert world.behind == 1
+    assert await world.writer.flush(1)
+    assert fills_in(world.store) == list(range(1, many))
+
+
+async def test_a_process_killed_in_the_middle_of_a_repair_leaves_one_that_can_be_finished(
+    world: World,
+) -> None:
+    await world.hold_lease()
+    many = OPERATIONS_AT_ONCE + 3
+    commit = world.store.commit
+
+    async def once(given: Token, operations: Sequence[Operation]) -> Refusal | None:
+        world.store.commit = never  # type: ignore[method-assign]
+        return await commit(given, operations)
+
+    async def never(given: Token, operations: Sequence[Operation]) -> Refusal | None:
+        raise StoreUnavailableError("killed")
+
+    assert await world.writer.flush(1)
+    world.store.commit = once  # type: ignore[method-assign]
+    journaled = [fill(number) for number in range(many)]
+    await world.acquire()
+    await world.repair(journaled, ledger(many))
+    await yield_to_others()
+    assert len(fills_in(world.store)) == OPERATIONS_AT_ONCE
+    assert (await world.store.load("local")).ledger != ledger(many)
+    world.store.commit = commit  # type: ignore[method-assign]
+    world.writer.hold()
+    following = World()
+    following.store = world.store
+    following.writer = Writer(world.store, IDENTITY, following.refusals.append, following._on_behind)
+    task = asyncio.create_task(following.writer.run())
+    await following.acquire()
+    await following.repair(journaled, ledger(many))
+    assert await following.writer.flush(1)
+    task.cancel()
+    assert fills_in(world.store) == list(range(many))
 
 
 async def test_a_batch_that_was_written_but_not_answered_is_not_written_twice(world: World) -> None:
@@ -176,6 +303,7 @@ async def test_a_batch_that_was_written_but_not_answered_is_not_written_twice(wo
 
 async def test_an_unanswered_batch_is_not_written_twice_under_the_next_token_either(world: World) -> None:
     await world.hold_lease()
+    assert await world.writer.flush(1)
     commit, answers = world.store.commit, 0
 
     async def answer_lost(token: Token, operations: Sequence[Operation]) -> Refusal | None:
@@ -183,7 +311,7 @@ async def test_an_unanswered_batch_is_not_written_twice_under_the_next_token_eit
         answers += 1
         refusal = await commit(token, operations)
         if answers == 1:
-            world.writer.use_token(None)
+            world.writer.hold()
             raise StoreUnavailableError("no answer")
         return refusal
 
@@ -210,7 +338,8 @@ async def test_a_ledger_is_never_in_the_store_before_the_last_of_its_fills(world
     many = 2 * OPERATIONS_AT_ONCE + 3
     for number in range(many):
         world.writer.fill(fill(number), ledger(number))
-    await world.hold_lease()
+    await world.acquire()
+    await world.repair(booked=ledger(many - 1))
     assert await world.writer.flush(5)
     assert len(seen) == 3
     assert all(booked <= written for booked, written in seen)

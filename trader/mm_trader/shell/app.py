@@ -107,7 +107,12 @@ class App:
         tasks = [Tasks(self._task_failed) for _ in range(5)]
         self.rig = DrillRig(self.gateway, self.clock)
         self.drills = DrillRunner(self, self.rig, tasks[4], sleep)
-        self.writer = Writer(self.store, config.identity, lambda refusal: self.keeper.refused(refusal))
+        self.writer = Writer(
+            self.store,
+            config.identity,
+            lambda refusal: self.keeper.refused(refusal),
+            lambda: self.session.store_behind(),
+        )
         self.operations = Operations(self, tasks[3], sleep, resident_mib)
         self.outlets = build_outlets(config, self.clock, lambda: self.halts.own_alerts())
         self.alerts = Alerts([log_channel, self.writer.alert, self.operations.alert_channel, *self.outlets])

@@ -133,6 +133,12 @@ class JournalState:
         return tuple(FillRecord.model_validate(fill) for fill in self.fills_json.values())
 
     @property
+    def oldest_fill(self) -> FillRecord | None:
+        """The first of `fills`, None if there are none."""
+        first = next(iter(self.fills_json.values()), None)
+        return FillRecord.model_validate(first) if first is not None else None
+
+    @property
     def latches(self) -> tuple[Latch, ...]:
         """Own halts that nobody has lifted as far as this journal knows."""
         return tuple(Latch.model_validate(latch) for latch in self.latches_json.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from mm_api.redis_contract import Latch, LedgerRecord, OrderRecord, PositionRecord, TraderPhase
+from mm_api.redis_contract import Evidence, Latch, LedgerRecord, OrderRecord, PositionRecord, TraderPhase
 from mm_trader.core.state import Restored
 from mm_trader.shell.journal import JournalReport
 from mm_trader.shell.journal_state import JournalState
@@ -64,6 +64,13 @@ def newest_ledger(one: LedgerRecord | None, other: LedgerRecord | None) -> Ledge
     if ahead != behind:
         return one if ahead else other
     return one if one.updated_ms >= other.updated_ms else other
+
+
+def newest_evidence(stored: Evidence | None, own: Evidence) -> Evidence:
+    """The one that has seen more of the scope: a store that went back has an older one than the running kernel."""
+    if stored is None or stored.scope != own.scope:
+        return own
+    return stored if stored.uptime_ms > own.uptime_ms else own
 
 
 def _trades_ahead(one: LedgerRecord, other: LedgerRecord) -> bool:

@@ -2,6 +2,8 @@
 
 After every acquisition, also its own after a restart, the trader first waits until the venue can no longer accept an order of the one before,
 then cancels everything under the prefix and sees nothing open; only then the kernel is allowed to trade, and it reconciles first.
+
+Whatever the store lacks is written before that, too: after every acquisition, and when a write finds that the store has gone back in time (`repair`).
 """
 
 from __future__ import annotations
@@ -25,21 +27,21 @@ from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.command_stream import parse_limits
 from mm_trader.shell.dispatcher import Dispatcher, KernelPort
 from mm_trader.shell.effects import ShellEffects
-from mm_trader.shell.errors import StoreRefusedError, StoreUnavailableError
 from mm_trader.shell.flatten import Flattener
 from mm_trader.shell.gate import Blocker, PlaceGate
 from mm_trader.shell.halts import Halts
 from mm_trader.shell.journal import Journal, JournalReport
+from mm_trader.shell.repairer import Memory, Repairer
 from mm_trader.shell.reporter import INTERNAL_ERROR, Progress
-from mm_trader.shell.restore import merge, was_clean
-from mm_trader.shell.store.port import Store, StoredState, Token
+from mm_trader.shell.restore import merge, newest_evidence, was_clean
+from mm_trader.shell.store.port import Store, Token
 from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.venue_start import VenueStart
 from mm_trader.shell.writer import Writer
 
 SETTLE_EXTRA = timedelta(milliseconds=250)
 """On top of recvWindow: the way of a request to the venue's clock check."""
-STORE_RETRY_S = 0.2
+BEHIND = "RedisWentBack"
 
 log = structlog.get_logger("session")
 
@@ -79,10 +81,19 @@ class Session:
     """The trading life of one process. Implements `lease.LeaseListener`."""
 
     def __init__(self, parts: SessionParts) -> None:
-        self._p = parts
+        self._p = p = parts
+        self._repairer = Repairer(
+            p.store, p.config.scope, p.journal, p.writer, p.halts, p.alerts, p.clock, p.sleep
+        )
         self._rules: dict[str, SymbolRules] | None = None
         self._token: Token | None = None
         self._counter_before: int | None = None
+        self._prepared: Token | None = None
+        """The kernel works under it."""
+        self._swept: Token | None = None
+        """Nothing of an incarnation before it is open."""
+        self._strangers = False
+        """Somebody else may have traded since the kernel was built: it has to be built again, from all that journal and store know."""
         self._bring_up: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._stopping = False
@@ -112,13 +123,26 @@ class Session:
         """Stop at once: the margin is the time there is for it."""
         self._p.gate.block(Blocker.NO_LEASE)
         self._token = None
-        self._p.writer.use_token(None)
+        self._p.writer.hold()
         self._p.halts.use_token(None)
         self._cancel(self._bring_up)
         self._stage(TraderPhase.WAITING_FOR_LEASE, reason)
         self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=False, reason=reason))
         if self.connected and not self._stopping:  # who leaves has swept, and gives the lease back last
             self._sweep(self._sweep_once())
+
+    def store_behind(self) -> None:
+        """The lease is ours, and the store has lost what it had acknowledged: nothing is quoted until it has it again.
+
+        A process that is leaving goes: the next one repairs."""
+        token = self._token
+        if token is None or self._stopping:
+            return
+        self._p.gate.block(Blocker.NO_LEASE)
+        if self._broken:
+            self._prepared = self._swept = None  # as after a loss of the lease
+        self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=False, reason=BEHIND))
+        self._begin(token, BEHIND)
 
     def halted(self) -> None:
         """A halt has just stopped trading: see to it that the venue shows nothing open."""
@@ -152,33 +176,43 @@ class Session:
             return
         if not any(latch.reason == INTERNAL_ERROR for latch in self._p.halts.current):
             log.warning("kernel_rebuilding")
+            self._prepared = self._swept = None
             self._begin(token)
 
     # --- forward ------------------------------------------------------------------------------------------------------------------------
 
-    def _begin(self, token: Token) -> None:
+    def _begin(self, token: Token, reason: str = "Settling") -> None:
         self._cancel(self._bring_up)
         self._broken = False
-        self._bring_up = self._p.tasks.spawn(self._come_up(token, self._now()), "bring_up")
+        self._bring_up = self._p.tasks.spawn(self._come_up(token, self._now(), reason), "bring_up")
 
-    async def _come_up(self, token: Token, granted_ns: int) -> None:
+    async def _come_up(self, token: Token, granted_ns: int, reason: str) -> None:
         p = self._p
         p.gate.block(Blocker.NO_LEASE)
-        self._stage(TraderPhase.SETTLING, "Settling")
+        self._stage(TraderPhase.SETTLING, reason)
         # read before the first write of this incarnation: it says how the one before ended
-        stored = await self._load()
-        if self._token is not token:
-            return  # lost meanwhile, and the cancellation was swallowed on the way
-        p.writer.use_token(token)
-        if not await self._prepare_kernel(token, stored):
+        memory = await self._repairer.remember()
+        if not self._still(token):
             return
-        settle = p.config.venue.recv_window + SETTLE_EXTRA
-        left_ns = granted_ns + round(settle.total_seconds() * NS_PER_S) - self._now()
-        if left_ns > 0:
-            await p.sleep(left_ns / NS_PER_S)
-        self._cancel(self._sweeping)  # one of an earlier time must not cancel what is placed from now on
-        await p.flattener.until_zero("before quoting")
-        if self._token is not token or self._stopping:
+        batch, kernel = memory.recalled.stored.batch, p.dispatcher.kernel
+        self._strangers |= token is not self._prepared and not p.writer.knows(batch)
+        gone_back = kernel is not None and not p.writer.knows(batch)
+        p.writer.follow(token, batch)
+        if not await self._prepare_kernel(token, memory) or not self._still(token):
+            return
+        kernel = p.dispatcher.kernel
+        if kernel is None:
+            return  # it failed meanwhile; whoever builds the next one comes here again
+        fills = self._repairer.repair(memory, kernel, self._rules or {})
+        if gone_back:
+            self._repairer.warn(
+                BEHIND,
+                f"Redis had lost what it had acknowledged: {fills} fills, ledger and orders are written again",
+            )
+        if self._swept is not token:
+            await self._sweep_before(token, granted_ns)
+        await p.writer.complete.wait()
+        if not self._still(token):
             return
         p.gate.release(Blocker.INTERNAL_ERROR)
         p.gate.release(Blocker.NO_LEASE)
@@ -187,40 +221,36 @@ class Session:
         self.ready.set()
         log.info("trading_allowed", epoch=token.epoch, counter=token.counter)
 
-    async def _prepare_kernel(self, token: Token, stored: StoredState) -> bool:
+    def _still(self, token: Token) -> bool:
+        """False: lost meanwhile, or begun again, and the cancellation was swallowed on the way."""
+        current = self._bring_up is asyncio.current_task()
+        return current and self._token is token and not self._stopping
+
+    async def _sweep_before(self, token: Token, granted_ns: int) -> None:
+        """Wait until the venue takes nothing more of the incarnation before, and see nothing open."""
+        p = self._p
+        settle = p.config.venue.recv_window + SETTLE_EXTRA
+        left_ns = granted_ns + round(settle.total_seconds() * NS_PER_S) - self._now()
+        if left_ns > 0:
+            await p.sleep(left_ns / NS_PER_S)
+        self._cancel(self._sweeping)  # one of an earlier time must not cancel what is placed from now on
+        await p.flattener.until_zero("before quoting")
+        self._swept = token
+
+    async def _prepare_kernel(self, token: Token, memory: Memory) -> bool:
         """False: the venue's rules and the config do not fit together; a person has to change one of them."""
         p = self._p
         kernel = p.dispatcher.kernel
-        alone = self._counter_before is None or token.counter in (
-            self._counter_before,
-            self._counter_before + 1,
-        )
-        first = self._rules is None
+        if kernel is not None and self._prepared is token:
+            return True
+        before = self._counter_before
+        alone = before is not None and token.counter in (before, before + 1) and not self._strangers
         ids = ClientIds(p.config.identity, token.epoch, max(token.counter, p.journal.state.counter + 1))
         if kernel is not None and alone:
             self._announce(token)
             kernel.begin_incarnation(ids)
-        else:
-            report = p.report()
-            assert report is not None, "the journal is opened before a lease is asked for"
-            clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
-            if self._rules is None:
-                self._rules = await p.venue.rules()
-                p.effects.rules = self._rules
-            restored = merge(p.journal.state, report, stored, p.halts.current, clean=clean)
-            try:
-                kernel = p.kernel_factory(self._rules, ids, restored)
-            except ValueError as error:
-                self._config_refused(str(error))
-                return False
-            self._announce(token)
-            p.writer.resync_fills(restored.fills, stored.ledger, kernel.ledger())
-            p.dispatcher.attach(kernel)
-            p.restore_drills(stored.evidence)
-            limits = p.journal.state.tightened.get(p.config.revision)
-            if limits:
-                p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))
-            p.writer.resync_orders(kernel.open_orders(), {record.client_id for record in stored.orders})
+        elif not await self._build_kernel(token, ids, memory):
+            return False
         if self.connected:
             p.tell_streams()  # a new kernel has not seen the connections come up
         else:
@@ -228,6 +258,36 @@ class Session:
             p.attach_gate()
             self.connected = True
         self._counter_before = token.counter
+        self._prepared, self._strangers = token, False
+        return True
+
+    async def _build_kernel(self, token: Token, ids: ClientIds, memory: Memory) -> bool:
+        """From all that journal and store know. False: config refused."""
+        p = self._p
+        stored, before = memory.recalled.stored, p.dispatcher.kernel
+        report = p.report()
+        assert report is not None, "the journal is opened before a lease is asked for"
+        first = self._rules is None
+        clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
+        if self._rules is None:
+            self._rules = await p.venue.rules()
+            p.effects.rules = self._rules
+        if before is not None:
+            evidence = newest_evidence(stored.evidence, before.evidence(p.clock.wall_ns()))
+            stored = msgspec.structs.replace(stored, evidence=evidence)
+        self._repairer.journal_what_only_the_store_has(memory)
+        restored = merge(p.journal.state, report, stored, p.halts.current, clean=clean)
+        try:
+            kernel = p.kernel_factory(self._rules, ids, restored)
+        except ValueError as error:
+            self._config_refused(str(error))
+            return False
+        self._announce(token)
+        p.dispatcher.attach(kernel)
+        p.restore_drills(stored.evidence)
+        limits = p.journal.state.tightened.get(p.config.revision)
+        if limits:
+            p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))
         return True
 
     def _config_refused(self, message: str) -> None:
@@ -248,14 +308,6 @@ class Session:
                 message=f"epoch {token.epoch}, incarnation {token.counter}",
             )
         )
-
-    async def _load(self) -> StoredState:
-        while True:
-            try:
-                return await self._p.store.load(self._p.config.scope)
-            except (StoreUnavailableError, StoreRefusedError) as error:
-                log.warning("stored_state_unread", problem=str(error))
-                await self._p.sleep(STORE_RETRY_S)
 
     # --- back ---------------------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ It obeys the same fence as Redis, so that two traders in one test process exclud
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 
@@ -14,6 +16,7 @@ from mm_api.redis_contract import (
     Command,
     CommandKind,
     Evidence,
+    FillRecord,
     Keys,
     Latch,
     LedgerRecord,
@@ -27,6 +30,8 @@ from mm_trader.shell.errors import StoreUnavailableError
 from mm_trader.shell.store.port import LatchView, LeaseAnswer, Operation, StoredState, Token
 
 STREAM_LENGTH = 10_000
+_DATA = ("_strings", "_hashes", "_streams", "_acknowledged", "_lease", "_epoch", "_counter", "_batch")
+"""Attributes that a backup has."""
 log = structlog.get_logger("store")
 
 
@@ -93,12 +98,17 @@ class MemoryStore:
         self._check()
         if not self._owns(token):
             return Refusal.NOT_HOLDER
-        batch = next((each.arguments[0] for each in operations if each.command == "ONCE"), None)
-        if batch is not None and batch == self._batch:
-            return None
+        batch = previous = self._batch
+        for operation in operations:
+            if operation.command == "ONCE":
+                batch, previous = operation.arguments
+                if self._batch == batch:
+                    return None
+        if previous != self._batch:
+            return Refusal.BEHIND
         for operation in operations:
             await self._apply(operation)
-        self._batch = batch or self._batch
+        self._batch = batch
         return None
 
     async def latches(self) -> LatchView:
@@ -118,11 +128,20 @@ class MemoryStore:
         state = self._strings.get(self.keys.state)
         orders = self._hashes.get(self.keys.orders, {})
         return StoredState(
+            batch=self._batch,
             ledger=LedgerRecord.model_validate_json(ledger) if ledger else None,
             orders=tuple(OrderRecord.model_validate_json(text) for text in orders.values()),
             evidence=Evidence.model_validate_json(evidence) if evidence else None,
             state=ReportedState.model_validate_json(state) if state else None,
         )
+
+    async def fills_before(self, entry_id: str, count: int) -> list[tuple[str, FillRecord | None]]:
+        """Entries of the stream of fills, newest first."""
+        self._check()
+        last = int(entry_id.split("-")[0]) if entry_id else self._sequence + 1
+        stream = self._streams.get(self.keys.fills, [])
+        found = [item for item in reversed(stream) if int(item[0].split("-")[0]) < last]
+        return [(name, FillRecord.model_validate_json(text)) for name, text in found[:count]]
 
     async def last_command_id(self) -> str:
         """Id of the newest command."""
@@ -169,12 +188,22 @@ class MemoryStore:
         """Values of a stream, oldest first."""
         return [text for _, text in self._streams.get(key, [])]
 
+    def snapshot(self) -> dict[str, Any]:
+        """Everything as it is now, the lease included."""
+        return {name: copy.deepcopy(value) for name, value in vars(self).items() if name in _DATA}
+
+    def go_back(self, older: dict[str, Any], *, lease: bool = True) -> None:
+        """Be as it was then, as a restored backup is (`lease` False: without the lease, which has run out since)."""
+        vars(self).update(copy.deepcopy(older))
+        self._lease = self._lease if lease else None
+
     def forget(self) -> None:
         """Lose everything, as a Redis that lost its volume would."""
         self._strings.clear()
         self._hashes.clear()
         self._streams.clear()
         self._acknowledged.clear()
+        self._batch = ""
         self._lease = None
 
     # --- inside -------------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,15 @@ from typing import Protocol
 
 import msgspec
 
-from mm_api.redis_contract import Command, Evidence, Latch, LedgerRecord, OrderRecord, ReportedState
+from mm_api.redis_contract import (
+    Command,
+    Evidence,
+    FillRecord,
+    Latch,
+    LedgerRecord,
+    OrderRecord,
+    ReportedState,
+)
 from mm_api.redis_scripts import Refusal
 
 
@@ -42,6 +50,8 @@ class LatchView(msgspec.Struct, frozen=True, kw_only=True):
 class StoredState(msgspec.Struct, frozen=True, kw_only=True):
     """What the store knows of the incarnations before."""
 
+    batch: str = ""
+    """Name of the last batch that was written; empty: none ever was. Read first: a commit that follows it finds the rest as it was read, or is refused."""
     ledger: LedgerRecord | None = None
     orders: tuple[OrderRecord, ...] = ()
     evidence: Evidence | None = None
@@ -49,7 +59,9 @@ class StoredState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One write of a commit: a Redis command (SET, HSET, HDEL, XADD), its key, and what follows the key. `ONCE` on the fence names the batch."""
+    """One write of a commit: a Redis command (SET, HSET, HDEL, XADD), its key, and what follows the key.
+
+    `ONCE` on the fence names the batch and the one before it."""
 
     command: str
     key: str
@@ -87,7 +99,11 @@ class Store(Protocol):
         ...
 
     async def load(self, scope: str) -> StoredState:
-        """Ledger, open orders, evidence of `scope`, last reported state."""
+        """Last batch, ledger, open orders, evidence of `scope`, last reported state."""
+        ...
+
+    async def fills_before(self, entry_id: str, count: int) -> list[tuple[str, FillRecord | None]]:
+        """Up to `count` entries of the stream of fills, newest first, before `entry_id` (empty: from the newest). None: it cannot be read."""
         ...
 
     async def last_command_id(self) -> str:

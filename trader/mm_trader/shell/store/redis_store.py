@@ -30,6 +30,7 @@ from mm_api.redis_contract import (
     Command,
     CommandKind,
     Evidence,
+    FillRecord,
     Keys,
     Latch,
     LedgerRecord,
@@ -48,6 +49,8 @@ T = TypeVar("T")
 M = TypeVar("M", bound=ContractModel)
 
 COMMANDS_AT_ONCE = 100
+BATCH_FIELD = "batch"
+"""Of the fence; COMMIT writes it."""
 log = structlog.get_logger("store")
 
 
@@ -136,17 +139,32 @@ class RedisStore:
 
     async def load(self, scope: str) -> StoredState:
         """What earlier incarnations left. Values that cannot be read are reported and left out: the venue is asked anyway."""
+        batch = await self._ask(
+            cast("Awaitable[str | None]", self._client.hget(self.keys.fence, BATCH_FIELD))
+        )  # first: see StoredState
         ledger = await self._ask(self._client.get(self.keys.ledger))
         evidence = await self._ask(self._client.get(self.keys.evidence(scope)))
         state = await self._ask(self._client.get(self.keys.state))
         orders = await self._ask(cast("Awaitable[dict[str, str]]", self._client.hgetall(self.keys.orders)))
         records = [_read(OrderRecord, text, "order") for text in orders.values()]
         return StoredState(
+            batch=batch or "",
             ledger=_read(LedgerRecord, ledger, "ledger"),
             orders=tuple(record for record in records if record is not None),
             evidence=_read(Evidence, evidence, "evidence"),
             state=_read(ReportedState, state, "state"),
         )
+
+    async def fills_before(self, entry_id: str, count: int) -> list[tuple[str, FillRecord | None]]:
+        """Entries of the stream of fills, newest first."""
+        newest = f"({entry_id}" if entry_id else "+"
+        found = await self._ask(
+            cast(
+                "Awaitable[list[tuple[str, dict[str, str]]]]",
+                self._client.xrevrange(self.keys.fills, newest, count=count),
+            )
+        )
+        return [(name, _read(FillRecord, fields.get("fill", ""), "fill")) for name, fields in found]
 
     async def last_command_id(self) -> str:
         """Id of the newest command, `0-0` if there is none."""
