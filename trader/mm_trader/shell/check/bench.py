@@ -162,15 +162,21 @@ class Bench:
     async def quoting(self, timeout_s: float) -> dict[str, Any]:
         """The status of a trader with both sides of every symbol at the venue. Raises NotYetError."""
 
+        seen: dict[str, Any] | None = None
+
         async def look() -> dict[str, Any] | None:
-            status = await self.status()
+            nonlocal seen
+            status = seen = await self.status()
             if status is None or status["state"]["phase"] != "Quoting" or status["kernel"] is None:
                 return None
             quotes = status["kernel"]["quotes"]
             both = all(None not in quotes.get(symbol, (None,)) for symbol in self.config.symbols)
             return status if both and status["kernel"]["reconciled"] else None
 
-        return await until(look, "both sides of every symbol are quoted", timeout_s)
+        try:
+            return await until(look, "both sides of every symbol are quoted", timeout_s)
+        except NotYetError as error:
+            raise NotYetError(f"{error}; {_state_of(seen)}") from None
 
     async def metrics(self) -> dict[str, float]:
         """Every series, by its text without the label of the trader's name."""
@@ -185,6 +191,27 @@ class Bench:
     @property
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+
+def _state_of(status: dict[str, Any] | None) -> str:
+    """What a trader that does not quote as it should says of itself."""
+    if status is None:
+        return "it does not answer"
+    kernel = status["kernel"] or {}
+    sides = {symbol: quotes for symbol, quotes in kernel.get("quotes", {}).items() if None in quotes}
+    facts = {
+        "missing": status["missing"],
+        "gate": status["gate"],
+        "halts": [halt["id"] for halt in status["halts"]],
+        "risk": kernel.get("risk_reasons"),
+        "guards": {symbol: guards for symbol, guards in kernel.get("guards", {}).items() if guards},
+        "quotes": sides,
+        "positions": {symbol: kernel["positions"][symbol] for symbol in sides},
+        "unknown orders": kernel.get("unknown_orders"),
+        "reconciled": None if kernel.get("reconciled", True) else False,
+    }
+    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact or fact is False)
+    return f"{status['state']['phase']} {status['state']['reason']}".rstrip() + (f": {said}" if said else "")
 
 
 def examined(config: TraderConfig, directory: Path, token_file: Path) -> dict[str, Any]:
