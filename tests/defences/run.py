@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rows import LISTS, ROOT, Defence, Row, rows, with_table
 
 PAGES = {"elsewhere": "docs/seen-elsewhere.md", "formulas": "docs/formulas.md"}
+PARTS = ("crds", "operator", "trader")
 LONGEST_S = 300
 
 
@@ -42,7 +43,8 @@ def passed_although_broken(defence: Defence) -> list[str]:
         ran = subprocess.run(
             [*command, *defence.tests],
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": scratch},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join((scratch, *(str(ROOT / part) for part in PARTS)))},
             capture_output=True,
             text=True,
             timeout=LONGEST_S,
