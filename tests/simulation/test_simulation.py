@@ -14,7 +14,7 @@ from dst.world import Outcome, run
 from mm_trader.core.events import ErrorClass
 from mm_trader.core.units import NS_PER_S
 from mm_trader.kernel.requests import Requests
-from mm_trader.orders import manager as manager_module
+from mm_trader.orders import timing
 from mm_trader.orders.manager import OrderManager
 from mm_trader.orders.states import OrderState
 from mm_trader.orders.table import OrderTable
@@ -97,7 +97,7 @@ def _timeouts_are_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _not_found_is_believed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager_module, "ENGINE_TIMEOUT_NS", -NS_PER_S)
+    monkeypatch.setattr(timing, "ENGINE_TIMEOUT_NS", -3 * NS_PER_S)
 
 
 def _trades_are_booked_whenever_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mm_api.redis_contract import Latch
 from mm_trader.core.units import NS_PER_S
-from mm_trader.orders import manager
+from mm_trader.orders import timing
 from mm_trader.venue.simulator.actions import ACTIONS
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.faults import FAULTS, FaultKind, Strikes
@@ -123,7 +123,7 @@ async def strike(directory: Path, product: Product, action: str, fields: dict[st
     """One fault, from quoting to reconciled."""
     with pytest.MonkeyPatch.context() as patch:
         # the simulated engine answers at once: the time that a real one may take is not waited for here
-        patch.setattr(manager, "ENGINE_TIMEOUT_NS", NS_PER_S)
+        patch.setattr(timing, "ENGINE_TIMEOUT_NS", NS_PER_S)
         async with desk(directory, strategy=WIDE, engine=QUICK, risk=RISK, product=product) as d:
             await d.quoted(Side.BUY)
             if action in NEEDS_A_POSITION:

@@ -15,6 +15,7 @@ from mm_trader.core.clock import ManualClock
 from mm_trader.core.commands import Place
 from mm_trader.core.events import Side
 from mm_trader.core.units import NS_PER_S
+from mm_trader.orders.timing import LEAVES_WITHIN_NS
 from mm_trader.shell.app import App
 from mm_trader.shell.gate import Blocker
 from mm_trader.shell.store.memory import MemoryStore
@@ -71,3 +72,12 @@ def test_a_close_passes_a_gate_that_a_halt_alone_holds_and_no_other(app: App) ->
     app.gate.block(Blocker.INTERNAL_ERROR)
     with pytest.raises(OSError, match="places are blocked"):
         app._before_send(CLOSE)
+
+
+def test_an_order_that_was_decided_too_long_ago_does_not_leave(app: App, clock: ManualClock) -> None:
+    app.ack_times.sent(PLACE.client_id, clock.monotonic_ns())
+    clock.advance(LEAVES_WITHIN_NS)
+    app._before_send(PLACE)
+    clock.advance(1)
+    with pytest.raises(OSError, match="decided too long ago"):
+        app._before_send(PLACE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from kernel_driver import SECOND, Driver, of, side_of
+from kernel_driver import MS, SECOND, Driver, of, side_of
 
 from mm_trader.core import events as ev
 from mm_trader.core.commands import (
@@ -120,11 +120,12 @@ def test_not_found_counts_as_never_placed_only_after_the_venue_could_no_longer_a
     driver.tick(1000)
     driver.not_found(bid)
     assert driver.state(bid.client_id) == "UNKNOWN"
-    # recvWindow 1 s + engine time-out 10 s
-    driver.ts = created + 11 * SECOND + 1
-    driver.not_found(bid, asked_ts=created + 11 * SECOND)
+    # recvWindow 1 s + leaving and clock 0.5 s + engine time-out 10 s
+    certain = created + 11_500 * MS
+    driver.ts = certain + 1
+    driver.not_found(bid, asked_ts=certain)
     assert driver.state(bid.client_id) == "UNKNOWN", "asked a moment too early"
-    driver.not_found(bid, asked_ts=created + 11 * SECOND + 1)
+    driver.not_found(bid, asked_ts=certain + 1)
     assert driver.state(bid.client_id) is None
     assert states(driver, bid)[-1] == "REJECTED"
 
@@ -132,12 +133,14 @@ def test_not_found_counts_as_never_placed_only_after_the_venue_could_no_longer_a
 def test_the_question_about_a_missing_order_is_put_again_by_itself_when_its_time_has_come():
     driver, bid, ask = started()
     driver.accept(ask)
-    driver.unknown(bid)
-    driver.not_found(bid)
-    asked = [c for c in of(QueryOrder, driver.ticks(10.9)) if c.client_id == bid.client_id]
-    assert asked == []
-    asked = [c for c in of(QueryOrder, driver.ticks(0.5)) if c.client_id == bid.client_id]
-    assert len(asked) == 1
+    commands, asked = driver.unknown(bid), []
+    while driver.state(bid.client_id) is not None:
+        if bid.client_id in {c.client_id for c in of(QueryOrder, commands)}:
+            asked.append(driver.ts // MS)
+            driver.not_found(bid)
+        commands = driver.tick() + driver.market("2500.00", "2500.01")
+    assert asked == [0, 100, 300, 700, 1500, 3100, 6300, 11_600]
+    assert states(driver, bid)[-1] == "REJECTED"
 
 
 def test_an_order_judged_never_placed_that_turns_up_open_is_taken_back_and_cancelled():

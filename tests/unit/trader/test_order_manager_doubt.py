@@ -25,7 +25,7 @@ from mm_trader.core.events import ErrorClass
 from mm_trader.orders.order import Order
 from mm_trader.orders.retry import Backoff
 from mm_trader.orders.states import OrderState
-from mm_trader.orders.timing import ENGINE_TIMEOUT_NS
+from mm_trader.orders.timing import ASK_AFTER_NS, Timings
 
 S = OrderState
 
@@ -122,7 +122,8 @@ def test_a_dropped_cancel_of_an_order_already_doubted_leaves_it_so():
 
 # --- not found ----------------------------------------------------------------------------------------------------------------------------
 
-CERTAIN = RECV_WINDOW + ENGINE_TIMEOUT_NS
+CERTAIN = Timings(order_timeout=TIMEOUT, recv_window=RECV_WINDOW).certain_after(0)
+"""recvWindow, 0.5 s in which the place leaves and by which our clock may be off, and the 10 s of the venue's engine."""
 
 
 def not_found(order: Order, ts: int, asked_ts: int) -> ev.OrderNotFound:
@@ -131,9 +132,14 @@ def not_found(order: Order, ts: int, asked_ts: int) -> ev.OrderNotFound:
 
 @pytest.mark.parametrize(
     "ts,due",
-    [(SECOND, CERTAIN + 100 * MS), (CERTAIN, CERTAIN + 100 * MS), (2 * CERTAIN, 2 * CERTAIN + 100 * MS)],
+    [
+        (SECOND, SECOND + 100 * MS),
+        (CERTAIN - 1, CERTAIN - 1 + 100 * MS),
+        (CERTAIN, CERTAIN + 100 * MS),
+        (2 * CERTAIN, 2 * CERTAIN + 100 * MS),
+    ],
 )
-def test_not_found_asked_too_early_is_asked_again_when_it_is_certain(ts, due):
+def test_not_found_asked_too_early_is_asked_again_soon(ts, due):
     desk = Desk()
     order = desk.place()
     desk.manager.doubt(order, "timeout", 0)
@@ -141,6 +147,20 @@ def test_not_found_asked_too_early_is_asked_again_when_it_is_certain(ts, due):
     desk.manager.on_not_found(not_found(order, ts, CERTAIN))
     assert desk.commands() == []
     assert differs(order) == {"queries": 1, "query_due": due}
+
+
+def test_the_pauses_between_the_questions_grow_and_the_last_one_comes_as_soon_as_it_is_certain():
+    desk = Desk()
+    order = desk.place()
+    desk.manager.doubt(order, "timeout", 0)
+    ts, asked = 0, []
+    for _ in range(7):
+        desk.manager.on_not_found(not_found(order, ts, ts))
+        ts = order.query_due
+        asked.append(ts // MS)
+        desk.manager.on_timer(ts)
+    assert asked == [100, 300, 700, 1500, 3100, 6300, 11_600]
+    assert asked[-1] == (CERTAIN + 100 * MS) // MS
 
 
 def test_not_found_asked_late_enough_means_never_placed():
@@ -173,7 +193,7 @@ def test_the_grace_of_an_order_the_venue_took_counts_from_its_last_word():
     desk = Desk()
     order = desk.order(S.UNKNOWN, acked_ts=4 * SECOND)
     desk.manager.on_not_found(not_found(order, 5 * SECOND, CERTAIN + 4 * SECOND))
-    assert (order.state, order.query_due) == (S.UNKNOWN, CERTAIN + 4 * SECOND + 100 * MS)
+    assert (order.state, order.query_due) == (S.UNKNOWN, 5 * SECOND + 100 * MS)
     desk.manager.on_not_found(not_found(order, 30 * SECOND, CERTAIN + 4 * SECOND + 1))
     assert order.state is S.CANCELED
 
@@ -198,12 +218,51 @@ def test_not_found_ends_a_pending_order_that_the_venue_can_no_longer_accept():
 def test_an_answer_that_is_due_now_is_overdue_and_one_that_is_not_is_waited_for():
     desk = Desk()
     order = desk.place()
-    desk.manager.on_timer(TIMEOUT - 1)
+    desk.manager.on_timer(ASK_AFTER_NS - 1)
     assert desk.commands() == []
     desk.manager.on_timer(TIMEOUT)
     assert desk.outbox.commands[1:] == [query(order)]
     assert causes(desk) == [("UNKNOWN", "time-out")]
     assert order.query_due == 2 * TIMEOUT
+
+
+def test_the_venue_is_asked_long_before_an_answer_is_overdue_and_nothing_is_doubted_by_that():
+    desk = Desk()
+    order = desk.place()
+    desk.manager.on_timer(ASK_AFTER_NS)
+    assert desk.commands() == [query(order)]
+    assert differs(order) == ASKED | {"deadline": TIMEOUT, "query_due": ASK_AFTER_NS + TIMEOUT}
+    assert order.state is S.PENDING
+    desk.manager.on_timer(ASK_AFTER_NS + SECOND)
+    assert desk.commands() == [], "one question at a time"
+    desk.manager.on_not_found(not_found(order, 2 * SECOND, ASK_AFTER_NS))
+    assert (order.state, order.query_due) == (S.PENDING, 2 * SECOND + 100 * MS)
+    desk.manager.on_timer(2 * SECOND + 100 * MS)
+    assert desk.commands() == [query(order)]
+    desk.manager.on_found(ev.OrderFound(ts=3 * SECOND, order=view(order, "NEW")))
+    assert (order.state, order.deadline, order.query_due, order.queries) == (S.NEW, None, None, 0)
+
+
+def test_a_cancel_without_an_answer_is_asked_about_as_early():
+    desk = Desk()
+    order = desk.order(S.NEW)
+    desk.manager.cancel(order, SECOND)
+    desk.forget()
+    desk.manager.on_timer(SECOND + ASK_AFTER_NS - 1)
+    assert desk.commands() == []
+    desk.manager.on_timer(SECOND + ASK_AFTER_NS)
+    assert desk.commands() == [query(order)]
+    assert (order.state, order.cancel_in_flight) == (S.CANCELING, True)
+
+
+def test_a_change_without_an_answer_is_not_asked_about_before_it_is_overdue():
+    """An answer that shows the order as it was would say nothing: the change may still be on its way."""
+    desk = Desk()
+    order = desk.order(S.NEW)
+    desk.manager.amend(order, order.size // 2, 0)
+    desk.forget()
+    desk.manager.on_timer(TIMEOUT - 1)
+    assert desk.commands() == []
 
 
 def test_an_overdue_cancel_is_no_longer_on_its_way():

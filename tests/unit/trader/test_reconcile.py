@@ -184,7 +184,7 @@ def test_an_order_restored_from_the_journal_is_unknown_and_blocks_only_its_side(
     driver.market("2500.00", "2500.01")
     assert [p.side for p in of(Place, driver.log)] == [Side.SELL]
     place = Place(symbol="ETHUSDC", client_id=record.client_id, side=Side.BUY, price=249_000, size=100)
-    driver.ts += 11 * SECOND + 2 * MS
+    driver.ts += 11_500 * MS + 2 * MS
     driver.market("2500.00", "2500.01")
     driver.not_found(place)
     driver.wait(300)
@@ -203,7 +203,7 @@ def test_how_long_a_restored_order_may_still_arrive_does_not_depend_on_the_wall_
     driver.ts += 10 * SECOND
     driver.not_found(place)
     assert driver.kernel.status().unknown_orders == 1, "it could still reach the book"
-    driver.ts += SECOND + 2 * MS
+    driver.ts += 1_500 * MS + 2 * MS
     driver.not_found(place)
     assert driver.kernel.status().unknown_orders == 0
 

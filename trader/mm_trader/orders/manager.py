@@ -1,8 +1,10 @@
 """The order manager: places, cancels, asks, and digests every answer. Synchronous; it emits commands and never waits.
 
 Policies
-- A time-out asks the venue, and never guesses: PENDING or CANCELING without an answer becomes UNKNOWN and is queried until the venue has spoken.
-- "Not found" means "never placed" only when it was asked after created + recvWindow + the venue's engine time-out: until then the place may still arrive.
+- A time-out asks the venue, and never guesses: PENDING or CANCELING without an answer becomes UNKNOWN and is queried until the venue has spoken. The first
+  question leaves long before, so that an order that is there is not missed for as long.
+- "Not found" means "never placed" only when it was asked after created + `lands_within` + the venue's engine time-out: until then the place may still arrive,
+  and the question is put again with growing pauses.
 - A refused cancel asks for the status. Cancels repeat with growing pauses and are capped; at the cap trading halts and a person is called.
 - An order that we want gone stays wanted gone: a late ack is answered by another cancel.
 - An order moves in one request where the venue can: `replace` is a cancel and a place in one, each half with its own answer; `changes` gives it another
@@ -52,7 +54,7 @@ from mm_trader.orders.states import (
     VENUE_STATES,
 )
 from mm_trader.orders.table import OrderTable
-from mm_trader.orders.timing import ENGINE_TIMEOUT_NS, Timings
+from mm_trader.orders.timing import Timings
 
 
 class OrderManager:
@@ -314,9 +316,10 @@ class OrderManager:
         if order.state is not UNKNOWN and order.acked_ts is not None:
             return
         grace_from = order.created_ts if order.acked_ts is None else order.acked_ts
-        certain_from = grace_from + self._timings.recv_window + ENGINE_TIMEOUT_NS
+        certain_from = self._timings.certain_after(grace_from)
         if event.asked_ts <= certain_from:
-            order.query_due = max(event.ts + FIRST_PAUSE_NS, certain_from + FIRST_PAUSE_NS)
+            pause = self._backoff.pause(order.client_id, order.queries)
+            order.query_due = min(event.ts + pause, max(event.ts, certain_from) + FIRST_PAUSE_NS)
             return
         if order.acked_ts is None and order.filled == 0:
             self._life.move(order, REJECTED, "never placed", event.ts)
@@ -333,20 +336,7 @@ class OrderManager:
 
     def adopt(self, view: OrderView, ts: int) -> Order:
         """Take an order of our prefix that this process does not know into the table; it is a leftover, and goes."""
-        created_ms = self._listener.wall_ms(ts)
-        order = Order(
-            client_id=view.client_id,
-            symbol=view.symbol,
-            side=view.side,
-            price=view.price,
-            size=view.size,
-            state=UNKNOWN,
-            created_ts=ts,
-            created_ms=created_ms,
-        )
-        order.leftover = order.cancel_wanted = order.inherited = True
-        order.venue_id = view.venue_id
-        order.acked_ts = ts
+        order = Order.adopted(view, ts, self._listener.wall_ms(ts))
         self._table.add(order)
         return order
 
@@ -354,13 +344,22 @@ class OrderManager:
 
     def on_timer(self, ts: int) -> None:
         """Overdue answers, due questions, due cancels. Cheap when nothing is open."""
+        ask_before = self._timings.ask_before
         for order in self._table.all_live():
             if order.deadline is not None and ts >= order.deadline:
                 if order.change is not None:
                     self.changes.lost(order, "time-out", ts)
                 else:
                     self.doubt(order, "time-out", ts)
-            elif order.query_due is not None and ts >= order.query_due:
+            elif order.query_due is not None:
+                if ts >= order.query_due:
+                    self._query(order, ts)
+            elif (
+                order.deadline is not None
+                and ts >= order.deadline - ask_before
+                and order.change is None
+                and not order.query_in_flight
+            ):
                 self._query(order, ts)
             if order.cancel_wanted and not order.over and not (order.leftover and order.state is UNKNOWN):
                 self.cancel(order, ts)

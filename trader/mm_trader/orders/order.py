@@ -6,7 +6,7 @@ import msgspec
 
 from mm_api.redis_contract import OrderRecord
 from mm_trader.core.commands import OrderChanged
-from mm_trader.core.events import Side
+from mm_trader.core.events import OrderView, Side
 from mm_trader.core.units import SymbolRules
 from mm_trader.orders.states import CANCELED, FINAL_STATES, REJECTED, OrderState
 
@@ -120,6 +120,24 @@ class Order:
         """CANCELED only because the venue no longer knew it."""
         self.inherited = False
         """Known from a record or from the venue, not from the first: which of its trades are booked is not known one by one, only all together."""
+
+    @classmethod
+    def adopted(cls, view: OrderView, ts: int, created_ms: int) -> Order:
+        """One that the venue shows and this process does not know: a leftover, which goes."""
+        order = cls(
+            client_id=view.client_id,
+            symbol=view.symbol,
+            side=view.side,
+            price=view.price,
+            size=view.size,
+            state=OrderState.UNKNOWN,
+            created_ts=ts,
+            created_ms=created_ms,
+        )
+        order.leftover = order.cancel_wanted = order.inherited = True
+        order.venue_id = view.venue_id
+        order.acked_ts = ts
+        return order
 
     @property
     def over(self) -> bool:

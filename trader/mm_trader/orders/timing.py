@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
-from mm_trader.core.units import NS_PER_S
+from mm_trader.core.units import NS_PER_MS, NS_PER_S
 
 ENGINE_TIMEOUT_NS = 10 * NS_PER_S
 """The venue's matching engine answers within 10 s or never: an accepted message cannot appear later."""
+
+ASK_AFTER_NS = 500 * NS_PER_MS
+"""An answer takes some ms, from the other side of the world some hundred. From here on the venue is asked as well: an order that is there is known within a
+second, whatever happened to its answer and its user event."""
+LEAVES_WITHIN_NS = 250 * NS_PER_MS
+"""A place that has not left this long after it was decided does not leave any more: its price is old, and the time until which it can land counts from its
+decision."""
+CLOCK_ERROR_NS = 250 * NS_PER_MS
+"""The venue judges recvWindow by its own clock, and ours is measured to within half of a round trip: an order may land this much later."""
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,3 +24,17 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
     order_timeout: int
     recv_window: int
+
+    @property
+    def ask_before(self) -> int:
+        """So long before an answer is overdue the venue is asked; 0: only then."""
+        return max(0, self.order_timeout - ASK_AFTER_NS)
+
+    @property
+    def lands_within(self) -> int:
+        """After its decision a place has reached the venue's engine, or never will: the venue itself refuses it from then on."""
+        return LEAVES_WITHIN_NS + CLOCK_ERROR_NS + self.recv_window
+
+    def certain_after(self, ts: int) -> int:
+        """Who asks later than this about an order of `ts` and is told that there is none knows that there will be none."""
+        return ts + self.lands_within + ENGINE_TIMEOUT_NS

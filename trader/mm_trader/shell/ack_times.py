@@ -34,6 +34,10 @@ class AckTimes:
         self.buckets[min(max(took.bit_length() - FIRST_BIT, 0), BUCKETS - 1)] += 1
         self.sum_ns += took
 
+    def waited(self, client_id: str, now: int) -> int:
+        """Ns since the command was given; 0 for one that was not."""
+        return now - self._sent.get(client_id, now)
+
     def forget(self, client_id: str) -> None:
         """It never left."""
         self._sent.pop(client_id, None)

@@ -22,6 +22,7 @@ from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.orders.retry import keyed_jitter
+from mm_trader.orders.timing import LEAVES_WITHIN_NS
 from mm_trader.shell.ack_times import AckTimes
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel
@@ -67,6 +68,10 @@ GatewayFactory = Callable[[TraderConfig, Clock, Callable[[Place], None]], VenueG
 
 class LeaseRanOutError(OSError):
     """Raised in the last function before the socket: the gateway drops the place."""
+
+
+class PlaceTooOldError(OSError):
+    """The same: it was decided too long ago."""
 
 
 class App:
@@ -322,12 +327,15 @@ class App:
         return self.keeper.lease.valid(self.clock.monotonic_ns())
 
     def _before_send(self, place: Place) -> None:
-        """The last look before the socket: on disk, and the lease still runs."""
+        """The last look before the socket: on disk, the lease still runs, and the decision is not old."""
         if place.closing and not self.gate.lets_closing_through:
             raise LeaseRanOutError("places are blocked")
         self.effects.journal_intent(place)
-        if not self._lease_valid():
+        now = self.clock.monotonic_ns()
+        if not self.keeper.lease.valid(now):
             raise LeaseRanOutError("the lease has run out")
+        if self.ack_times.waited(place.client_id, now) > LEAVES_WITHIN_NS:
+            raise PlaceTooOldError("it was decided too long ago")
 
     def _tell_streams(self) -> None:
         now = self.clock.monotonic_ns()
