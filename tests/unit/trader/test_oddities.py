@@ -205,7 +205,7 @@ def test_ended_orders_are_kept_for_a_while_and_no_longer():
         driver.accept(place, number + 1)
         driver.canceled(place)
     assert len(table._recent) == 2000
-    assert len(table._by_venue) <= 2002
+    assert len(table.of("ETHUSDC").by_venue) <= 2002
 
 
 def test_events_of_symbols_that_are_not_traded_here_change_nothing():

@@ -93,7 +93,7 @@ def test_of_ended_orders_the_oldest_are_forgotten_with_their_venue_ids(
     assert [orders.get(SYMBOL, str(number)) is not None for number in range(4)] == [False, False, True, True]
     assert orders.by_venue_id(SYMBOL, 0) is None
     assert orders.by_venue_id(SYMBOL, 3) is not None
-    assert len(orders._by_venue) == 2
+    assert len(orders.of(SYMBOL).by_venue) == 2
 
 
 def test_an_order_is_forgotten_also_when_its_venue_id_is_gone_already(

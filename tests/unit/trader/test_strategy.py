@@ -64,6 +64,23 @@ def test_a_rebate_does_not_take_the_tick_away():
     assert quotes.half_spread == 1
 
 
+@given(
+    st.lists(
+        st.builds(
+            view,
+            position=st.sampled_from([0.0, 0.02, -0.05]),
+            volatility=st.sampled_from([1e-4, 3e-4]),
+            mid=st.sampled_from([250_000.0, 250_000.5, 260_000.0]),
+            weighted=st.sampled_from([None, 250_000.3]),
+        ),
+        max_size=20,
+    )
+)
+def test_what_was_seen_before_changes_no_quote(views: list[MarketView]) -> None:
+    one = strategy(microWeight="0.5")
+    assert [one.quote(each) for each in views] == [strategy(microWeight="0.5").quote(each) for each in views]
+
+
 def test_the_cap_bounds_a_wild_market():
     assert strategy().quote(view(volatility=0.5)).half_spread == pytest.approx(250_000 * 0.005)
 

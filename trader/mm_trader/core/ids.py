@@ -36,8 +36,13 @@ class ClientIds:
         self.epoch, self.counter = epoch, counter
         self._stem = f"{self.prefix}{base36(epoch)}-{base36(counter)}-"
         self._sequence = 0
+        self._block = self._stem
+        """All but the last digit of the next id."""
 
     def next(self) -> str:
         """The next id, never given out before under this identity."""
         self._sequence += 1
-        return f"{self._stem}{base36(self._sequence)}"
+        rest, digit = divmod(self._sequence, 36)
+        if digit == 0:
+            self._block = self._stem + base36(rest)
+        return self._block + _DIGITS[digit]

@@ -26,12 +26,10 @@ class Ears:
     def __init__(self, core: Core, halting: Halting) -> None:
         self._core = core
         self._halting = halting
+        self.wall_ms = core.wall.ms
+        """See OrderListener."""
         self._anomaly_told: int | None = None
         self._unknown_told: int | None = None
-
-    def wall_ms(self, ts: int) -> int:
-        """See OrderListener."""
-        return self._core.wall.ms(ts)
 
     def on_fill(self, trade: TradeView, order: Order | None, *, live: bool) -> None:
         """Book it: ledger, limits, balances, evidence, mark-outs."""

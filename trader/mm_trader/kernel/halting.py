@@ -5,7 +5,7 @@ from __future__ import annotations
 from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import AlertRecord
 from mm_trader.core.commands import Alert, RaiseHalt
-from mm_trader.core.state import CAUTIOUS, HALTED, NORMAL
+from mm_trader.core.state import CAUTIOUS, HALTED, NORMAL, RiskLevel
 from mm_trader.core.units import from_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.risk.breaker import BreakerState, Endpoint
@@ -18,7 +18,7 @@ _VIOLATIONS = LOSS_REASONS | {HaltReason.REJECT_STREAK, HaltReason.CANCEL_REFUSE
 _LOSS, _CANCELS, _REJECTS = Caution.LOSS_NEAR_LIMIT, Caution.CANCEL_RATIO, Caution.REJECTS
 """Names that are quick to look up: see `events.BUY`."""
 _FILLS, _HALT = Caution.FILL_RATE, Caution.HALT
-_OPEN, _HALF_OPEN = BreakerState.OPEN, BreakerState.HALF_OPEN
+_CLOSED, _OPEN, _HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 
 
 class Halting:
@@ -26,6 +26,8 @@ class Halting:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._asked: tuple[RiskLevel, bool, bool, bool, RiskLevel] | None = None
+        """What the causes asked for when they were judged last."""
 
     def halt(
         self,
@@ -125,14 +127,18 @@ class Halting:
     def judge(self, ts: int) -> None:
         """Bring the four-level state up to date with its causes."""
         core = self._core
-        before = core.risk.level
-        usage = core.pnl.usage()
-        core.risk.set(_LOSS, level_for_usage(usage, core.risk.asked(_LOSS)))
-        cancels = core.behaviour.cancels_too_much(ts, core.settings.max_cancel_ratio)
+        before, behaviour, settings = core.risk.level, core.behaviour, core.settings
+        loss = level_for_usage(core.pnl.usage(), core.risk.asked(_LOSS))
+        cancels = behaviour.cancels_too_much(ts, settings.max_cancel_ratio)
+        refused = 2 * behaviour.reject_streak >= settings.max_reject_streak > 1
+        fills = behaviour.fills_too_fast(ts, settings.max_fill_rate)
+        asked = (loss, cancels, refused, fills, core.halts.level)
+        if asked == self._asked:
+            return  # as nearly always
+        self._asked = asked
+        core.risk.set(_LOSS, loss)
         core.risk.set(_CANCELS, CAUTIOUS if cancels else NORMAL)
-        refused = 2 * core.behaviour.reject_streak >= core.settings.max_reject_streak > 1
         core.risk.set(_REJECTS, CAUTIOUS if refused else NORMAL)
-        fills = core.behaviour.fills_too_fast(ts, core.settings.max_fill_rate)
         core.risk.set(_FILLS, CAUTIOUS if fills else NORMAL)
         core.risk.set(_HALT, core.halts.level)
         if core.risk.level is before:
@@ -165,6 +171,8 @@ class Halting:
         core = self._core
         breaker = core.breakers[endpoint]
         before = breaker.state
+        if not failed and before is _CLOSED and not breaker.failures:
+            return  # as nearly always
         if failed:
             breaker.failed(core.now)
         else:

@@ -127,6 +127,12 @@ class Kernel:
     def _look(self) -> None:
         """Let every touched symbol look at its quotes. One look may touch others (a halt touches all): a second and third round settle that."""
         desks, now, look = self._desks, self._core.now, self._quoter.look
+        if len(desks) == 1:
+            desk, rounds = desks[0], _ROUNDS
+            while desk.dirty and rounds:
+                rounds -= 1
+                look(desk, now)
+            return
         for _ in range(_ROUNDS):
             for desk in [desk for desk in desks if desk.dirty]:
                 look(desk, now)

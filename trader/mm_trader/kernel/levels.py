@@ -66,8 +66,12 @@ def match(
             i += 1
         elif not awaited:
             stale.append(order)
-    missing += levels[i:]
-    stale += [order for order in orders[j:] if not _awaited(order)]
+    if i < len(levels):
+        missing += levels[i:]
+    while j < len(orders):
+        if not _awaited(orders[j]):
+            stale.append(orders[j])
+        j += 1
     return Match(stale, missing, large)
 
 

@@ -10,7 +10,7 @@ from mm_trader.orders.states import UNKNOWN
 from mm_trader.portfolio.cross import correlated_room, directional, net_room
 from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.checks import Facts
-from mm_trader.risk.exposure import Exposure, exposure_of
+from mm_trader.risk.exposure import exposure_of
 
 _ORDERS = Endpoint.ORDERS  # quick to look up: see `events.BUY`
 
@@ -22,21 +22,22 @@ class Room:
         self._core = core
         self._desk = desk
         self._ts = ts
-        self.exposure = _exposure(core, desk)
+        self.exposure = exposure_of(desk.position, desk.orders.may_move())
         self._money = self.exposure.money
         self._locked: dict[str, int] | None = None
         """What own orders lock, once asked for; a place makes it old."""
         self._elsewhere = 0
-        for other in core.desks.values():
-            if other is not desk:
-                self._elsewhere += _exposure(core, other).money
+        for other in desk.others:
+            self._elsewhere += exposure_of(other.position, other.orders.may_move()).money
 
     def must_shrink(self, side: Side) -> bool:
         """Orders of this side may not stay: they can make the position larger, and more is at risk than may be (a limit has shrunk, or a price moved)."""
         if self.exposure.base * side.sign < 0:
             return False
-        over = self._money > self._desk.capital or self._money + self._elsewhere > self._core.settings.capital
-        return over or any(room is not None and room < 0 for room in self._cross(side))
+        if self._money > self._desk.capital or self._money + self._elsewhere > self._core.settings.capital:
+            return True
+        net, correlated = self._cross(side)
+        return (net is not None and net < 0) or (correlated is not None and correlated < 0)
 
     @property
     def rate_spent(self) -> bool:
@@ -45,36 +46,36 @@ class Room:
 
     def lots(self, side: Side, price: int) -> int:
         """Lots that inventory, capital and balance leave for one more order. Never negative."""
-        core, desk, exposure = self._core, self._desk, self.exposure
-        position = desk.position
+        desk, exposure, settings = self._desk, self.exposure, self._core.settings
+        position, lot = desk.position, desk.position.lot
         money_price = price * position.tick
-        per_lot = money_price * position.lot
+        per_lot = money_price * lot
         available = self._available(side) or 0
         if side is BUY:
-            inventory = desk.max_inventory - exposure.longest
-            bringing_back = max(0, -exposure.longest)
+            reached = exposure.base + exposure.buys
             balance = available * 10**8 // per_lot
         else:
-            inventory = desk.max_inventory + exposure.shortest
-            bringing_back = max(0, exposure.shortest)
-            balance = available // position.lot
+            reached = exposure.sells - exposure.base
+            balance = available // lot
         margin = desk.rules.initial_margin
         if margin is not None:
-            reducing = max(0, -exposure.base * side.sign) // position.lot
+            reducing = max(0, -exposure.base * side.sign) // lot
             balance = reducing + available * 10**8 // max(1, margin_of(per_lot, margin))
-        cross = [max(0, room) for room in self._cross(side) if room is not None]
-        money = min(desk.capital, core.settings.capital - self._elsewhere) - self._money
-        capital = bringing_back + max(0, min([money, *cross])) // money_price
-        return max(
-            0,
-            min(
-                inventory // position.lot,
-                capital // position.lot,
-                core.settings.max_order_money // per_lot,
-                balance,
-                desk.rules.max_quantity,
-            ),
+        money = min(desk.capital, settings.capital - self._elsewhere) - self._money
+        for room in self._cross(side):
+            if room is not None and room < money:
+                money = room
+        capital = money // money_price if money > 0 else 0
+        if reached < 0:
+            capital -= reached  # what brings the position back is free
+        most = min(
+            (desk.max_inventory - reached) // lot,
+            capital // lot,
+            settings.max_order_money // per_lot,
+            balance,
+            desk.rules.max_quantity,
         )
+        return most if most > 0 else 0
 
     def placed(self, side: Side, price: int, lots: int) -> None:
         """An order has gone out: it takes its room."""
@@ -86,19 +87,24 @@ class Room:
     def facts(self, side: Side, wanted: int, instead_of: Order | None = None) -> Facts:
         """Everything the pre-trade checks look at. `wanted`: levels that this side should have. `instead_of`: the order that makes way; it counts in
         everything but the number of orders, as it may fill before it does."""
-        core, desk, settings = self._core, self._desk, self._core.settings
-        own = [order for order in core.table.on_side(desk.symbol, side) if order is not instead_of]
-        opposite = [
-            price for order in core.table.on_side(desk.symbol, side.opposite) for price in _prices(order)
-        ]
-        top = desk.top
+        core, desk, settings, ts = self._core, self._desk, self._core.settings, self._ts
+        top, position, live, own = desk.top, desk.position, desk.orders.live, 0
+        busy, opposite = False, list[int]()
+        for order in live.values():
+            if order.side is not side:
+                opposite.append(order.price)
+                if order.change is not None:
+                    opposite.append(order.change.before[0])  # until it is answered it may be at either price
+            elif order is not instead_of:
+                own += 1
+                busy = busy or order.state is UNKNOWN
         net, correlated = self._cross(side)
         return Facts(
             rules=desk.rules,
-            tick=desk.position.tick,
-            lot=desk.position.lot,
+            tick=position.tick,
+            lot=position.lot,
             level=max(core.risk.level, core.halts.level, desk.guards.level),
-            market_age=self._ts - top.ts if top.valid else None,
+            market_age=ts - top.ts if top.valid else None,
             stale_after=settings.stale_after,
             bid=top.bid,
             ask=top.ask,
@@ -110,14 +116,14 @@ class Room:
             capital=settings.capital,
             max_order_money=settings.max_order_money,
             available=self._available(side),
-            orders_this_second=core.behaviour.orders_this_second(self._ts),
+            orders_this_second=core.behaviour.orders_this_second(ts),
             max_order_rate=settings.max_order_rate,
-            side_busy=len(own) >= wanted or any(order.state is UNKNOWN for order in own),
+            side_busy=busy or own >= wanted,
             own_opposite=(min(opposite) if side is BUY else max(opposite)) if opposite else None,
-            open_orders=len(core.table.live(desk.symbol)),
+            open_orders=len(live),
             clock_skew=core.skew.ns,
             max_clock_skew=settings.max_clock_skew,
-            circuit_open=not core.breakers[_ORDERS].allows(self._ts),
+            circuit_open=not core.breakers[_ORDERS].allows(ts),
             net_room=net,
             correlated_room=correlated,
         )
@@ -128,7 +134,9 @@ class Room:
         if settings.max_net_exposure is None and settings.max_correlated_exposure is None:
             return None, None
         sides = {
-            symbol: directional(self.exposure if other is self._desk else _exposure(core, other))
+            symbol: directional(
+                self.exposure if other is self._desk else exposure_of(other.position, other.orders.may_move())
+            )
             for symbol, other in core.desks.items()
         }
         net = correlated = None
@@ -144,16 +152,7 @@ class Room:
         """Of the asset that an order of this side locks, 10^-8; None: nobody knows."""
         rules = self._desk.rules
         on_margin = rules.initial_margin is not None
-        asset = rules.quote_asset if side is BUY or on_margin else rules.base_asset
+        asset = rules.quote_asset if on_margin or side is BUY else rules.base_asset
         if self._locked is None:
             self._locked = self._core.own_locked()
         return self._core.balances.available(asset, self._locked)
-
-
-def _prices(order: Order) -> tuple[int, ...]:
-    """Where it may be: at two prices while a change is on its way."""
-    return (order.price,) if order.change is None else (order.price, order.change.before[0])
-
-
-def _exposure(core: Core, desk: Desk) -> Exposure:
-    return exposure_of(desk.position, core.table.may_move(desk.symbol))

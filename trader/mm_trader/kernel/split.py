@@ -15,6 +15,8 @@ from mm_trader.portfolio.allocation import (
     shares,
 )
 
+_FIXED = SplitMethod.FIXED  # quick to look up: see `events.BUY`
+
 
 def share_capital(core: Core) -> None:
     """Split what may be used now by the weights that stand, or by new ones where the configuration asks for others."""
@@ -34,7 +36,7 @@ def share_capital(core: Core) -> None:
 def review_split(core: Core, ts: int) -> bool:
     """Once an interval: new weights if one has moved far enough. True: capital was moved, and every symbol must look."""
     portfolio = core.settings.portfolio
-    if portfolio.split is SplitMethod.FIXED or ts < core.next_split:
+    if portfolio.split is _FIXED or ts < core.next_split:
         return False
     core.next_split = ts + ns(portfolio.interval)
     new = wanted_weights(core)

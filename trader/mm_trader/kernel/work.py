@@ -47,6 +47,8 @@ class Work:
         room = Room(core, desk, ts)
         bids = self._tend(desk, BUY, desired.bids, tolerance, room, ts)
         asks = self._tend(desk, SELL, desired.asks, tolerance, room, ts)
+        if not bids and not asks:
+            return
         for bid, ask in zip_longest(bids, asks):
             if bid is not None:
                 self._grant(desk, BUY, bid, len(desired.bids), room, ts)
@@ -58,7 +60,7 @@ class Work:
     ) -> list[Wish]:
         """Cancel or shrink what may not stay as it is. Returns the levels to be seen to now, the best first."""
         core = self._core
-        live = core.table.on_side(desk.symbol, side)
+        live = [order for order in desk.orders.live.values() if order.side is side]
         if not live:
             return [Wish(level, None) for level in levels]
         if not levels or room.must_shrink(side):
@@ -75,8 +77,12 @@ class Work:
         )
         for order, lots in large:
             core.manager.amend(order, order.filled + lots, ts)
-        if any(order.state is UNKNOWN for order in live):
-            missing = []
+        if not stale and not missing:
+            return []
+        for order in live:
+            if order.state is UNKNOWN:
+                missing = []
+                break
         free = max(0, len(levels) - len(live))
         wishes = [Wish(level, None) for level in missing[:free]]
         wishes += [Wish(level, order) for level, order in zip(missing[free:], stale, strict=False)]
@@ -149,8 +155,9 @@ class Work:
 
     def _reduce_only(self, desk: Desk) -> bool:
         """Orders may only reduce now, and the venue can see to that itself."""
-        level = max(self._core.risk.level, desk.guards.level)
-        return desk.rules.reducible and level is REDUCE_ONLY
+        if not desk.rules.reducible:
+            return False
+        return max(self._core.risk.level, desk.guards.level) is REDUCE_ONLY
 
 
 def least_lots(desk: Desk, price: int) -> int:

@@ -24,7 +24,6 @@ from mm_trader.orders.states import (
     VENUE_STATES,
     IllegalTransitionError,
     OrderState,
-    is_final,
     validate_transition,
 )
 from mm_trader.orders.table import OrderTable
@@ -90,7 +89,7 @@ class Lifecycle:
         if order.venue_id is None:
             order.venue_id = venue_id
             self._table.index(order)
-            early = self._early.pop((order.symbol, venue_id), 0)
+            early = self._early.pop((order.symbol, venue_id), 0) if self._early else 0
             if early and not order.inherited:
                 order.booked += early
                 order.filled = max(order.filled, order.booked)
@@ -132,7 +131,8 @@ class Lifecycle:
         """
         self.known_to_venue(order, view.venue_id, ts)
         target = VENUE_STATES.get(view.status)
-        if target is None or view.side is not order.side or view.filled > max(view.size, order.size):
+        filled = view.filled
+        if target is None or view.side is not order.side or (filled > view.size and filled > order.size):
             self._listener.on_anomaly(
                 order.symbol,
                 f"{order.client_id}: the venue describes it as {view.status}, {view.filled} filled",
@@ -141,9 +141,9 @@ class Lifecycle:
                 self.move(order, UNKNOWN, "unreadable", ts)
             return
         differs = order.change is not None or (view.price, view.size) != (order.price, order.size)
-        grew = view.filled > order.filled
-        grew |= differs and self._describe(order, view)
-        order.filled = max(order.filled, view.filled)
+        grew = differs and self._describe(order, view)
+        if filled > order.filled:
+            order.filled, grew = filled, True
         state = self._next_state(order, target, answers_us)
         if state is not order.state:
             if order.presumed_over:
@@ -179,14 +179,13 @@ class Lifecycle:
     def _next_state(self, order: Order, target: OrderState, answers_us: bool) -> OrderState:
         """Where the evidence leads from here; the same state when it is older than what is known."""
         now = order.state
-        complete = order.filled >= order.size
         if now is FILLED:
             return now
-        if complete:
+        if order.filled >= order.size:
             return FILLED
-        if is_final(now) and not order.presumed_over:
+        if now in FINAL_STATES and not order.presumed_over:
             return now
-        if is_final(target):
+        if target in FINAL_STATES:
             # FILLED with fewer lots than we placed: an amended order; its end is what counts
             return target
         if target is CANCELING:

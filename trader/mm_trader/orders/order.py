@@ -152,9 +152,10 @@ class Order:
     @property
     def unbooked(self) -> int:
         """Lots that may still move the position: what is open, or filled but not yet in the ledger."""
+        size, filled = self.size, self.filled
         if self.inherited:
-            return 0 if self.over else max(self.size - self.filled, 0)
-        return (self.filled if self.over else max(self.size, self.filled)) - self.booked
+            return 0 if self.over or filled > size else size - filled
+        return (filled if filled > size or self.state in FINAL_STATES else size) - self.booked
 
     def begin_change(self, price: int, size: int) -> None:
         """It may have the new price and size from now on, and the old ones still."""

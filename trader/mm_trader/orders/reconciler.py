@@ -171,7 +171,7 @@ class Reconciler:
             elif (
                 sync.done_ts is not None
                 and ts - sync.done_ts >= _SETTLE_PAUSE_NS
-                and self._table.unsettled(symbol)
+                and self._table.of(symbol).unsettled
             ):
                 self._ask(symbol, sync, "unknown", ts)
             elif periodic and sync.done_ts is not None and ts - sync.done_ts >= self._interval:

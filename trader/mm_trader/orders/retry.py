@@ -132,6 +132,10 @@ def keyed_jitter(seed: str) -> Jitter:
     return _KeyedJitter(seed)
 
 
+_PAUSES = tuple(min(FIRST_PAUSE_NS << max(attempt - 1, 0), LONGEST_PAUSE_NS) for attempt in range(9))
+"""By attempt, before any jitter; from the last one on it is the longest."""
+
+
 class Backoff:
     """The pause before an attempt."""
 
@@ -142,8 +146,7 @@ class Backoff:
 
     def pause(self, key: str, attempt: int) -> int:
         """Ns to wait after the given number of attempts: 0.1, 0.2, 0.4 … 10 s, each stretched by up to a quarter."""
-        doublings = min(max(attempt - 1, 0), 16)
-        plain = min(FIRST_PAUSE_NS << doublings, LONGEST_PAUSE_NS)
+        plain = _PAUSES[attempt] if attempt < len(_PAUSES) else LONGEST_PAUSE_NS
         return plain + int(plain * JITTER_SHARE * self._jitter(key, attempt))
 
 

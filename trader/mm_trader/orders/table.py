@@ -17,13 +17,15 @@ class SymbolOrders:
     """What may still change the position of one symbol, by client id, oldest first. The table alone writes here; a reader that runs at every look reads
     without a copy, and changes nothing meanwhile."""
 
-    __slots__ = ("live", "unsettled")
+    __slots__ = ("by_venue", "live", "unsettled")
 
     def __init__(self) -> None:
         self.live: dict[str, Order] = {}
         """Open, or perhaps open."""
         self.unsettled: dict[str, Order] = {}
         """Ended with fills that the ledger has not seen."""
+        self.by_venue: dict[int, Order] = {}
+        """Any order still known, by the venue's id."""
 
     def may_move(self) -> Iterable[Order]:
         """Everything that may still change the position."""
@@ -37,7 +39,6 @@ class OrderTable:
     def __init__(self, symbols: tuple[str, ...]) -> None:
         self._symbols = {symbol: SymbolOrders() for symbol in symbols}
         self._recent: OrderedDict[str, Order] = OrderedDict()
-        self._by_venue: dict[tuple[str, int], Order] = {}
 
     def of(self, symbol: str) -> SymbolOrders:
         """Of one symbol; the same object for ever."""
@@ -51,7 +52,7 @@ class OrderTable:
     def index(self, order: Order) -> None:
         """Make it findable by its venue id, once it has one."""
         if order.venue_id is not None:
-            self._by_venue[order.symbol, order.venue_id] = order
+            self._symbols[order.symbol].by_venue[order.venue_id] = order
 
     def file(self, order: Order) -> None:
         """Put it where its state says: live, unsettled or recent."""
@@ -71,7 +72,7 @@ class OrderTable:
         if len(self._recent) > _RECENT:
             _, oldest = self._recent.popitem(last=False)
             if oldest.venue_id is not None:
-                self._by_venue.pop((oldest.symbol, oldest.venue_id), None)
+                self._symbols[oldest.symbol].by_venue.pop(oldest.venue_id, None)
 
     def get(self, symbol: str, client_id: str) -> Order | None:
         """Any order still known."""
@@ -82,7 +83,8 @@ class OrderTable:
 
     def by_venue_id(self, symbol: str, venue_id: int) -> Order | None:
         """Any order still known."""
-        return self._by_venue.get((symbol, venue_id))
+        orders = self._symbols.get(symbol)
+        return None if orders is None else orders.by_venue.get(venue_id)
 
     def live(self, symbol: str) -> list[Order]:
         """Open, or perhaps open, oldest first."""

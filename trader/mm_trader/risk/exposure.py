@@ -51,11 +51,11 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def money(self) -> int:
         """Quote currency at risk in the worst case."""
-        held = abs(self.base) * self.mark
-        if self.base > 0:
-            return held + self.buy_money + max(0, self.sells - self.base) * self.sell_high
-        if self.base < 0:
-            return held + self.sell_money + max(0, self.buys + self.base) * self.buy_high
+        base = self.base
+        if base > 0:
+            return base * self.mark + self.buy_money + max(0, self.sells - base) * self.sell_high
+        if base < 0:
+            return -base * self.mark + self.sell_money + max(0, self.buys + base) * self.buy_high
         return self.buy_money + self.sell_money
 
     @property
@@ -73,10 +73,10 @@ def exposure_of(position: Position, orders: Iterable[Order]) -> Exposure:
     """Worst case of a position and its orders."""
     tick, lot = position.tick, position.lot
     buys = buy_money = buy_high = sells = sell_money = sell_high = 0
-    for order in (
-        orders
-    ):  # plain integers: this runs at every look, and a dictionary keyed by side would hash an Enum in Python
-        amount = max(order.unbooked, 0) * lot
+    for order in orders:
+        amount = order.unbooked * lot
+        if amount < 0:
+            amount = 0
         price = order.risk_price * tick
         if order.side is BUY:
             buys += amount

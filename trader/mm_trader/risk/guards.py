@@ -7,7 +7,7 @@ ReduceOnly quotes the side that brings the position back. None of them latches: 
 from __future__ import annotations
 
 from collections import deque
-from math import exp, sqrt
+from math import exp, inf, sqrt
 
 import msgspec
 
@@ -45,13 +45,14 @@ class MarkOutGuard:
     def __init__(self, limits: GuardLimits) -> None:
         self._limits = limits
         self._samples: deque[float] = deque(maxlen=limits.mark_out_fills)
-        self._fresh = False
+        self.fresh = False
+        """A fill's mark-out has come since the last look."""
 
     def add(self, horizon_ms: int, bp: float) -> None:
         """One sample."""
         if horizon_ms == self._limits.mark_out_horizon_ms:
             self._samples.append(bp)
-            self._fresh = True
+            self.fresh = True
 
     @property
     def mean_bp(self) -> float | None:
@@ -61,9 +62,9 @@ class MarkOutGuard:
 
     def asks(self) -> RiskLevel:
         """The level it asks for since the last look. Without a new fill there is no new reason, so a level it raised runs out."""
-        if not self._fresh:
+        if not self.fresh:
             return NORMAL
-        self._fresh = False
+        self.fresh = False
         mean = self.mean_bp
         return (
             NORMAL
@@ -181,6 +182,8 @@ class SymbolGuards:
         self.vpin = Vpin(limits.vpin_buckets)
         self.jump = VolatilityJump(prior_sigma)
         self._asked: dict[Caution, tuple[RiskLevel, int]] = {}
+        self._vpin_from = _lowest(limits.vpin_cautious, limits.vpin_reduce)
+        self._jump_from = _lowest(limits.jump_cautious, limits.jump_reduce)
         self.level = NORMAL
 
     @property
@@ -192,11 +195,18 @@ class SymbolGuards:
         """Bring the level up to date; to be called at least every second or so. True: it changed."""
         limits = self._limits
         vpin = self.vpin.value
+        if not (
+            self._asked
+            or self.mark_out.fresh
+            or self.jump.ratio >= self._jump_from
+            or (vpin is not None and vpin >= self._vpin_from)
+        ):
+            return False  # calm, as it was before
         picked_off = self.mark_out.asks()
         toxic = NORMAL if vpin is None else _level(vpin, limits.vpin_cautious, limits.vpin_reduce)
         jumped = _level(self.jump.ratio, limits.jump_cautious, limits.jump_reduce)
         if not (picked_off or toxic or jumped or self._asked):
-            return False  # as before: calm
+            return False
         self._ask(_MARK_OUT, picked_off, ts)
         self._ask(_TOXIC_FLOW, toxic, ts)
         self._ask(_VOLATILITY_JUMP, jumped, ts)
@@ -213,6 +223,11 @@ class SymbolGuards:
             del self._asked[cause]
             if cause is _MARK_OUT:
                 self.mark_out.forget()
+
+
+def _lowest(*thresholds: float | None) -> float:
+    """Below it none of them is reached."""
+    return min((each for each in thresholds if each is not None), default=inf)
 
 
 def _level(value: float, cautious: float | None, reduce_only: float | None) -> RiskLevel:

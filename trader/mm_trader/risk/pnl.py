@@ -155,12 +155,15 @@ class PnlMonitor:
 
     def usage(self) -> float:
         """How much of the tightest limit is used up: 0 none, 1 breached."""
-        used = (self.day_start - self.net) / self.limits.daily_loss
+        net, limits = self.net, self.limits
+        used = (self.day_start - net) / limits.daily_loss
         if self.scope_begun:
-            used = max(used, (self.peak - self.net) / self.limits.drawdown)
-            if self.limits.budget is not None:
-                used = max(used, (self.budget_start - self.net) / self.limits.budget)
-        return max(used, 0.0)
+            fallen = (self.peak - net) / limits.drawdown
+            if fallen > used:
+                used = fallen
+            if limits.budget is not None:
+                used = max(used, (self.budget_start - net) / limits.budget)
+        return used if used > 0.0 else 0.0
 
 
 def _sentence(what: str, loss: int, limit: int) -> str:

@@ -97,6 +97,9 @@ class BasicMarketMaking:
         self.max_inventory = values["maxInventory"]
         self._spread = DynamicSpread(values)
         self._micro = float(values["microWeight"])
+        self._seen: tuple[float, ...] = ()
+        self._wished: DesiredQuotes
+        """The answer to what was seen: the touch moves more rarely than the sizes on it, and then nothing is worked out again."""
         self._shaper = Shaper(
             rules,
             sizes=(values["baseSize"],),
@@ -114,6 +117,10 @@ class BasicMarketMaking:
         """See the module's docstring."""
         spread, shaper = self._spread, self._shaper
         fair = view.mid + self._micro * (view.weighted_mid - view.mid)
+        seen = (fair, view.volatility, view.position, view.bid, view.ask)
+        if seen == self._seen:
+            return self._wished
         used = spread.used(view)
         half = shaper.half(spread.half(view, fair, used), fair)
-        return shaper.pair(view, fair - spread.skew * half * used, half)
+        self._seen, self._wished = seen, shaper.pair(view, fair - spread.skew * half * used, half)
+        return self._wished
