@@ -7,10 +7,21 @@ NautilusTrader's back-test does on quote ticks (its book of type L1_MBP).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import cast
 
 from mm_trader.core import events as ev
-from mm_trader.core.commands import Cancel, CancelAllOwn, Command, Place, QueryOrder, RequestReconcile
+from mm_trader.core.commands import (
+    Cancel,
+    CancelAllOwn,
+    Command,
+    OrderChanged,
+    Place,
+    QueryOrder,
+    RequestReconcile,
+)
+from mm_trader.core.events import BUY, SELL
 from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.venue.simulator.engine.account import AccountTrade, CommissionRates
 from mm_trader.venue.simulator.engine.errors import WOULD_MATCH, RefusalError
@@ -33,6 +44,8 @@ _STATUS = {
     ExecType.TRADE: "TRADE",
     ExecType.EXPIRED: "EXPIRED",
 }
+# plain names: looking a member up on its class is slow up to Python 3.11
+_BUY, _SELL, _LIMIT_MAKER, _GTC = Side.BUY, Side.SELL, OrderType.LIMIT_MAKER, TimeInForce.GTC
 
 
 class TouchVenue:
@@ -64,18 +77,18 @@ class TouchVenue:
             min_notional=Decimal(spec.min_notional_e8).scaleb(-8),
         )
 
-    def quote(self, event: ev.BookTicker) -> list[ev.Event]:
+    def quote(self, event: ev.BookTicker) -> Sequence[ev.Event]:
         """The recorded touch moves; what of ours it reaches is traded."""
         self.now = event.ts
         bid, ask = event.bid, event.ask
         self._bid, self._ask = bid, ask
         ours = self._bids.best
         if ours is not None and ours.price >= ask:
-            return self._take(Side.SELL, ask, event.ask_size)
+            return self._take(_SELL, ask, event.ask_size)
         ours = self._asks.best
         if ours is not None and ours.price <= bid:
-            return self._take(Side.BUY, bid, event.bid_size)
-        return []
+            return self._take(_BUY, bid, event.bid_size)
+        return ()
 
     def _take(self, side: Side, price: int, lots: int) -> list[ev.Event]:
         """The recorded quote as an order that takes what it reaches."""
@@ -94,32 +107,35 @@ class TouchVenue:
         self.engine.place(self._crowd, new)
         return self._reports()
 
-    def answer(self, command: Command) -> list[ev.Event]:
+    def answer(self, command: Command) -> Sequence[ev.Event]:
         """What a command brings: one event for each change of an order, as the back-test of the other side has them."""
-        if type(command) is Place:
-            return [self._place(command)]
-        if type(command) is Cancel:
-            order = self.account.by_client(self.symbol, command.client_id)
+        kind = type(command)
+        if kind is OrderChanged:
+            return ()
+        if kind is Place:
+            return (self._place(cast(Place, command)),)
+        if kind is Cancel:
+            order = self.account.by_client(self.symbol, cast(Cancel, command).client_id)
             if order is None or order.is_final:
-                return []
+                return ()
             self.cancels += 1
             self.engine.cancel(order)
             return self._reports()
         if isinstance(command, RequestReconcile | CancelAllOwn):
-            return [self._reconciled(command)]
+            return (self._reconciled(command),)
         if isinstance(command, QueryOrder):
             raise RuntimeError(f"nothing is ever in doubt here, yet it is asked: {command}")
-        return []
+        return ()
 
     def _place(self, place: Place) -> ev.Event:
         self.places += 1
-        spec, buys = self.spec, place.side is ev.Side.BUY
+        spec, buys = self.spec, place.side is BUY
         new = NewOrder(
             self.symbol,
-            Side.BUY if buys else Side.SELL,
-            OrderType.LIMIT_MAKER,
+            _BUY if buys else _SELL,
+            _LIMIT_MAKER,
             place.client_id,
-            TimeInForce.GTC,
+            _GTC,
             place.size * spec.lot_e8,
             place.price * spec.tick_e8,
         )
@@ -164,8 +180,8 @@ class TouchVenue:
             symbol=self.symbol,
             client_id=order.client_id,
             venue_id=order.id,
-            side=ev.Side.BUY if order.is_buy else ev.Side.SELL,
-            status=(order.status if event is None else event.status).value,
+            side=BUY if order.is_buy else SELL,
+            status=str(order.status if event is None else event.status),
             price=order.price,
             size=order.qty,
             filled=order.executed if event is None else event.executed,
@@ -177,7 +193,7 @@ class TouchVenue:
             symbol=self.symbol,
             trade_id=fill.id,
             venue_id=fill.order_id,
-            side=ev.Side.BUY if fill.is_buyer else ev.Side.SELL,
+            side=BUY if fill.is_buyer else SELL,
             price=fill.price,
             size=fill.qty,
             commission=Decimal(fill.commission).scaleb(-8),
