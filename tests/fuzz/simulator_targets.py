@@ -212,6 +212,28 @@ STOPS = (
     {"type": "STOP_LOSS", "side": "SELL", "stopPrice": "2599.99"},
 )
 """What makes a limit order one that waits."""
+_ABOVE = {"aboveType": "LIMIT_MAKER", "abovePrice": "2700"}
+_BELOW = {"belowType": "STOP_LOSS", "belowStopPrice": "2500"}
+_PAIR = {**_ABOVE, **_BELOW}
+_WORKING = {"workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "2600", "workingQuantity": "0.01",
+            "workingTimeInForce": "GTC", "pendingSide": "SELL", "pendingQuantity": "0.009"}  # fmt: skip
+LISTS = {
+    "orderList/oco": {"symbol": "ETHUSDC", "side": "SELL", "quantity": "0.01", **_PAIR},
+    "order/oco": {
+        "symbol": "ETHUSDC",
+        "side": "SELL",
+        "quantity": "0.01",
+        "price": "2700",
+        "stopPrice": "2500",
+    },
+    "orderList/oto": {"symbol": "ETHUSDC", **_WORKING, "pendingType": "MARKET"},
+    "orderList/otoco": {
+        "symbol": "ETHUSDC",
+        **_WORKING,
+        **{f"pending{name[0].upper()}{name[1:]}": value for name, value in _PAIR.items()},
+    },
+}
+"""Order lists that are taken, by their path."""
 
 
 def seeds(target: str) -> Iterator[bytes]:
@@ -226,6 +248,8 @@ def seeds(target: str) -> Iterator[bytes]:
             if call.fault_class in ("place", "replace") and venue is SPOT:
                 for stop in STOPS:
                     yield bytes((index,)) + urlencode({**query, **stop}).encode()
+            if call.rest is not None and call.rest[1] in LISTS and venue is SPOT:
+                yield bytes((index,)) + urlencode(LISTS[call.rest[1]]).encode()
     elif target == "signed_request":
         yield f"{KEY}\0{urlencode({**order, **more, 'signature': 'ab' * 32})}\0a=1".encode()
     elif target in ("spot_ws_api", "usdm_ws_api"):

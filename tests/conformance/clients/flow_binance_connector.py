@@ -52,6 +52,8 @@ ask("cancel_order", SYMBOL, orderId=order)
 ask("new_oco_order", SYMBOL, "SELL", 0.05, low * 2, low)
 ask("get_oco_order", orderListId=1)
 ask("cancel_oco_order", SYMBOL, orderListId=1)
+ask("get_oco_order", name="no_oco_order", orderListId=9)
+ask("cancel_oco_order", SYMBOL, name="no_oco_cancel", orderListId=1)
 ask("new_listen_key")
 stop = {"side": "SELL", "type": "STOP_LOSS", "quantity": 0.05, "stopPrice": low}
 waiting = ask("new_order", SYMBOL, name="stop_order", **stop)["orderId"]

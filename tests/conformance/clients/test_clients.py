@@ -139,11 +139,10 @@ def test_every_call_of_the_older_connector_is_answered_or_refused_in_the_venues_
 ) -> None:
     seen = flow(CONNECTOR, "calls", simulate(*DEPTH))
     assert seen["refused"] == {
-        "cancel_oco_order": -2011,
-        "get_oco_order": -2013,
+        "no_oco_cancel": -2011,
+        "no_oco_order": -2013,
         "new_listen_key": -1000,
-        "new_oco_order": -2010,
         "late_stop_order": -2010,
     }
-    assert len(seen["answered"]) == 40
+    assert len(seen["answered"]) == 45
     assert "depthUpdate" in seen["streams"]

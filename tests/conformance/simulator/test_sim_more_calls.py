@@ -37,15 +37,13 @@ async def test_prevented_matches_are_reported_and_listed() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "code"),
     [
-        ("POST", "orderList/oco", -2010),
-        ("POST", "order/oco", -2010),
-        ("POST", "orderList/otoco", -2010),
+        ("POST", "orderList/opo", -2010),
         ("POST", "sor/order", -1013),
         ("DELETE", "orderList", -2011),
         ("GET", "orderList", -2013),
     ],
 )
-async def test_order_lists_and_routing_are_refused_as_a_symbol_without_them_would(
+async def test_what_no_symbol_or_no_account_has_is_refused_as_the_venue_does(
     method: str, path: str, code: int
 ) -> None:
     async with running() as wire:

@@ -7,7 +7,7 @@ from mm_trader.venue.simulator.engine.account import Account, CommissionRates
 from mm_trader.venue.simulator.engine.checks import to_e8
 from mm_trader.venue.simulator.engine.errors import RefusalError
 from mm_trader.venue.simulator.engine.events import Event
-from mm_trader.venue.simulator.engine.exchange import Exchange
+from mm_trader.venue.simulator.engine.spot import SpotExchange
 from mm_trader.venue.simulator.engine.types import (
     E8,
     NewOrder,
@@ -26,7 +26,7 @@ class Desk:
 
     def __init__(self, rates: CommissionRates | None = None) -> None:
         self.now = 1_000_000_000
-        self.exchange = Exchange(parse_symbols(SYMBOL), lambda: self.now)
+        self.exchange = SpotExchange(parse_symbols(SYMBOL), lambda: self.now)
         self.a, self.b = (
             self.exchange.add_account(n, {"ETH": 10 * E8, "USDC": 50_000 * E8}, rates) for n in ("a", "b")
         )

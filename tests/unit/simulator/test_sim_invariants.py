@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import suppress
 
 from hypothesis import given, settings
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from simengine import SYMBOL, Desk
 
 from mm_trader.venue.simulator.engine.errors import RefusalError
-from mm_trader.venue.simulator.engine.events import BookUpdate, Event, ExecutionEvent, TradeEvent
+from mm_trader.venue.simulator.engine.events import BookUpdate, Event, ExecutionEvent, ListEvent, TradeEvent
+from mm_trader.venue.simulator.engine.lists import ListKind, ListStep, OrderList
 from mm_trader.venue.simulator.engine.stops import rises
 from mm_trader.venue.simulator.engine.types import (
     AT_MARKET,
@@ -45,8 +47,24 @@ REPLACE = st.tuples(st.just("replace"), st.integers(0, 50), PRICES, st.integers(
 MARKET = st.tuples(st.just("market"), st.sampled_from(list(Side)), PRICES, st.integers(1, 40_000))
 """A step of the background: it requotes one side under one update number."""
 PRINT = st.tuples(st.just("print"), PRICES, st.integers(1, 40_000), st.booleans())
+LIST = st.tuples(
+    st.just("list"),
+    st.integers(0, 2),
+    st.sampled_from(["oco", "oto", "otoco"]),
+    st.sampled_from(list(Side)),
+    st.sampled_from([OrderType.LIMIT, OrderType.LIMIT_MAKER]),
+    st.sampled_from(list(TimeInForce)),
+    st.sampled_from(list(OrderType)),
+    st.sampled_from([OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT]),
+    st.sampled_from([OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT]),
+    st.tuples(PRICES, PRICES, PRICES, PRICES, PRICES),
+    st.integers(20, 40_000),
+)
+"""A list: the working order's price, then price and stop price of each of the others."""
 STEPS = st.lists(
-    st.one_of(PLACE, PLACE, PLACE, PLACE, CANCEL, AMEND, REPLACE, MARKET, PRINT), min_size=1, max_size=60
+    st.one_of(PLACE, PLACE, PLACE, PLACE, LIST, LIST, CANCEL, AMEND, REPLACE, MARKET, PRINT),
+    min_size=1,
+    max_size=60,
 )
 
 TAKE_TIF = {OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
@@ -65,6 +83,8 @@ class World:
         self.totals = {asset: self.desk.total(asset) for asset in ("ETH", "USDC")}
         self.orders: list[Order] = []
         self.finals: dict[int, int] = {}
+        self.steps: dict[OrderList, list[str]] = {}
+        """What was told of each list, changes of ids apart."""
         self.last_u = self.desk.exchange.market(SYMBOL).u
 
     def play(self, step: tuple[object, ...]) -> None:
@@ -90,6 +110,8 @@ class World:
                 stop_e8=stop * 10**6 if kind in STOP_TYPES else None,
             )
             self.orders.append(exchange.place(self.accounts[who], new).order)
+        elif step[0] == "list":
+            self._list(*step[1:])
         elif step[0] == "print":
             exchange.print_trade(SYMBOL, *step[1:])
         elif step[0] == "market":
@@ -102,6 +124,43 @@ class World:
                 self._replace(order, *step[2:])
             else:
                 exchange.amend(order, step[2] * 10_000, f"am{step[2]}-{order.id}")
+
+    def _list(
+        self,
+        who: int,
+        what: str,
+        side: Side,
+        working: OrderType,
+        tif: TimeInForce,
+        pending: OrderType,
+        loss: OrderType,
+        profit: OrderType,
+        prices: tuple[int, ...],
+        lots: int,
+    ) -> None:
+        ids = itertools.count()
+
+        def leg(kind: OrderType, side: Side, price: int, stop: int) -> NewOrder:
+            return NewOrder(
+                SYMBOL,
+                side,
+                kind,
+                f"l{len(self.orders)}-{next(ids)}",
+                tif if kind in TAKE_TIF else TimeInForce.GTC,
+                lots * 10_000,
+                None if kind in AT_MARKET else price * 10**6,
+                stop_e8=stop * 10**6 if kind in STOP_TYPES else None,
+            )
+
+        other = Side.SELL if side is Side.BUY else Side.BUY
+        legs = [] if what == "oco" else [leg(working, other, prices[0], 0)]
+        if what == "oto":
+            legs.append(leg(pending, side, prices[1], prices[2]))
+        else:
+            legs += [leg(loss, side, prices[1], prices[2]), leg(profit, side, prices[3], prices[4])]
+        kind = ListKind.OCO if what == "oco" else ListKind.OTO
+        client_id = f"list{len(self.orders)}"
+        self.orders += self.desk.exchange.place_list(self.accounts[who], kind, client_id, legs)[0].orders
 
     def _replace(self, order: Order, price: int, lots: int) -> None:
         """The two halves of a cancelReplace."""
@@ -157,22 +216,40 @@ class World:
     def _check_waiting(self) -> None:
         """Whatever waits has not seen its price; whatever is open and does not rest waits."""
         market = self.desk.exchange.market(SYMBOL)
-        waiting = {o.id for a in self.accounts for o in a.open.values() if o.working_ns < 0}
+        open_orders = [o for a in self.accounts for o in a.open.values()]
+        pending = [o for o in open_orders if o.status is OrderStatus.PENDING_NEW]
+        waiting = {o.id for o in open_orders if o.working_ns < 0} - {o.id for o in pending}
+        live = {o.list for o in open_orders if o.list is not None}
         if market.stops is None:
             assert not waiting
+            assert not live
             return
+        assert market.stops.lists == live
+        for made in live:
+            assert not made.done
+            if made.pair and not made.pending:
+                ends = sorted(o.is_final for o in made.pair)
+                alone = any(o.executed or (o.stop and o.working_ns >= 0) for o in made.pair)
+                assert ends == [False, alone], "of a pair one alone trades or works"
+        for order in pending:
+            assert order.list is not None
+            assert (order.list.pending, order.locked) == (True, 0)
         assert not market.stops.due
         rows = [order for row in (market.stops._rising, market.stops._falling) for *_, order in row]
-        assert {o.id for o in rows} == waiting != set()
+        assert {o.id for o in rows} == waiting
+        assert waiting or live
         for order in rows:
-            last = market.last_price or (0 if rises(order.type, order.side) else order.stop + 1)
-            assert last < order.stop if rises(order.type, order.side) else last > order.stop
+            last = market.last_price or (0 if rises(order) else order.stop + 1)
+            assert last < order.stop if rises(order) else last > order.stop
 
     def _check_events(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, BookUpdate):
                 assert event.u == self.last_u + 1
                 self.last_u = event.u
+            elif isinstance(event, ListEvent):
+                if event.step is not ListStep.UPDATED:
+                    self.steps.setdefault(event.list, []).append(event.step.value)
             elif isinstance(event, ExecutionEvent):
                 ended = event.status in FINAL
                 self.finals[event.order.id] = self.finals.get(event.order.id, 0) + ended

@@ -114,7 +114,7 @@ OPTIONS: dict[str, Option] = {
     "ping_interval": Option("SECONDS", "between the venue's pings; 0 for none (default 20)", RULES, float),
     "stop_orders": Option(
         "on|off",
-        "spot: whether symbols have stop loss and take profit orders; off: they are refused as where a symbol has none (default on)",
+        "spot: whether symbols have stop loss and take profit orders and order lists; off: they are refused as where a symbol has none (default on)",
         RULES,
     ),
     "listen_keys": Option(

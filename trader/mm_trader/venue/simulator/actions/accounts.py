@@ -30,7 +30,8 @@ def _deposit(sim: Simulator, values: Values) -> Any:
 def _cancel(sim: Simulator, values: Values) -> Any:
     orders = list(sim.engine.accounts[values["account"]].open.values())
     for order in orders:
-        sim.engine.cancel(order, "venue")
+        if not order.is_final:  # as the others of a list are, once one of them is cancelled
+            sim.engine.cancel(order, "venue")
     sim.publisher.pump()
     return {"cancelled": len(orders)}
 

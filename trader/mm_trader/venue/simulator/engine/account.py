@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .types import Order, SymbolSpec
 
+if TYPE_CHECKING:
+    from .lists import OrderList
+
 ORDERS_KEPT = 5000
 """Closed orders kept per account of each kind, those that traded and those that did not: an unfilled order goes first at Binance too."""
 TRADES_KEPT = 10_000
 """Trades kept per account."""
+LISTS_KEPT = 1000
+"""Order lists kept per account."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +100,8 @@ class Account:
     """Closed orders that had at least one fill, oldest first."""
     unfilled: deque[Order] = field(default_factory=deque)
     """Closed orders without one."""
+    lists: dict[int, OrderList] = field(default_factory=dict)
+    """Order lists by id, the latest ones."""
     updated_ns: int = 0
 
     def balance(self, asset: str) -> Balance:
@@ -126,6 +134,14 @@ class Account:
             seat.by_client[order.client_id] = order
             self.orders[order.id] = order
 
+    def remember_list(self, made: OrderList) -> None:
+        """Keep `made`; of too many, the oldest one that is done is forgotten."""
+        self.lists[made.id] = made
+        if len(self.lists) > LISTS_KEPT:
+            oldest = next((number for number, kept in self.lists.items() if kept.done), None)
+            if oldest is not None:
+                del self.lists[oldest]
+
     def remember_closed(self, order: Order) -> None:
         """Move `order` to the bounded history; the oldest one of its kind is forgotten (archived) when that is full."""
         del self.open[order.id]
@@ -153,3 +169,4 @@ class Account:
         self.trades.clear()
         self.traded.clear()
         self.unfilled.clear()
+        self.lists.clear()

@@ -37,8 +37,16 @@ INSUFFICIENT_BALANCE = "Account has insufficient balance for requested action."
 WOULD_TRIGGER = "Stop price would trigger immediately."
 WOULD_MATCH = "Order would immediately match and take."
 DUPLICATE_ORDER = "Duplicate order sent."
+BAD_PRICES = "The relationship of the prices for the orders is not correct."
 MARKET_CLOSED = "Market is closed."
 UNKNOWN_ORDER = "Unknown order sent."
 NO_SUCH_ORDER = "Order does not exist."
 AMEND_INCREASE = "Order amend (quantity increase) is not supported."
 AMEND_NO_CHANGE = "The requested action would change no state; rejecting."
+REASONS = {
+    INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES",
+    WOULD_MATCH: "WOULD_MATCH_IMMEDIATELY",
+    WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+    BAD_PRICES: "OCO_BAD_PRICES",
+}
+"""The word that a report (`r`) has for each."""

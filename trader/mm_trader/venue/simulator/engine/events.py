@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from .account import Account, AccountTrade
+from .lists import ListStep, OrderList
 from .types import ExecType, Order, OrderStatus, StpMode
 
 
@@ -93,6 +94,14 @@ class ExecutionEvent(msgspec.Struct, gc=False):
     """Of one that the venue could not take, in its word."""
 
 
+class ListEvent(msgspec.Struct, gc=False):
+    """An order list has begun, changed or ended."""
+
+    list: OrderList
+    step: ListStep
+    time_ns: int
+
+
 class BalanceEvent(msgspec.Struct, gc=False):
     """Balances that an operation touched, as (asset, free, locked) in 10^-8."""
 
@@ -110,4 +119,4 @@ class TransferEvent(msgspec.Struct, gc=False):
     change: int
 
 
-Event = BookUpdate | TradeEvent | ExecutionEvent | BalanceEvent | TransferEvent
+Event = BookUpdate | TradeEvent | ExecutionEvent | BalanceEvent | ListEvent | TransferEvent

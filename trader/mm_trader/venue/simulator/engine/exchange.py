@@ -31,6 +31,7 @@ from .ledger import Ledger
 from .market import Market
 from .matching import Matcher
 from .types import (
+    AT_MARKET,
     ExecType,
     NewOrder,
     Order,
@@ -72,7 +73,7 @@ class Exchange:
         self.ledger = ledger if ledger is not None else Ledger()
         self._out: list[Event] = []
         self._matcher = Matcher(self.ledger, self._out)
-        self._contingent = Contingent(self.ledger, self._matcher)
+        self._contingent = Contingent(self.ledger, self._matcher, self._out)
         self._order_id = 0
         self._batching = False
         self._dirty: dict[str, Market] = {}
@@ -149,9 +150,9 @@ class Exchange:
             raise rejected(DUPLICATE_ORDER)
         now = self.clock()
         stp = new.stp if new.stp is not None else self.default_stp
-        order = _accepted(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now)
+        order = accepted(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now, market.spec)
         if new.stop_e8 is not None:
-            self._contingent.hold(market, order, check_stop(market.spec, new.stop_e8), now)
+            self._contingent.hold(market, order, now)
             self._order_id = order.id
             self._commit(market, now)
             return Placed(order, [])
@@ -189,8 +190,7 @@ class Exchange:
         now = self.clock()
         self._order_id += 1
         stp = new.stp if new.stp is not None else self.default_stp
-        order = _accepted(self._order_id, seat, new, price, lots, quote_qty, stp, now)
-        order.stop = check_stop(market.spec, new.stop_e8) if new.stop_e8 is not None else 0
+        order = accepted(self._order_id, seat, new, price, lots, quote_qty, stp, now, market.spec)
         order.status, order.is_final, order.working_ns = OrderStatus.REJECTED, True, -1
         event = self._matcher.execution(order, ExecType.REJECTED, now)
         if event is not None:
@@ -232,7 +232,8 @@ class Exchange:
             raise RefusalError(-2038, AMEND_INCREASE)
         if lots == order.qty or lots <= order.executed + order.prevented:
             raise RefusalError(-2038, AMEND_NO_CHANGE)
-        if lots * (order.price or order.stop) * spec.quote_mult < spec.min_notional_e8:
+        price = order.price or order.stop
+        if price and lots * price * spec.quote_mult < spec.min_notional_e8:
             raise filter_failure("NOTIONAL")
         if order.amends >= spec.max_amends:
             raise RefusalError(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
@@ -358,13 +359,25 @@ class Exchange:
         self.ledger.flush(self._out, now)
 
 
-def _accepted(
-    number: int, seat: Seat, new: NewOrder, price: int, lots: int, quote_qty: int, stp: StpMode, now: int
+def accepted(
+    number: int,
+    seat: Seat,
+    new: NewOrder,
+    price: int,
+    lots: int,
+    quote_qty: int,
+    stp: StpMode,
+    now: int,
+    spec: SymbolSpec,
 ) -> Order:
     """The order that `new` becomes once the engine takes it."""
     is_buy = new.side is _BUY
     pays, gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
-    return Order(
+    order = Order(
         number, seat, seat.account, new.symbol, new.client_id, new.side, is_buy, pays, gets, new.type, new.type is _MARKET, new.tif,
         new.reduce_only, price, lots, quote_qty, stp, new.strategy_id, new.strategy_type, now, now, now,
     )  # fmt: skip
+    if new.stop_e8 is not None:
+        order.stop, order.working_ns = new.stop_e8 // spec.tick_e8, -1
+        order.is_market = new.type in AT_MARKET
+    return order

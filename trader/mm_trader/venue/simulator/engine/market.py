@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from .account import Account
 from .book import Book
 from .events import BookUpdate
+from .lists import OrderList
 from .stops import Stops
 from .types import Order, StpMode, SymbolSpec, SymbolStatus
 
@@ -86,6 +87,21 @@ class Market:
         self.last_price = 0
         self.stops = None
 
+    def keep(self, made: OrderList) -> None:
+        """A list is looked after until it is done."""
+        if self.stops is None:
+            self.stops = Stops()
+        self.stops.lists.add(made)
+
+    def unrest(self, order: Order) -> None:
+        """Take an order off its level."""
+        level = order.level
+        assert level is not None, "the order rests"
+        (self.bids_changed if order.is_buy else self.asks_changed).append(order.price)
+        level.remove(order, order.remaining)
+        if level.head is None:
+            (self.book.bids if order.is_buy else self.book.asks).drop(level)
+
     # --- what a taker could get -------------------------------------------------------------------------------
     def crosses(self, is_buy: bool, price: int) -> bool:
         """Whether an order at `price` would trade at once."""
@@ -131,6 +147,12 @@ class Market:
             if not left:
                 break
         return need
+
+    def bound(self, order: Order) -> int:
+        """What an order that is open has to hold, 10^-8; one to buy at the market is valued at its stop price until it is at work."""
+        if not order.is_buy:
+            return order.remaining * self.spec.lot_e8
+        return (order.price or order.stop) * order.remaining * self.spec.quote_mult
 
     def _base_for_quote(self, order: Order) -> int:
         """Base that a market sale by quote amount will sell."""

@@ -124,6 +124,8 @@ class Matcher:
                 changed.append(level.price)
             if maker.account is taker.account and taker.stp is not _NO_STP:
                 self._prevent(market.spec, level, maker, taker, qty, now)
+                if market.stops is not None:
+                    market.stops.due.extend(o for o in (maker, taker) if o.list is not None)
             else:
                 fills.append(self._trade(market, level, maker, taker, qty, now))
             if level.head is None:
@@ -137,7 +139,7 @@ class Matcher:
         market.trade_id = number = market.trade_id + 1
         market.last_price = price
         if market.stops is not None:
-            market.stops.see(price)
+            market.stops.traded(maker, taker, price)
         level.qty -= qty
         if taker.quote_qty:
             taker.qty += qty  # a market order by quote amount has the quantity that it got

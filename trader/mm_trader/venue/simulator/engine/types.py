@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .account import Account, Balance, Seat
     from .book import Level
     from .events import Prevention
+    from .lists import OrderList
 
 E8 = 100_000_000
 
@@ -56,6 +57,7 @@ class TimeInForce(StrEnum):
 
 class OrderStatus(StrEnum):
     NEW = "NEW"
+    PENDING_NEW = "PENDING_NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -122,6 +124,7 @@ class SymbolSpec:
     max_num_orders: int = 200
     max_algo_orders: int = 5
     """Open orders of an account that have a stop price."""
+    max_order_lists: int = 20
     stop_orders: bool = True
     """Whether orders may wait for a price."""
     max_position_e8: int = 0
@@ -226,6 +229,10 @@ class Order(msgspec.Struct, eq=False):
     """What is still locked for it, 10^-8 of quote (buy) or base (sell)."""
     stop: int = 0
     """Stop price in ticks; 0 for the types that have none."""
+    list: OrderList | None = None
+    """The list that it belongs to."""
+    expiry: str = ""
+    """Why the venue ended it, in its word; empty: what its type and time in force say."""
     good_till_ms: int = 0
     """Perpetual only: when a GTD order, which the engine knows as GTC, expires; 0: another time in force."""
     level: Level | None = None

@@ -115,7 +115,8 @@ def window(params: Params, longest_ms: int, backwards: RefusalError, too_long: R
     return Window(start, end, params.integer("limit", 1, 1000) or 500)
 
 
-def _window(params: Params) -> Window:
+def day_window(params: Params) -> Window:
+    """At most 24 hours, as spot has it."""
     return window(
         params,
         DAY_MS,
@@ -143,7 +144,7 @@ def orders_of(desk: Desk, request: Request, read_window: Callable[[Params], Wind
 
 
 def all_orders(desk: Desk, request: Request) -> Any:
-    return orders_of(desk, request, _window)
+    return orders_of(desk, request, day_window)
 
 
 def trades_of(
@@ -175,7 +176,13 @@ def my_trades(desk: Desk, request: Request) -> Any:
         -1128,
         "Combination of optional parameters invalid.",
     )
-    return [shapes.my_trade(t, spec) for t in trades_of(request, symbol, _window, clash)]
+    orders = request.account.orders
+    return [
+        shapes.my_trade(
+            t, spec, shapes.list_id(orders[t.order_id]) if t.order_id in orders else shapes.NO_LIST
+        )
+        for t in trades_of(request, symbol, day_window, clash)
+    ]
 
 
 def order_counts(desk: Desk, request: Request) -> Any:

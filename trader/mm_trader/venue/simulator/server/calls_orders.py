@@ -19,7 +19,7 @@ from ..engine.types import (
     SymbolSpec,
     TimeInForce,
 )
-from . import shapes
+from . import list_shapes, shapes
 from .calls_account import find_order
 from .desk import Call, Desk, Request, Security
 from .params import Params, missing
@@ -87,6 +87,14 @@ def _conditions(params: Params, spec: SymbolSpec, kind: OrderType) -> tuple[int 
     return price, f"{what} orders are not supported for this symbol." if what else ""
 
 
+def strategy(params: Params, id_name: str, type_name: str) -> tuple[int | None, int | None]:
+    """(strategyId, strategyType) under these names."""
+    strategy_id, strategy_type = params.integer(id_name), params.integer(type_name)
+    if strategy_type is not None and strategy_type < STRATEGY_TYPES_FROM:
+        raise RefusalError(-1134, f"`{type_name}` was less than {STRATEGY_TYPES_FROM}.")
+    return strategy_id, strategy_type
+
+
 def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     """The new order that the parameters describe, and how its response is to look."""
     symbol = params.symbol()
@@ -103,9 +111,7 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     stop_price, unsupported = None, ""
     if kind in STOP_NAMES or params.any_of(CONDITIONS):
         stop_price, unsupported = _conditions(params, spec, kind)
-    strategy_id, strategy_type = params.integer("strategyId"), params.integer("strategyType")
-    if strategy_type is not None and strategy_type < STRATEGY_TYPES_FROM:
-        raise RefusalError(-1134, f"`strategyType` was less than {STRATEGY_TYPES_FROM}.")
+    strategy_id, strategy_type = strategy(params, "strategyId", "strategyType")
     stp = params.choice(
         "selfTradePreventionMode",
         StpMode,
@@ -206,13 +212,22 @@ def place_test(desk: Desk, request: Request) -> Any:
 def cancel_checked(
     desk: Desk, order: Order, cancel_id: str, restriction: CancelRestriction | None
 ) -> dict[str, Any]:
-    """Cancel under an optional restriction; the cancel's response."""
+    """Cancel under an optional restriction; the cancel's response, of a whole list where the order belongs to one."""
     if order.is_final:
         raise RefusalError(-2011, UNKNOWN_ORDER)
     if restriction is not None and order.status is not RESTRICTED_TO[restriction]:
         raise RefusalError(-2011, "Order was not canceled due to cancel restrictions.")
+    return cancelled(desk, order, cancel_id)
+
+
+def cancelled(desk: Desk, order: Order, cancel_id: str) -> dict[str, Any]:
+    """Cancel an open order, and with it all others of its list; the response."""
+    spec, made = desk.spec(order.symbol), order.list
+    ends = [] if made is None else [o for o in made.orders if not o.is_final]
     desk.exchange.cancel(order, cancel_id)
-    return shapes.cancelled(order, desk.spec(order.symbol), cancel_id)
+    if made is None:
+        return shapes.cancelled(order, spec, cancel_id)
+    return list_shapes.cancelled(made, ends, spec, cancel_id)
 
 
 def read_restriction(params: Params) -> CancelRestriction | None:
@@ -230,17 +245,13 @@ def cancel(desk: Desk, request: Request) -> Any:
 def cancel_all(desk: Desk, request: Request) -> Any:
     """Cancel every open order of one symbol."""
     symbol = request.params.symbol()
-    spec = desk.spec(symbol)
+    desk.exchange.market(symbol)
     request.params.finish()
     orders = [o for o in request.account.open.values() if o.symbol == symbol]
     if not orders:
         raise RefusalError(-2011, UNKNOWN_ORDER)
-    responses = []
-    for order in orders:
-        cancel_id = desk.generated_id()
-        desk.exchange.cancel(order, cancel_id)
-        responses.append(shapes.cancelled(order, spec, cancel_id))
-    return responses
+    # the others of a list have ended once one of them is cancelled
+    return [cancelled(desk, order, desk.generated_id()) for order in orders if not order.is_final]
 
 
 def amend(desk: Desk, request: Request) -> Any:
@@ -259,7 +270,8 @@ def amend(desk: Desk, request: Request) -> Any:
     desk.amendments.append(
         shapes.amendment(order, desk.spec(order.symbol), previous, before, desk.exchange.last_execution_id)
     )
-    return shapes.amended(order, desk.spec(order.symbol), previous, desk.exchange.last_execution_id)
+    shape = shapes.amended(order, desk.spec(order.symbol), previous, desk.exchange.last_execution_id)
+    return shape if order.list is None else shape | {"listStatus": list_shapes.amended(order.list)}
 
 
 def amendments(desk: Desk, request: Request) -> Any:

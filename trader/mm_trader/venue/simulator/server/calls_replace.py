@@ -23,7 +23,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from ..engine.errors import INSUFFICIENT_BALANCE, UNKNOWN_ORDER, WOULD_MATCH, WOULD_TRIGGER, RefusalError
+from ..engine.errors import REASONS, UNKNOWN_ORDER, RefusalError
 from ..engine.types import NewOrder
 from .calls_orders import (
     CancelRestriction,
@@ -56,12 +56,6 @@ class Outcome(StrEnum):
 
 FAILED = (-2022, "Order cancel-replace failed.")
 PARTIALLY_FAILED = (-2021, "Order cancel-replace partially failed.")
-REJECT_REASONS = {
-    INSUFFICIENT_BALANCE: "INSUFFICIENT_BALANCES",
-    WOULD_MATCH: "WOULD_MATCH_IMMEDIATELY",
-    WOULD_TRIGGER: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
-}
-"""What an executionReport calls the engine's refusals."""
 
 
 def _refusal_shape(error: RefusalError) -> dict[str, Any]:
@@ -153,8 +147,8 @@ def _place(
         return Outcome.SUCCESS, placed_shape(desk, enter(desk, request, new), shape)
     except RefusalError as error:
         desk.limits.add_orders(request.account.name, 1)
-        if replaces and error.msg in REJECT_REASONS:
-            desk.exchange.report_rejected(request.account, new, REJECT_REASONS[error.msg])
+        if replaces and error.msg in REASONS:
+            desk.exchange.report_rejected(request.account, new, REASONS[error.msg])
         return Outcome.FAILURE, _refusal_shape(error)
 
 

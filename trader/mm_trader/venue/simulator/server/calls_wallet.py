@@ -187,9 +187,5 @@ CALLS = (
     Call(("GET", "/sapi/v1/margin/allAssets"), None, nothing([]), 1, Security.KEY),
 )
 """Of the wallet, whatever product is served: the paths are whole."""
-EMPTY_LISTS = (
-    Call(("GET", "openOrderList"), "openOrderLists.status", nothing([]), 6, _SIGNED),
-    Call(("GET", "allOrderList"), "allOrderLists", nothing([]), 20, _SIGNED),
-    Call(("GET", "myAllocations"), "myAllocations", nothing([]), 20, _SIGNED),
-)
+EMPTY_LISTS = (Call(("GET", "myAllocations"), "myAllocations", nothing([]), 20, _SIGNED),)
 """Of spot trading."""

@@ -56,7 +56,10 @@ def filters(market: Market) -> list[dict[str, Any]]:
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": spec.max_num_orders},
         *(
-            [{"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": spec.max_algo_orders}]
+            [
+                {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": spec.max_algo_orders},
+                {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": spec.max_order_lists},
+            ]
             if spec.stop_orders
             else []
         ),
@@ -83,8 +86,8 @@ def symbol_info(market: Market, default_stp: StpMode) -> dict[str, Any]:
         "quoteCommissionPrecision": 8,
         "orderTypes": [t.value for t in OrderType if spec.stop_orders or t not in STOP_TYPES],
         "icebergAllowed": False,
-        "ocoAllowed": False,
-        "otoAllowed": False,
+        "ocoAllowed": spec.stop_orders,
+        "otoAllowed": spec.stop_orders,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,

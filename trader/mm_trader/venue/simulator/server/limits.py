@@ -201,10 +201,10 @@ class RateLimits:
             if rule.type is LimitType.WEIGHT:
                 self._add(ip, rule, -weight)
 
-    def check_orders(self, account: str) -> None:
-        """Refuse with 429 (-1015) if one more order would exceed a limit."""
+    def check_orders(self, account: str, amount: int = 1) -> None:
+        """Refuse with 429 (-1015) if so many more orders would exceed a limit."""
         for rule in self._order_rules:
-            if self.count(account, rule) + 1 > rule.limit:
+            if self.count(account, rule) + amount > rule.limit:
                 raise RefusalError(
                     -1015,
                     f"Too many new orders; current limit is {rule.limit} orders per {rule.number} {rule.interval}.",

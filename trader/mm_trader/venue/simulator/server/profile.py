@@ -11,6 +11,7 @@ from aiohttp import web
 from ..config import Product, SimulatorConfig
 from ..engine.account import Account
 from ..engine.exchange import Clock, Exchange
+from ..engine.spot import SpotExchange
 from ..time import NS_PER_S
 from .desk import Call, Desk
 from .listen_keys import SPOT_CALLS, PrivateStreams
@@ -105,7 +106,7 @@ def add_market_routes(app: web.Application, base: str, markets: MarketSockets) -
 
 
 def _spot_exchange(config: SimulatorConfig, clock: Clock) -> Exchange:
-    return Exchange(config.symbols, clock, config.default_stp)
+    return SpotExchange(config.symbols, clock, config.default_stp)
 
 
 SPOT = Profile(

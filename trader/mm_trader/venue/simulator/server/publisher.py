@@ -13,14 +13,14 @@ from typing import Any, Protocol, TypeVar
 from msgspec.structs import replace
 
 from ..engine.checks import from_e8, plain
-from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent, TransferEvent
+from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, ListEvent, TradeEvent, TransferEvent
 from ..engine.exchange import Exchange
 from ..engine.market import Market
 from ..engine.types import ExecType
 from ..faults import DEPTH_KINDS, TICKER_KINDS, FaultBoard, FaultKind
 from ..journal import Journal
 from ..time import NS_PER_MS, Scheduler
-from . import tickers
+from . import list_shapes, tickers
 from .candles import Candles
 from .connection import dumps
 from .info import book_levels
@@ -126,6 +126,8 @@ class Publisher:
                 self._execution(event, now_ms)
             elif isinstance(event, BalanceEvent):
                 self._balance(event, now_ms)
+            elif isinstance(event, ListEvent):
+                self._list(event, now_ms)
             elif isinstance(event, TransferEvent):
                 self._transfer(event, now_ms)
         if run:
@@ -147,6 +149,10 @@ class Publisher:
     def _balance(self, event: BalanceEvent, now_ms: int) -> None:
         if self.listened_to(event.account.name):
             self.user_sink(event.account.name, dumps(account_position(event, now_ms)))
+
+    def _list(self, event: ListEvent, now_ms: int) -> None:
+        if self.listened_to(event.list.account.name):
+            self.user_sink(event.list.account.name, dumps(list_shapes.list_status(event, now_ms)))
 
     def _transfer(self, event: TransferEvent, now_ms: int) -> None:
         if self.listened_to(event.account.name):

@@ -15,6 +15,8 @@ from ..engine.types import Fill, Order, OrderStatus, Placed, SymbolSpec, TimeInF
 
 ZERO = "0.00000000"
 NS_PER_MS = 1_000_000
+NO_LIST = -1
+"""What an order that belongs to no list has for the list's id."""
 NO_TRADE_GROUP = -1
 """What an account that is in no trade group has for its id."""
 _UNFILLED = {
@@ -27,6 +29,11 @@ def ms(ns: int) -> int:
     return ns // NS_PER_MS if ns >= 0 else -1
 
 
+def list_id(order: Order) -> int:
+    """Of the order list that the order belongs to."""
+    return NO_LIST if order.list is None else order.list.id
+
+
 def price_text(spec: SymbolSpec, ticks: int) -> str:
     return from_e8(ticks * spec.tick_e8)
 
@@ -37,8 +44,8 @@ def qty_text(spec: SymbolSpec, lots: int) -> str:
 
 def expiry_reason(order: Order) -> str:
     """Why an EXPIRED order expired, in the venue's word (`expiryReason`, `eR`, since 2026-03)."""
-    if order.working_ns < 0:  # set off, but its account could not pay
-        return "EXCHANGE_CANCELED"
+    if order.expiry:
+        return order.expiry
     if order.is_market:
         return "INSUFFICIENT_LIQUIDITY"
     return _UNFILLED.get(order.tif, "EXCHANGE_CANCELED")
@@ -84,7 +91,7 @@ def ack(order: Order) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "clientOrderId": order.client_id,
         "transactTime": ms(order.created_ns),
     }
@@ -147,7 +154,7 @@ def cancelled(order: Order, spec: SymbolSpec, cancel_id: str) -> dict[str, Any]:
         "symbol": order.symbol,
         "origClientOrderId": order.client_id,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "clientOrderId": cancel_id,
         "transactTime": ms(order.updated_ns),
         **_state(order, spec),
@@ -164,7 +171,7 @@ def queried(order: Order, spec: SymbolSpec) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "clientOrderId": order.client_id,
         **state,
         "icebergQty": ZERO,
@@ -186,7 +193,7 @@ def amended(order: Order, spec: SymbolSpec, previous_id: str, execution_id: int)
         "amendedOrder": {
             "symbol": order.symbol,
             "orderId": order.id,
-            "orderListId": -1,
+            "orderListId": list_id(order),
             "origClientOrderId": previous_id,
             "clientOrderId": order.client_id,
             "price": price_text(spec, order.price),
@@ -221,12 +228,13 @@ def amendment(
     }
 
 
-def my_trade(trade: AccountTrade, spec: SymbolSpec) -> dict[str, Any]:
+def my_trade(trade: AccountTrade, spec: SymbolSpec, list_number: int = NO_LIST) -> dict[str, Any]:
+    """A trade as `myTrades` lists it; `list_number`: of the list that its order belongs to."""
     return {
         "symbol": trade.symbol,
         "id": trade.id,
         "orderId": trade.order_id,
-        "orderListId": -1,
+        "orderListId": list_number,
         "price": price_text(spec, trade.price),
         "qty": qty_text(spec, trade.qty),
         "quoteQty": from_e8(trade.quote),
@@ -286,7 +294,7 @@ def execution_report(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> di
         "p": price_text(spec, order.price),
         "P": price_text(spec, order.stop),
         "F": ZERO,
-        "g": -1,
+        "g": list_id(order),
         "C": event.orig_client_id,
         "x": event.exec_type,
         "X": event.status,
