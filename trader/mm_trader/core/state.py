@@ -86,6 +86,8 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Venue minus local, now."""
     reconcile: dict[str, int] = msgspec.field(default_factory=dict)
     """Comparisons with the venue: runs, failures, differences by kind, and how long the last and the longest took (ms)."""
+    misfits: dict[str, str] = msgspec.field(default_factory=dict)
+    """Symbol → why no order of it fits, and the field that decides; nothing for a symbol that has one."""
     volatility: dict[str, float]
     """Symbol → EWMA volatility per square-root second, as a fraction of the price."""
     capital: dict[str, Decimal]

@@ -35,6 +35,7 @@ from mm_trader.strategy.base import Signal, Strategy
 
 if TYPE_CHECKING:
     from mm_trader.kernel.ears import Ears
+    from mm_trader.kernel.misfits import Misfit
 
 
 class WallClock:
@@ -70,6 +71,8 @@ class Desk:
         "loss_floor",
         "marks",
         "max_inventory",
+        "misfit",
+        "misfit_since",
         "needs",
         "next_look",
         "orders",
@@ -130,6 +133,10 @@ class Desk:
         """When to ask for the depth snapshot again."""
         self.blocked = "Starting"
         """Why nothing is quoted, CamelCase; empty while quoting."""
+        self.misfit: Misfit | None = None
+        """Why the last look placed less than the strategy asked for, where that was a matter of size or of a check."""
+        self.misfit_since: int | None = None
+        """None: nothing to tell; -1: told."""
         self.two_sided = False
 
 

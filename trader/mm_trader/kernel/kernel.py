@@ -21,6 +21,7 @@ from mm_trader.kernel.build import build
 from mm_trader.kernel.desk import Desk
 from mm_trader.kernel.flattening import Flattening
 from mm_trader.kernel.market_side import MarketSide
+from mm_trader.kernel.misfits import tell_misfit
 from mm_trader.kernel.quoting import Quoter
 from mm_trader.kernel.requests import Requests
 from mm_trader.kernel.split import review_split, sample_correlations
@@ -263,6 +264,7 @@ class Kernel:
             if desk.book_due is not None and ts >= desk.book_due:
                 self._market.ask_book(desk, ts)
             self._halting.judge_guards(desk, ts)
+            tell_misfit(core, desk, ts, self._tell_misfit)
             if ts >= desk.next_look or not (fresh or desk.blocked):
                 desk.dirty = True  # no patience with quotes on data that is too old
             trading = trading or not desk.blocked
@@ -273,6 +275,9 @@ class Kernel:
         self._confirm_zero(ts)
         self._halting.judge(ts)
         self._flattening.on_tick(ts)
+
+    def _tell_misfit(self, message: str) -> None:
+        self._halting.alert("Warning", "NothingFits", message, self._core.now, severity="warning")
 
     def _confirm_zero(self, ts: int) -> None:
         """Stopped and nothing known to be open: have the venue say so, because a hand-over waits for that."""

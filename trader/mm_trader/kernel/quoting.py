@@ -8,6 +8,7 @@ from mm_trader.core.events import StreamName
 from mm_trader.core.state import CAUTIOUS, HALTED, NORMAL, REDUCE_ONLY, RiskLevel
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.halting import Halting
+from mm_trader.kernel.misfits import nothing_wanted
 from mm_trader.kernel.standing import stands
 from mm_trader.kernel.work import Work, least_lots
 from mm_trader.market.book import BookState
@@ -58,6 +59,8 @@ class Quoter:
             desk.blocked = desired.waiting
             self._withdraw(desk, ts)
             return
+        if not (desired.bids or desired.asks):
+            desk.misfit = nothing_wanted(desk)
         if not stands(core, desk, desired):
             self._work.do(desk, desired, ts)
 

@@ -11,8 +11,16 @@ from mm_trader.portfolio.cross import correlated_room, directional, net_room
 from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.checks import Facts
 from mm_trader.risk.exposure import exposure_of
+from mm_trader.risk.reasons import Refusal
 
 _ORDERS = Endpoint.ORDERS  # quick to look up: see `events.BUY`
+_LIMITS = (
+    Refusal.INVENTORY,
+    Refusal.SYMBOL_CAPITAL,
+    Refusal.ORDER_NOTIONAL,
+    Refusal.BALANCE,
+    Refusal.LOT_SIZE,
+)
 
 
 class Room:
@@ -46,6 +54,16 @@ class Room:
 
     def lots(self, side: Side, price: int) -> int:
         """Lots that inventory, capital and balance leave for one more order. Never negative."""
+        most = min(self._limits(side, price))
+        return most if most > 0 else 0
+
+    def tightest(self, side: Side, price: int) -> Refusal:
+        """Which of them leaves least."""
+        limits = self._limits(side, price)
+        return _LIMITS[limits.index(min(limits))]
+
+    def _limits(self, side: Side, price: int) -> tuple[int, int, int, int, int]:
+        """Lots that each leaves, in the order of `_LIMITS`."""
         desk, exposure, settings = self._desk, self.exposure, self._core.settings
         position, lot = desk.position, desk.position.lot
         money_price = price * position.tick
@@ -68,14 +86,13 @@ class Room:
         capital = money // money_price if money > 0 else 0
         if reached < 0:
             capital -= reached  # what brings the position back is free
-        most = min(
+        return (
             (desk.max_inventory - reached) // lot,
             capital // lot,
             settings.max_order_money // per_lot,
             balance,
             desk.rules.max_quantity,
         )
-        return most if most > 0 else 0
 
     def placed(self, side: Side, price: int, lots: int) -> None:
         """An order has gone out: it takes its room."""

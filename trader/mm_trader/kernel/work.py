@@ -18,6 +18,7 @@ from mm_trader.core.state import REDUCE_ONLY
 from mm_trader.core.units import to_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.levels import match
+from mm_trader.kernel.misfits import refused, too_small
 from mm_trader.kernel.room import Room
 from mm_trader.kernel.standing import tolerance_of
 from mm_trader.orders.order import Order
@@ -106,17 +107,21 @@ class Work:
         if room.rate_spent:
             core.evidence.count("orders_refused_locally")
             return  # the next look places the rest
-        size = min(quote.size, room.lots(side, quote.price))
-        if size < least_lots(desk, quote.price):
+        size, least = min(quote.size, room.lots(side, quote.price)), least_lots(desk, quote.price)
+        if size < least:
+            desk.misfit = too_small(desk, side, quote, least, room.tightest(side, quote.price))
             return
         facts = room.facts(side, wanted)
         intent = Intent(side, quote.price, size)
         if self_cross(intent, facts) is not None:
             return  # the other side's old order is on its way out; its end brings us here again
-        if first_refusal(intent, facts) is None:
+        refusal = first_refusal(intent, facts)
+        if refusal is None:
+            desk.misfit = None
             core.manager.place(desk.symbol, side, quote.price, size, ts, reduce_only=self._reduce_only(desk))
             room.placed(side, quote.price, size)
         else:
+            desk.misfit = refused(refusal)
             core.evidence.count("orders_refused_locally")
 
     def _move(self, desk: Desk, old: Order, quote: Quote, wanted: int, room: Room, ts: int) -> bool:

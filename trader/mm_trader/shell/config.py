@@ -100,7 +100,11 @@ def _explain(error: ValidationError) -> str:
         message = "no such field"
     elif first["type"] == "missing":
         message = "is missing"
-    elif "input" in first and isinstance(first["input"], (str, int, float, bool)):
+    elif (
+        "input" in first
+        and isinstance(first["input"], (str, int, float, bool))
+        and repr(first["input"]) not in message
+    ):
         message = f"{message} (it is {first['input']!r})"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return _one_line(f"{field}: {message}{more}" if field else f"{message}{more}")
