@@ -56,7 +56,7 @@ async def test_an_orders_times_are_microseconds_and_its_ids_are_not(wire: Wire) 
     (trade,) = await signed_in_us(wire, "GET", "myTrades", symbol="ETHUSDC")
     assert trade["time"] == NOW_US
     (row,) = (await in_us(wire, "klines", symbol="ETHUSDC", interval="1m")).body
-    assert (row[0], row[6]) == (NOW_US, NOW_US + 59_999_000)
+    assert (row[0], row[6]) == (NOW_US, NOW_US + 59_999_999)
     (aggregate,) = (await in_us(wire, "aggTrades", symbol="ETHUSDC")).body
     assert (aggregate["T"], aggregate["a"]) == (NOW_US, 1)
 

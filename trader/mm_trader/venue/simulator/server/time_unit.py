@@ -23,7 +23,7 @@ REPLY_TIMES = frozenset(
 )  # fmt: skip
 """Fields of replies that are times (`T` in aggTrades)."""
 NOW = "serverTime"
-KLINE_COLUMNS, KLINE_TIMES = 12, (0, 6)
+KLINE_COLUMNS, KLINE_OPEN, KLINE_CLOSE = 12, 0, 6
 
 _OPEN_CLOSE = ("O", "C")
 EVENT_TIMES = {
@@ -69,7 +69,9 @@ def reply_in_us(value: Any, now_us: int) -> Any:
         }
     if isinstance(value, list):
         if len(value) == KLINE_COLUMNS and isinstance(value[0], int):
-            return [_us(field) if column in KLINE_TIMES else field for column, field in enumerate(value)]
+            row = list(value)
+            row[KLINE_OPEN], row[KLINE_CLOSE] = _us(row[KLINE_OPEN]), _last_us(row[KLINE_CLOSE])
+            return row
         return [reply_in_us(one, now_us) for one in value]
     return value
 
@@ -84,10 +86,15 @@ def event_in_us(text: str, now_us: int) -> str:
             if name in one:
                 one[name] = _us(one[name])
         if one.get("e") == "kline":
-            for name in ("t", "T"):
-                one["k"][name] = _us(one["k"][name])
+            candle = one["k"]
+            candle["t"], candle["T"] = _us(candle["t"]), _last_us(candle["T"])
     return dumps(event)
 
 
 def _us(time_ms: int) -> int:
     return time_ms * 1000 if time_ms >= 0 else time_ms
+
+
+def _last_us(time_ms: int) -> int:
+    """The last microsecond of a millisecond: where a candle closes."""
+    return time_ms * 1000 + 999
