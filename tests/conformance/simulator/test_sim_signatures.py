@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
-from simwire import ED_PRIVATE
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from simwire import ED_PRIVATE, config, running
 
-from mm_trader.venue.simulator.config import KeyConfig
+from mm_trader.venue.simulator.config import ConfigError, KeyConfig, parse_account
 from mm_trader.venue.simulator.server.auth import rest_payload, verify, ws_payload
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -73,3 +78,40 @@ def test_ed25519_signatures_are_case_sensitive_base64() -> None:
 
 def test_no_secret_is_in_the_repr_of_a_configuration() -> None:
     assert SECRET not in repr(KeyConfig("K", SECRET))
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> RSAPrivateKey:
+    return generate_private_key(65_537, 2048)
+
+
+async def test_an_rsa_key_signs_rest_and_websocket_requests_but_logs_on_nowhere(
+    rsa_key: RSAPrivateKey, tmp_path: Path
+) -> None:
+    def signed(payload: str) -> str:
+        return base64.b64encode(rsa_key.sign(payload.encode(), PKCS1v15(), SHA256())).decode()
+
+    pem = tmp_path / "public.pem"
+    pem.write_bytes(rsa_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    account = parse_account(f"r:RSAKEY:rsa={pem}:USDC=5")
+    async with running(replace(config(), accounts=(account,))) as wire:
+        payload = f"timestamp={wire.timestamp()}"
+        for signature, status in ((signed(payload), 200), (signed("other"), 400)):
+            query = f"{payload}&signature={quote(signature, safe='')}"
+            reply = await wire.raw("GET", f"/api/v3/account?{query}", headers={"X-MBX-APIKEY": "RSAKEY"})
+            assert reply.status == status
+        api = await wire.api()
+        params = {"apiKey": "RSAKEY", "timestamp": wire.timestamp()}
+        params["signature"] = signed(ws_payload({k: str(v) for k, v in params.items()}))
+        assert (await api.call("account.status", **params))["status"] == 200
+        assert (await api.call("session.logon", **params))["error"]["code"] == -4056
+
+
+def test_a_public_key_of_another_kind_is_refused_by_name(rsa_key: RSAPrivateKey) -> None:
+    der = rsa_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    text = base64.b64encode(der).decode()
+    assert parse_account(f"a:K:rsa={text}:USDC=1").keys[0].public_key is not None
+    with pytest.raises(ConfigError, match="another kind than Ed25519"):
+        parse_account(f"a:K:ed25519={text}:USDC=1")
+    with pytest.raises(ConfigError, match="not an RSA public key"):
+        parse_account("a:K:rsa=AAAA:USDC=1")

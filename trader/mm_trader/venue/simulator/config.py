@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from .engine.checks import to_e8
@@ -54,13 +55,21 @@ class MarketConfig:
     """Recorded files with the symbol each is to appear as, None = by base asset or order."""
 
 
+PublicKey = Ed25519PublicKey | RSAPublicKey
+KEY_KINDS: dict[str, tuple[type[PublicKey], str]] = {
+    "ed25519=": (Ed25519PublicKey, "Ed25519"),
+    "rsa=": (RSAPublicKey, "RSA"),
+}
+"""What a public key is written after in place of a secret."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyConfig:
-    """One API key. `secret` (HMAC) or `public_key` (Ed25519). Never shown in a repr."""
+    """One API key. `secret` (HMAC) or `public_key` (Ed25519, RSA). Never shown in a repr."""
 
     api_key: str
     secret: str | None = field(default=None, repr=False)
-    public_key: Ed25519PublicKey | None = field(default=None, repr=False)
+    public_key: PublicKey | None = field(default=None, repr=False)
     may_trade: bool = True
 
 
@@ -201,7 +210,7 @@ RATE_NAMES = ("maker-commission=", "taker-commission=")
 
 
 def parse_account(text: str, option: str = "--account") -> AccountConfig:
-    """`NAME:KEY:SECRET:ASSET=AMOUNT,…`; SECRET may be `ed25519=PUBLIC` (base64, or the path of a PEM file).
+    """`NAME:KEY:SECRET:ASSET=AMOUNT,…`; SECRET may be `ed25519=PUBLIC` or `rsa=PUBLIC` (base64, or the path of a PEM file).
 
     `maker-commission=R` and `taker-commission=R` may stand among the balances.
     """
@@ -226,13 +235,15 @@ def parse_account(text: str, option: str = "--account") -> AccountConfig:
 def make_key(api_key: str, secret: str, where: str) -> KeyConfig:
     if not (api_key.isalnum() and api_key.isascii()):
         raise ConfigError(f"{where}: the API key may hold letters and digits only")
-    if secret.startswith("ed25519="):
-        return KeyConfig(api_key, public_key=parse_public_key(secret.removeprefix("ed25519="), where))
+    for prefix in KEY_KINDS:
+        if secret.startswith(prefix):
+            return KeyConfig(api_key, public_key=parse_public_key(secret.removeprefix(prefix), where, prefix))
     return KeyConfig(api_key, secret=secret)
 
 
-def parse_public_key(text: str, where: str) -> Ed25519PublicKey:
-    """An Ed25519 public key: base64 of the raw 32 bytes or of DER, PEM text, or the path of a PEM file."""
+def parse_public_key(text: str, where: str, prefix: str = "ed25519=") -> PublicKey:
+    """A public key: base64 of DER (Ed25519: or of the raw 32 bytes), PEM text, or the path of a PEM file."""
+    kind, name = KEY_KINDS[prefix]
     try:
         if "-----BEGIN" in text:
             key = load_pem_public_key(text.encode())
@@ -240,11 +251,13 @@ def parse_public_key(text: str, where: str) -> Ed25519PublicKey:
             key = load_pem_public_key(Path(text).read_bytes())
         else:
             raw = base64.b64decode(text, validate=True)
-            key = Ed25519PublicKey.from_public_bytes(raw) if len(raw) == 32 else load_der_public_key(raw)
+            short = len(raw) == 32 and kind is Ed25519PublicKey
+            key = Ed25519PublicKey.from_public_bytes(raw) if short else load_der_public_key(raw)
     except (OSError, ValueError, binascii.Error, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"{where}: not an Ed25519 public key (base64 or a .pem file)") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise ConfigError(f"{where}: the public key is of another kind than Ed25519")
+        raise ConfigError(f"{where}: not an {name} public key (base64 or a .pem file)") from error
+    if not isinstance(key, kind):
+        raise ConfigError(f"{where}: the public key is of another kind than {name}")
+    assert isinstance(key, Ed25519PublicKey | RSAPublicKey)
     return key
 
 

@@ -41,7 +41,7 @@ Trouble:
   faults: {", ".join(FAULTS)}
 
 Secrets: one on the command line shows in `ps`. Prefer --account-file (one NAME:KEY:SECRET:BALANCES a line) or
---accounts-from-env PREFIX. SECRET may be ed25519=PUBLIC (base64 or the path of a .pem file) for Ed25519 keys.
+--accounts-from-env PREFIX. SECRET may be ed25519=PUBLIC or rsa=PUBLIC (base64 or the path of a .pem file) for keys of that kind.
 
 A YAML file (--config) holds the same options under the same names; the command line wins:
   port: 9443

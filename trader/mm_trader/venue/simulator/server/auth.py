@@ -1,7 +1,7 @@
 """Who is asking: API keys, signatures over exactly what was sent, and the timing rule.
 
 REST signs the raw query string followed by the raw body; the WebSocket API signs the parameters sorted by name. Both
-HMAC-SHA256 (hex, case-insensitive) and Ed25519 (base64) are verified.
+HMAC-SHA256 (hex, case-insensitive), Ed25519 and RSA (base64) are verified.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from functools import cache
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..config import AccountConfig, KeyConfig
 from ..engine.account import Account
@@ -163,14 +166,18 @@ def _keyed(secret: str) -> hmac.HMAC:
 
 
 def verify(key: KeyConfig, data: bytes, signature: str) -> bool:
-    """Whether `signature` (hex for HMAC, base64 for Ed25519) belongs to `data`."""
+    """Whether `signature` (hex for HMAC, base64 for Ed25519 and RSA) belongs to `data`."""
     if key.secret is not None:
         seal = _keyed(key.secret).copy()
         seal.update(data)
         return hmac.compare_digest(seal.hexdigest().encode(), signature.lower().encode("utf-8", "replace"))
     assert key.public_key is not None, "a key has a secret or a public key"
     try:
-        key.public_key.verify(base64.b64decode(unquote(signature), validate=True), data)
+        sent = base64.b64decode(unquote(signature), validate=True)
+        if isinstance(key.public_key, RSAPublicKey):
+            key.public_key.verify(sent, data, PKCS1v15(), SHA256())
+        else:
+            key.public_key.verify(sent, data)
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec.structs import replace
 
 from ..engine.errors import RefusalError
@@ -311,8 +312,9 @@ class WsApi:
     # --- sessions -------------------------------------------------------------------------------------------
     def _logon(self, session: Session, values: dict[str, str]) -> Any:
         identity = self.desk.auth.key(values.get("apiKey"))
-        if identity.key.public_key is None:
-            raise RefusalError(-4056, "HMAC_SHA256 API key is not supported.", 401)
+        if not isinstance(identity.key.public_key, Ed25519PublicKey):
+            kind = "HMAC_SHA256" if identity.key.public_key is None else "RSA"
+            raise RefusalError(-4056, f"{kind} API key is not supported.", 401)
         self.desk.auth.check_time(values.get("timestamp"), values.get("recvWindow"))
         self.desk.auth.check_signature(identity.key, ws_payload(values), values.get("signature"))
         session.identity = identity
