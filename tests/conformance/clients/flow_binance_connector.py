@@ -49,7 +49,8 @@ order = ask("new_order", SYMBOL, **limit)["orderId"]
 ask("get_order", SYMBOL, orderId=order)
 ask("query_prevented_matches", SYMBOL, orderId=order)
 ask("cancel_order", SYMBOL, orderId=order)
-ask("new_oco_order", SYMBOL, "SELL", 0.05, low * 2, low)
+pair = {"abovePrice": low * 2, "belowStopPrice": low}
+ask("new_oco_order", SYMBOL, "SELL", 0.05, "LIMIT_MAKER", "STOP_LOSS", **pair)
 ask("get_oco_order", orderListId=1)
 ask("cancel_oco_order", SYMBOL, orderListId=1)
 ask("get_oco_order", name="no_oco_order", orderListId=9)
