@@ -6,9 +6,7 @@ Order of the checks follows the venue: price, lot, notional, percent price, coun
 from __future__ import annotations
 
 from .errors import RefusalError, filter_failure, rejected
-from .types import AT_MARKET, NewOrder, OrderType, Side, SymbolSpec
-
-_MARKET = OrderType.MARKET
+from .types import AT_MARKET, NewOrder, Side, SymbolSpec
 
 
 def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool) -> tuple[int, int, int]:
@@ -19,10 +17,10 @@ def check_new(spec: SymbolSpec, new: NewOrder, reference: int, background: bool)
     """
     if new.unsupported:
         raise rejected(new.unsupported)
-    if new.type is _MARKET or (new.stop_e8 is not None and new.type in AT_MARKET):
-        return _check_market(spec, new, reference, background)
     price_e8, qty_e8 = new.price_e8 or 0, new.qty_e8 or 0
     if price_e8 <= 0:
+        if new.type in AT_MARKET:
+            return _check_market(spec, new, reference, background)
         raise RefusalError(-1013, "Invalid price.")
     price = price_e8 // spec.tick_e8
     low, high = spec.prices

@@ -119,7 +119,18 @@ class Exchange:
     def validate(self, account: Account, new: NewOrder) -> tuple[int, int, int]:
         """All checks that need no engine: status, filters, order count. (price, lots, quote quantity)."""
         market = self.market(new.symbol)
-        return self._validate(market, account.seat(market.spec), new)
+        seat = account.seat(market.spec)
+        if new.stop_e8 is not None:
+            self._check_waiting(market, seat, new.stop_e8)
+        return self._validate(market, seat, new)
+
+    @staticmethod
+    def _check_waiting(market: Market, seat: Seat, stop_e8: int) -> None:
+        """What an order that waits for a price has to pass besides."""
+        spec = market.spec
+        check_stop(spec, stop_e8)
+        if sum(o.stop > 0 for o in seat.account.open.values() if o.seat is seat) >= spec.max_algo_orders:
+            raise filter_failure("MAX_NUM_ALGO_ORDERS")
 
     def _validate(self, market: Market, seat: Seat, new: NewOrder) -> tuple[int, int, int]:
         spec, account = market.spec, seat.account
@@ -128,10 +139,6 @@ class Exchange:
         if not background:
             if seat.open_count >= spec.max_num_orders:
                 raise filter_failure("MAX_NUM_ORDERS")
-            if new.stop_e8 is not None:
-                check_stop(spec, new.stop_e8)
-                if sum(o.stop > 0 for o in account.open.values() if o.seat is seat) >= spec.max_algo_orders:
-                    raise filter_failure("MAX_NUM_ALGO_ORDERS")
             if spec.max_position_e8:
                 buys = sum(o.remaining for o in account.open.values() if o.seat is seat and o.is_buy)
                 held = seat.base.free + seat.base.locked
@@ -142,17 +149,21 @@ class Exchange:
 
     def place(self, account: Account, new: NewOrder) -> Placed:
         """Enter an order. Raises RefusalError (nothing changed) or returns it with its immediate fills."""
-        market = self.markets.get(new.symbol) or self.market(new.symbol)
-        seat = account.seats.get(new.symbol) or account.seat(market.spec)
+        try:
+            market, seat = self.markets[new.symbol], account.seats[new.symbol]
+        except KeyError:  # the account's first order of the symbol, or no such symbol
+            market = self.market(new.symbol)
+            seat = account.seat(market.spec)
         price, lots, quote_qty = self._validate(market, seat, new)
         before = seat.by_client.get(new.client_id)  # empty for the background
         if before is not None and not before.is_final:
             raise rejected(DUPLICATE_ORDER)
         now = self.clock()
         stp = new.stp if new.stp is not None else self.default_stp
-        order = accepted(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now, market.spec)
+        order = accepted(self._order_id + 1, seat, new, price, lots, quote_qty, stp, now)
         if new.stop_e8 is not None:
-            self._contingent.hold(market, order, now)
+            self._check_waiting(market, seat, new.stop_e8)
+            self._contingent.hold(market, waiting(order, new.stop_e8, market.spec), now)
             self._order_id = order.id
             self._commit(market, now)
             return Placed(order, [])
@@ -163,19 +174,18 @@ class Exchange:
         self._order_id = order.id
         account.remember_open(order)
         self._matcher.execution(order, _NEW, now)
-        shown: Order | None = None
-        prevented: tuple[Prevention, ...] = ()
-        if takes or new.tif is not _GTC:
-            matches = self._matcher.prevented_id
-            fills = self._matcher.work(market, order, takes, now)
-            if self._matcher.prevented_id != matches:
-                prevented = tuple(p for p in self._matcher.preventions if p.id > matches)
-            if fills and market.stops is not None and market.stops.due:
-                shown = copy(order)
-        else:  # as `rest`, without the call: most orders do this alone
-            fills, book = [], market.book
+        if not takes and new.tif is _GTC:  # as `rest`, without the call: most orders do this alone
+            book = market.book
             (book.bids if order.is_buy else book.asks).level(price).append(order)
             (market.bids_changed if order.is_buy else market.asks_changed).append(price)
+            self._commit(market, now)
+            return Placed(order, [])
+        prevented: tuple[Prevention, ...] = ()
+        matches = self._matcher.prevented_id
+        fills = self._matcher.work(market, order, takes, now)
+        if self._matcher.prevented_id != matches:
+            prevented = tuple(p for p in self._matcher.preventions if p.id > matches)
+        shown = copy(order) if market.stops is not None and market.stops.due else None
         self._commit(market, now)
         return Placed(order, fills, prevented, shown)
 
@@ -190,7 +200,9 @@ class Exchange:
         now = self.clock()
         self._order_id += 1
         stp = new.stp if new.stp is not None else self.default_stp
-        order = accepted(self._order_id, seat, new, price, lots, quote_qty, stp, now, market.spec)
+        order = accepted(self._order_id, seat, new, price, lots, quote_qty, stp, now)
+        if new.stop_e8 is not None:
+            waiting(order, new.stop_e8, market.spec)
         order.status, order.is_final, order.working_ns = OrderStatus.REJECTED, True, -1
         event = self._matcher.execution(order, ExecType.REJECTED, now)
         if event is not None:
@@ -360,24 +372,19 @@ class Exchange:
 
 
 def accepted(
-    number: int,
-    seat: Seat,
-    new: NewOrder,
-    price: int,
-    lots: int,
-    quote_qty: int,
-    stp: StpMode,
-    now: int,
-    spec: SymbolSpec,
+    number: int, seat: Seat, new: NewOrder, price: int, lots: int, quote_qty: int, stp: StpMode, now: int
 ) -> Order:
     """The order that `new` becomes once the engine takes it."""
     is_buy = new.side is _BUY
     pays, gets = (seat.quote, seat.base) if is_buy else (seat.base, seat.quote)
-    order = Order(
+    return Order(
         number, seat, seat.account, new.symbol, new.client_id, new.side, is_buy, pays, gets, new.type, new.type is _MARKET, new.tif,
         new.reduce_only, price, lots, quote_qty, stp, new.strategy_id, new.strategy_type, now, now, now,
     )  # fmt: skip
-    if new.stop_e8 is not None:
-        order.stop, order.working_ns = new.stop_e8 // spec.tick_e8, -1
-        order.is_market = new.type in AT_MARKET
+
+
+def waiting(order: Order, stop_e8: int, spec: SymbolSpec) -> Order:
+    """The order as one that waits for its stop price."""
+    order.stop, order.working_ns = stop_e8 // spec.tick_e8, -1
+    order.is_market = order.type in AT_MARKET
     return order

@@ -5,9 +5,10 @@ from __future__ import annotations
 from copy import copy
 
 from .account import Account, Seat
+from .checks import check_stop
 from .errors import DUPLICATE_ORDER, UNKNOWN_ORDER, WOULD_MATCH, RefusalError, filter_failure, rejected
 from .events import ListEvent
-from .exchange import Exchange, accepted
+from .exchange import Exchange, accepted, waiting
 from .lists import ListKind, ListStep, OrderList
 from .market import Market
 from .types import ExecType, Fill, NewOrder, Order, OrderType
@@ -28,16 +29,22 @@ class SpotExchange(Exchange):
         """
         market = self.market(legs[0].symbol)
         seat = account.seat(market.spec)
+        for new in legs:
+            if new.stop_e8 is not None:
+                check_stop(market.spec, new.stop_e8)
         checked = [self._validate(market, seat, new) for new in legs]
         self._room_for(seat, client_id, legs)
         now = self.clock()
         orders = tuple(
             accepted(
                 self._order_id + 1 + number, seat, new, *terms,
-                new.stp if new.stp is not None else self.default_stp, now, market.spec,
+                new.stp if new.stp is not None else self.default_stp, now,
             )
             for number, (new, terms) in enumerate(zip(legs, checked, strict=True))
         )  # fmt: skip
+        for order, new in zip(orders, legs, strict=True):
+            if new.stop_e8 is not None:
+                waiting(order, new.stop_e8, market.spec)
         made = OrderList(self._list_id + 1, account, market.spec.name, kind, client_id, orders, now)
         fills = (
             self._begin_pair(market, made, now) if kind is ListKind.OCO else self._begin(market, made, now)
