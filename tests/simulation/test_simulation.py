@@ -14,10 +14,10 @@ from dst.world import Outcome, run
 from mm_trader.core.events import ErrorClass
 from mm_trader.core.units import NS_PER_S
 from mm_trader.kernel.requests import Requests
+from mm_trader.kernel.work import Work
 from mm_trader.orders import timing
 from mm_trader.orders.manager import OrderManager
 from mm_trader.orders.states import OrderState
-from mm_trader.orders.table import OrderTable
 from mm_trader.orders.trades import TradeLog
 from mm_trader.shell.gate import PlaceGate
 from mm_trader.shell.journal import Journal
@@ -130,12 +130,19 @@ def _a_halt_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _unknown_orders_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = OrderTable.on_side
-    monkeypatch.setattr(
-        OrderTable,
-        "on_side",
-        lambda self, symbol, side: [o for o in real(self, symbol, side) if o.state is not OrderState.UNKNOWN],
-    )
+    real = Work.do
+
+    def blind(self, desk, desired, ts):
+        live = desk.orders.live
+        hidden = {name: order for name, order in live.items() if order.state is OrderState.UNKNOWN}
+        for name in hidden:
+            del live[name]
+        try:
+            real(self, desk, desired, ts)
+        finally:
+            live.update(hidden)
+
+    monkeypatch.setattr(Work, "do", blind)
 
 
 def _a_refused_cancel_means_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
-from mm_trader.core.events import Side
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import UNKNOWN
 
@@ -97,10 +96,6 @@ class OrderTable:
     def all_live(self) -> Iterator[Order]:
         """Over all symbols; a copy, so that the table may change meanwhile."""
         return iter([order for orders in self._symbols.values() for order in orders.live.values()])
-
-    def on_side(self, symbol: str, side: Side) -> list[Order]:
-        """Live orders of one side."""
-        return [order for order in self._symbols[symbol].live.values() if order.side is side]
 
     def unsettled(self, symbol: str) -> list[Order]:
         """Ended orders with fills that the ledger has not seen."""
