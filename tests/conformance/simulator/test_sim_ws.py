@@ -27,11 +27,12 @@ async def test_an_order_is_placed_asked_for_and_cancelled_over_one_socket(wire: 
     )
     assert placed["status"] == 200
     assert placed["result"]["status"] == "NEW"
-    assert [r["rateLimitType"] for r in placed["rateLimits"]] == ["REQUEST_WEIGHT", "ORDERS", "ORDERS"]
+    assert [r["rateLimitType"] for r in placed["rateLimits"]] == ["ORDERS", "ORDERS", "REQUEST_WEIGHT"]
     status = await api.signed("order.status", symbol="ETHUSDC", origClientOrderId="w1")
     assert status["result"]["orderId"] == placed["result"]["orderId"]
     assert len((await api.signed("openOrders.status"))["result"]) == 1
     cancelled = await api.signed("openOrders.cancelAll", symbol="ETHUSDC")
+    assert [r["rateLimitType"] for r in cancelled["rateLimits"]] == ["REQUEST_WEIGHT"]
     assert [o["status"] for o in cancelled["result"]] == ["CANCELED"]
 
 

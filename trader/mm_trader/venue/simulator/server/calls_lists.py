@@ -239,7 +239,16 @@ _KINDS = {
 }
 CALLS = (
     *(
-        Call(("POST", f"orderList/{path}"), f"orderList.place.{path}", handler, 1, _SIGNED, True, "place")
+        Call(
+            ("POST", f"orderList/{path}"),
+            f"orderList.place.{path}",
+            handler,
+            1,
+            _SIGNED,
+            True,
+            "place",
+            counts_orders=True,
+        )
         for path, handler in _KINDS.items()
     ),
     Call(
@@ -250,6 +259,7 @@ CALLS = (
         _SIGNED,
         True,
         "place",
+        counts_orders=True,
     ),
     Call(("GET", "orderList"), "orderList.status", list_status, 4, _SIGNED),
     Call(("GET", "openOrderList"), "openOrderLists.status", open_lists, 6, _SIGNED),

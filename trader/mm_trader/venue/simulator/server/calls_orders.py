@@ -294,7 +294,7 @@ def _test_weight(params: Params) -> int:
 
 _SIGNED = Security.SIGNED
 CALLS = (
-    Call(("POST", "order"), "order.place", place, 1, _SIGNED, True, "place"),
+    Call(("POST", "order"), "order.place", place, 1, _SIGNED, True, "place", counts_orders=True),
     Call(("POST", "order/test"), "order.test", place_test, _test_weight, _SIGNED),
     Call(("DELETE", "order"), "order.cancel", cancel, 1, _SIGNED, True, "cancel"),
     Call(("DELETE", "openOrders"), "openOrders.cancelAll", cancel_all, 1, _SIGNED, True, "cancel"),

@@ -161,5 +161,6 @@ CALLS = (
         Security.SIGNED,
         True,
         "replace",
+        counts_orders=True,
     ),
 )

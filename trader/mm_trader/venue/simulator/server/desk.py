@@ -72,6 +72,8 @@ class Call:
     """What the admin API calls this kind of call: place, cancel, amend, replace or query."""
     refunds: bool = True
     """A call that trades gives its weight back when it succeeds."""
+    counts_orders: bool = False
+    """It counts against the order limits, so its replies tell their counts; those of other calls tell the weight alone."""
 
     def weight_of(self, params: Params) -> int:
         return self.weight if isinstance(self.weight, int) else self.weight(params)

@@ -230,13 +230,14 @@ class RateLimits:
 
     def encoded(self, ip: str, account: str | None) -> str:
         """`rateLimits` of a WebSocket API reply, as JSON."""
-        parts = [
+        parts = []
+        if account is not None:
+            parts = [f"{rule.json_head}{self.count(account, rule)}}}" for rule in self._order_rules]
+        parts += [
             f"{rule.json_head}{self.count(ip, rule)}}}"
             for rule in self._ip_rules
             if rule.type is LimitType.WEIGHT
         ]
-        if account is not None:
-            parts += [f"{rule.json_head}{self.count(account, rule)}}}" for rule in self._order_rules]
         return f"[{','.join(parts)}]"
 
     def order_shapes(self, account: str) -> list[dict[str, Any]]:

@@ -94,6 +94,7 @@ class Rest:
         path = raw_path.removeprefix(self._prefix).rstrip("/")
         ip = request.remote or ""
         identity: Identity | None = None
+        counted: str | None = None
         precise = False
         try:
             self.desk.limits.check_ban(ip)
@@ -107,6 +108,8 @@ class Rest:
                 identity = self.desk.auth.rest(request.headers.get("X-MBX-APIKEY"), params, raw_query, body)
             elif call.security is Security.KEY:
                 identity = self.desk.auth.key(request.headers.get("X-MBX-APIKEY"))
+            if identity is not None and call.counts_orders:
+                counted = identity.account.name
             if self._futures:
                 params = {name: value for name, value in params.items() if value}
             source = f"rest:{ip}:{self._port(request)}"
@@ -122,7 +125,7 @@ class Rest:
         elif outcome.late_ms or identity is not None:
             orders = self.faults.delay_ns(Channel.ORDERS) if identity is not None else 0
             await self._wait(outcome.late_ms * NS_PER_MS + orders)
-        return self._response(outcome, ip, identity) if outcome is not None else web.Response()
+        return self._response(outcome, ip, counted) if outcome is not None else web.Response()
 
     @staticmethod
     def _port(request: web.Request) -> Any:
@@ -169,8 +172,9 @@ class Rest:
             request.transport.abort()
         raise ConnectionResetError
 
-    def _response(self, outcome: Outcome, ip: str, identity: Identity | None) -> web.Response:
-        headers = self.desk.limits.headers(ip, identity.account.name if identity is not None else None)
+    def _response(self, outcome: Outcome, ip: str, counted: str | None) -> web.Response:
+        """`counted`: the account whose order counts it tells."""
+        headers = self.desk.limits.headers(ip, counted)
         if outcome.raw is not None:
             return web.Response(
                 text=outcome.raw, status=outcome.status, headers=headers, content_type="text/html"

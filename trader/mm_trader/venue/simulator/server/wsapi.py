@@ -212,9 +212,11 @@ class WsApi:
             return
         call, request = prepared
 
+        counted = request.account.name if call.counts_orders else None
+
         def execute() -> None:
             outcome = run(self.desk, self.faults, call, request)
-            self._answer(session, number, values, outcome, Channel.ORDERS)
+            self._answer(session, number, values, outcome, Channel.ORDERS, counted)
 
         wait = wait_ms(self.faults, call, request)
         if wait:
@@ -229,23 +231,30 @@ class WsApi:
         values: dict[str, str],
         outcome: Outcome | None,
         channel: Channel,
+        counted: str | None = None,
     ) -> None:
-        """Send what goes back, if anything; late where a fault says so."""
+        """Send what goes back, if anything; late where a fault says so. `counted`: the account whose order counts it tells."""
         if outcome is None:
             return
         if outcome.late_ms:
             now = replace(outcome, late_ms=0)
             self.scheduler.call_after(
-                outcome.late_ms * NS_PER_MS, lambda: self._answer(session, number, values, now, channel)
+                outcome.late_ms * NS_PER_MS,
+                lambda: self._answer(session, number, values, now, channel, counted),
             )
             return
         if outcome.raw is not None:
             session.connection.send_frame(text_frame(outcome.raw), channel)
             return
+        reply = self._reply(session, number, outcome)
         limits = session.return_limits
         if "returnRateLimits" in values:
             limits = values["returnRateLimits"] != "false"
-        session.connection.send(self._reply(session, number, outcome, limits), channel)
+        if limits:
+            reply["rateLimits"] = msgspec.Raw(
+                self.desk.limits.encoded(session.connection.ip, counted).encode()
+            )
+        session.connection.send(reply, channel)
         if outcome.status == BANNED:
             session.connection.end(TOO_MANY, IP_BANNED)
 
@@ -284,7 +293,7 @@ class WsApi:
         self.desk.auth.check_time(values.get("timestamp"), values.get("recvWindow"))
         return session.identity
 
-    def _reply(self, session: Session, number: Any, outcome: Outcome, limits: bool) -> dict[str, Any]:
+    def _reply(self, session: Session, number: Any, outcome: Outcome) -> dict[str, Any]:
         reply: dict[str, Any] = {"id": number, "status": outcome.status}
         if outcome.error is not None:
             error = outcome.error
@@ -301,13 +310,7 @@ class WsApi:
                 reply["error"]["data"] = data
         else:
             reply["result"] = outcome.result
-        if session.precise:
-            reply = reply_in_us(reply, self.desk.now_us())
-        if limits:
-            reply["rateLimits"] = msgspec.Raw(
-                self.desk.limits.encoded(session.connection.ip, session.last_account).encode()
-            )
-        return reply
+        return reply_in_us(reply, self.desk.now_us()) if session.precise else reply
 
     # --- sessions -------------------------------------------------------------------------------------------
     def _logon(self, session: Session, values: dict[str, str]) -> Any:
