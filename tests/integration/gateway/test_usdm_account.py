@@ -187,3 +187,16 @@ async def test_a_position_that_the_venue_closes_is_told_and_its_trades_count_as_
             sum(t.size if t.side is Side.BUY else -t.size for t in snapshot.trades) == left == d.holding.lots
         )
         assert snapshot.open_orders == []
+
+
+async def test_a_margin_call_is_told_with_the_positions_that_it_names() -> None:
+    async with futures_desk() as d:
+        touch = await d.touch()
+        d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.BUY, price=touch.bid, size=20))
+        await d.seen.next(OrderAccepted)
+        d.sim.admin.do("price", symbol=SYMBOL, by_bp=-80)
+        await until(lambda: d.holding.lots == 20)
+        d.sim.admin.do("margin_call", account="desk")
+        trouble = await d.seen.next(VenueTrouble)
+        assert trouble.trouble is Trouble.MARGIN
+        assert trouble.detail.startswith(f"{SYMBOL}: 0.020 at ")

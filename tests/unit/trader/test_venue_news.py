@@ -52,6 +52,7 @@ def test_a_closed_market_is_no_reject_streak() -> None:
         (Trouble.KEYS, "CredentialsRefused"),
         (Trouble.RESET, "VenueReset"),
         (Trouble.FORCED, "PositionForced"),
+        (Trouble.MARGIN, "MarginCall"),
     ],
 )
 def test_trouble_with_the_venue_halts_once(trouble: Trouble, reason: str) -> None:

@@ -319,6 +319,8 @@ class Trouble(StrEnum):
     """The venue has started over (testnets do, without notice): our orders and trades are gone, balances are others, ids begin anew."""
     FORCED = "forced"
     """The venue closed a position of the account by itself: liquidation, auto-deleveraging, the end of a contract. Told again with each of its fills."""
+    MARGIN = "margin"
+    """The venue warns that the account's margin is about to be too little for its positions."""
 
 
 class VenueTrouble(Event, frozen=True, kw_only=True, gc=False):

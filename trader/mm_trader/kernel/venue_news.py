@@ -15,6 +15,7 @@ _HALTS = {
     ev.Trouble.KEYS: HaltReason.CREDENTIALS_REFUSED,
     ev.Trouble.RESET: HaltReason.VENUE_RESET,
     ev.Trouble.FORCED: HaltReason.POSITION_FORCED,
+    ev.Trouble.MARGIN: HaltReason.MARGIN_CALL,
 }
 
 

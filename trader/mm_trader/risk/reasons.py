@@ -52,6 +52,8 @@ class HaltReason(StrEnum):
     """The venue started over: acknowledging it writes positions off at their last mark and begins anew."""
     POSITION_FORCED = "PositionForced"
     """The venue closed a position by itself: liquidation, auto-deleveraging, the end of a contract."""
+    MARGIN_CALL = "MarginCall"
+    """The venue warns of a liquidation."""
     FEE_ASSET_UNKNOWN = "FeeAssetUnknown"
     EMERGENCY_STOP = "EmergencyStop"
     """A person or a program of theirs asked for it."""

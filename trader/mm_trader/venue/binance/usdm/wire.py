@@ -135,6 +135,17 @@ class _AccountUpdateFrame(msgspec.Struct):
     a: _Account
 
 
+class _Short(msgspec.Struct):
+    s: str
+    pa: str = ""
+    up: str = ""
+    mm: str = ""
+
+
+class _MarginCall(msgspec.Struct):
+    p: list[_Short] = []
+
+
 class _Named(msgspec.Struct):
     e: str = ""
     id: int | str | None = None
@@ -143,6 +154,7 @@ class _Named(msgspec.Struct):
 _decode_name = msgspec.json.Decoder(_Named).decode
 _decode_order = msgspec.json.Decoder(_OrderUpdate).decode
 _decode_account = msgspec.json.Decoder(_AccountUpdateFrame).decode
+_decode_margin_call = msgspec.json.Decoder(_MarginCall).decode
 
 EXPIRED = "listenKeyExpired"
 _FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
@@ -173,6 +185,12 @@ class FuturesUserDecoder:
                 return [report] if report is not None else Notice.OTHER
             if named.e == "ACCOUNT_UPDATE":
                 return self._account(_decode_account(frame).a, ts)
+            if named.e == "MARGIN_CALL":
+                detail = "; ".join(
+                    f"{one.s}: {one.pa} at {one.up} unrealised needs a margin of {one.mm}"
+                    for one in _decode_margin_call(frame).p
+                )
+                return [VenueTrouble(ts=ts, trouble=Trouble.MARGIN, detail=detail or "no position is named")]
         except (msgspec.DecodeError, UnitError, KeyError, ArithmeticError) as error:
             raise FrameError(f"user event: {error}") from None
         if named.e == EXPIRED:
