@@ -66,6 +66,26 @@ def test_the_writer_goes_on_counting_where_the_process_before_stopped(tmp_path: 
     assert read(tmp_path / "none") is None
 
 
+@pytest.mark.parametrize("lose", ["unlink", "replace"])
+def test_a_file_that_was_removed_or_replaced_is_written_anew_and_counted_on(
+    tmp_path: Path, lose: str
+) -> None:
+    """Before, the trader wrote into a file without a name, and the dead man cancelled each of its orders for ever."""
+    file = tmp_path / "heartbeat"
+    heart = Heartbeat(file)
+    heart.beat(1, (0, 1))
+    if lose == "unlink":
+        file.unlink()
+    else:
+        (tmp_path / "other").write_bytes(b"")
+        (tmp_path / "other").replace(file)
+    heart.beat(2, (0, 1))
+    found = read(file)
+    assert found is not None
+    assert found.beats == 2
+    heart.close()
+
+
 def test_silence_is_counted_from_the_last_change_by_the_readers_clock() -> None:
     w = watch()
     assert w.look(beat(1, 1 * S), 1 * S) is Verdict.ALIVE

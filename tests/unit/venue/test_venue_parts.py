@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from decimal import Decimal
 from pathlib import Path
@@ -15,9 +16,12 @@ from mm_trader.core.clock import ManualClock
 from mm_trader.core.commands import Cancel, Place
 from mm_trader.core.events import Side
 from mm_trader.core.units import SymbolRules
+from mm_trader.venue.binance.clock_keeper import ClockKeeper
 from mm_trader.venue.binance.credentials import load_credentials
 from mm_trader.venue.binance.directory import check_address
 from mm_trader.venue.binance.rules import symbol_rules
+from mm_trader.venue.binance.settings import GatewaySettings
+from mm_trader.venue.binance.transport.background import Background
 from mm_trader.venue.binance.transport.backoff import Backoff
 from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.market import FrameError
@@ -46,6 +50,42 @@ async def test_the_clock_believes_the_quickest_of_several_answers() -> None:
     assert venue.offset_ms == pytest.approx(5000, abs=1)
     assert venue.now_ms() - clock.wall_ns() // MS in (5000, 5001)
     assert venue.age_s() == 0
+
+
+async def test_a_clock_that_has_jumped_or_differs_is_measured_until_it_is_right_again() -> None:
+    """A step of NTP, there and back, was refused by the venue twice and halted: the offset was measured for the first refusal alone."""
+    clock, asked = ManualClock(), [0]
+    venue = VenueClock(clock)
+    server_ahead = [0]
+
+    async def ask() -> int:
+        asked[0] += 1
+        return (clock.wall_ns() + server_ahead[0]) // 1_000_000
+
+    settings = GatewaySettings(clock_look_s=0.0, clock_samples=1)
+    keeper = ClockKeeper(venue, ask, settings, Background(1), lambda words: None)
+    await venue.measure(ask, 1)
+    running = asyncio.create_task(keeper.run())
+
+    async def looks() -> int:
+        before = asked[0]
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return asked[0] - before
+
+    assert await looks() == 0, "a clock that is right is left alone until its time"
+    clock._wall += 3_000_000_000
+    server_ahead[0] = -3_000_000_000
+    assert await looks() > 0
+    assert venue.offset_ms < -2_900
+    clock._wall -= 3_000_000_000
+    server_ahead[0] = 0
+    assert await looks() > 0
+    assert abs(venue.offset_ms) < 2
+    assert await looks() == 0
+    clock.advance(601 * 1_000_000_000)
+    assert await looks() == 1
+    running.cancel()
 
 
 def test_waits_double_up_to_the_bound_with_jitter_and_start_over_after_success() -> None:

@@ -67,12 +67,27 @@ class Heartbeat:
         self._path = Path(path)
         before = read(self._path)
         self._beats = before.beats if before is not None else 0
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._file = self._open()
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def beat(self, now_ns: int, ids: tuple[int, int], *, gone: bool = False) -> None:
-        """Give a sign of life. `ids`: (epoch, counter) of the newest client order ids. Raises OSError."""
+        """Give a sign of life. `ids`: (epoch, counter) of the newest client order ids. Raises OSError.
+
+        A file that was removed or replaced is made anew: signs in one that nobody can open are none, and every order would be cancelled for ever.
+        """
+        if not self._is_there():
+            lost, self._file = self._file, self._open()
+            os.close(lost)
         self._beats += 1
         os.pwrite(self._file, encode(Beat(self._beats, now_ns, ids[0], ids[1], gone)), 0)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file; what it says last stays."""

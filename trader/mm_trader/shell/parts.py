@@ -325,7 +325,19 @@ class SessionPart:
         except OSError as error:
             if not self._heartbeat_failed:
                 self._heartbeat_failed = True
-                log.warning("heartbeat_not_written", reason=str(error))
+                self._alerts(
+                    AlertRecord(
+                        kind="Warning",
+                        severity="critical",
+                        at_ms=self._clock.wall_ns() // NS_PER_MS,
+                        reason="HeartbeatNotWritten",
+                        message=f"deadMan.heartbeatFile: the dead man hears nothing and cancels our orders: {error}",
+                    )
+                )
+        else:
+            if self._heartbeat_failed:
+                log.info("heartbeat_written_again")
+            self._heartbeat_failed = False
 
     def _report_corrupt_journal(self) -> None:
         report = self._journal.report

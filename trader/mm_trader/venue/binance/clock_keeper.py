@@ -48,10 +48,14 @@ class ClockKeeper:
             self._resyncing = self._chores.start(self._measure("refused"), "clock-resync")
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. A clock that is in doubt is measured at every look, so that nothing more is refused for its time once it is right again."""
+        settings, clock = self._settings, self._venue_clock
         while True:
-            await asyncio.sleep(self._settings.clock_interval_s)
-            await self._measure("timer")
+            await asyncio.sleep(settings.clock_look_s)
+            if clock.age_s() >= settings.clock_interval_s:
+                await self._measure("timer")
+            elif clock.doubt_ms() >= settings.clock_doubt_ms:
+                await self._measure("doubt")
 
     async def _measure(self, cause: str) -> None:
         before = self._venue_clock.offset_ms
@@ -60,8 +64,8 @@ class ClockKeeper:
         except (CallError, FrameError) as error:
             log.warning("clock_not_measured", cause=cause, reason=str(error))
         else:
-            self._resynced = cause == "refused"
-            self._told = False
+            if cause != "doubt":
+                self._resynced, self._told = cause == "refused", False
             log.info("clock_measured", cause=cause, offset_ms=self._venue_clock.offset_ms, before_ms=before)
         finally:
             self._resyncing = False

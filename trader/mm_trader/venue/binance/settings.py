@@ -38,6 +38,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Futures: a listen key lives an hour."""
     clock_samples: int = 5
     clock_interval_s: float = 600.0
+    clock_look_s: float = 5.0
+    clock_doubt_ms: float = 500.0
+    """A clock that differs from the venue's by this, or has just jumped by it, is measured at every look, and not only at each interval."""
     clock_resync_min_s: float = 1.0
     """Refusals for the clock come in bursts; one measurement answers them all."""
     clock_grace_s: float = 1.0

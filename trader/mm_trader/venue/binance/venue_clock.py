@@ -19,6 +19,8 @@ class VenueClock:
         self.clock = clock
         self._offset_ns = 0
         self._measured_at: int | None = None
+        self._base_ns = 0
+        """Wall minus monotonic at the last measurement: what a step of the wall clock changes."""
         self._measuring = asyncio.Lock()
 
     @property
@@ -48,6 +50,12 @@ class VenueClock:
             if best is not None:
                 self._offset_ns = best[1]
                 self._measured_at = self.clock.monotonic_ns()
+                self._base_ns = self.clock.wall_ns() - self._measured_at
+
+    def doubt_ms(self) -> float:
+        """How far from the venue's our clock is, or how far it has jumped since that was measured, whichever is more."""
+        jump = self.clock.wall_ns() - self.clock.monotonic_ns() - self._base_ns
+        return max(abs(self._offset_ns), abs(jump)) / NS_PER_MS
 
     def age_s(self) -> float:
         """Since the last measurement; infinite before the first."""
