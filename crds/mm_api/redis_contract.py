@@ -6,6 +6,7 @@ Values are one-line JSON of the models below (wire names), unless said otherwise
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -41,7 +42,7 @@ class Keys:
         self.latches = f"{root}:latches"
         """Hash: halt id → `Latch`. The deepest level of all of them is obeyed."""
         self.acknowledged = f"{root}:acknowledged"
-        """List, newest first, at most 256: ids of halts that were lifted. Lets a trader tell 'lifted' from 'lost with the database'."""
+        """List, newest first: the last 256 halts that were lifted, each as `id@ms` and then `id`. Lets a trader tell 'lifted' from 'lost with the database'."""
         self.orders = f"{root}:orders"
         """Hash: client order id → `OrderRecord`, open and unknown orders only; closed ones are removed."""
         self.fills = f"{root}:fills"
@@ -121,6 +122,20 @@ class Latch(ContractModel):
         if self.level is not HaltLevel.NONE or self.source is not LatchSource.RISK or len(parts) != 4:
             return None
         return parts[2].upper()
+
+
+def lifted_until(acknowledged: Sequence[str]) -> dict[str, int | None]:
+    """What the list of lifted halts says: id → halts of that id set at this wall time (ms) or before are lifted; None: all of them.
+
+    An operator of a release before this one wrote ids alone, to the front: whichever stands first is the newest."""
+    found: dict[str, int | None] = {}
+    for entry in acknowledged:
+        halt_id, mark, at = entry.rpartition("@")
+        if mark and at.isdigit():
+            found.setdefault(halt_id, int(at))
+        else:
+            found.setdefault(entry, None)
+    return found
 
 
 class CommandKind(StrEnum):

@@ -121,11 +121,20 @@ return {'OK', 1}
 """
 
 LIFT_LATCH = """
--- KEYS latches, acknowledged, commands | ARGV id, command. Operator only.
-local there = redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('LREM', KEYS[2], 0, ARGV[1])
-redis.call('LPUSH', KEYS[2], ARGV[1])
-redis.call('LTRIM', KEYS[2], 0, 255)
+-- KEYS latches, acknowledged, commands | ARGV id, command, at_ms. Operator only.
+local id, at = ARGV[1], tonumber(ARGV[3])
+local found = redis.call('HGET', KEYS[1], id)
+local read, latch = pcall(cjson.decode, found or '')
+if read and type(latch) == 'table' and tonumber(latch.atMs) and tonumber(latch.atMs) > at then at = tonumber(latch.atMs) end
+local there = redis.call('HDEL', KEYS[1], id)
+redis.call('LREM', KEYS[2], 0, id)
+for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+  if string.sub(entry, 1, #id + 1) == id .. '@' then redis.call('LREM', KEYS[2], 0, entry) end
+end
+redis.call('LPUSH', KEYS[2], id, string.format('%s@%.0f', id, at))
+redis.call('LTRIM', KEYS[2], 0, 511)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'command', ARGV[2])
 return {'OK', there}
 """
+"""Take a latch away, and remember that: its id, and before it `id@ms`, until when halts of that id are lifted (now, or the latch's own time if that is later).
+Ids such as `pause` are used again and again: without the time, one that is set would count as lifted as soon as Redis comes back older."""

@@ -78,5 +78,5 @@ async def _inject(number: int, venue: Venue, server: RedisServer) -> float:
 
     await until(flat, "nothing is open", 10)
     gone = [e["timeNs"] for e in await venue.journal() if e["timeNs"] > began]
-    client.eval(LIFT_LATCH, 3, keys.latches, keys.acknowledged, keys.commands, halt_id, LOOK)
+    client.eval(LIFT_LATCH, 3, keys.latches, keys.acknowledged, keys.commands, halt_id, LOOK, 1)
     return (max(gone, default=began) - began) / 1e6

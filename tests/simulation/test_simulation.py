@@ -21,6 +21,7 @@ from mm_trader.orders.states import OrderState
 from mm_trader.orders.trades import TradeLog
 from mm_trader.shell.gate import PlaceGate
 from mm_trader.shell.journal import Journal
+from mm_trader.shell.store.port import LatchView
 
 SEEDS = range(1, 101)
 FAILED = [
@@ -28,7 +29,7 @@ FAILED = [
     for line in (Path(__file__).parent / "failed_seeds.txt").read_text().splitlines()
     if line and not line.startswith("#")
 ]
-SEARCH = range(1, 61)
+SEARCH = range(1, 121)
 """Seeds within which a planted defect must be found."""
 
 
@@ -124,6 +125,10 @@ def _a_redis_that_went_back_is_written_on(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Redis, "commit", lenient)
 
 
+def _an_earlier_lift_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LatchView, "has_lifted", lambda self, latch: latch.id in self.lifted)
+
+
 def _a_halt_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Requests, "on_halts", lambda self, event: None)
     monkeypatch.setattr(PlaceGate, "block", lambda self, blocker: None)
@@ -172,6 +177,7 @@ DEFECTS = {
     "a trade booked twice": (_trades_are_booked_whenever_heard_of, "the ledger has"),
     "the journal's fills not brought to Redis": (_fills_of_the_journal_are_not_brought_to_redis, "missing"),
     "a Redis that went back written on": (_a_redis_that_went_back_is_written_on, "fills in Redis"),
+    "a lift of an earlier halt with the same id": (_an_earlier_lift_counts, "was known and is in force"),
     "a halt that stops nothing": (_a_halt_stops_nothing, "although the trader knows"),
     "UNKNOWN orders left out": (_unknown_orders_do_not_count, "live"),
     "a refused cancel believed": (_a_refused_cancel_means_it_is_gone, "the trader holds it for"),
@@ -180,8 +186,9 @@ DEFECTS = {
 
 FOUND_BY = {
     "a full disk overlooked": (53,),
-    "a Redis that went back written on": (16,),
-    "a halt that stops nothing": (23,),
+    "a Redis that went back written on": (27,),
+    "a lift of an earlier halt with the same id": (117,),
+    "a halt that stops nothing": (27,),
 }
 """Seeds that found a rare one, tried first: the search takes half a minute."""
 

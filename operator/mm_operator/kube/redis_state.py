@@ -124,7 +124,7 @@ class RedisState:
         await self._script(
             redis_scripts.LIFT_LATCH,
             [keys.latches, keys.acknowledged, keys.commands],
-            [latch_id, command.to_json_line()],
+            [latch_id, command.to_json_line(), str(at_ms)],
         )
 
     async def send(self, identity: str, command: Command) -> None:

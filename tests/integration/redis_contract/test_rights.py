@@ -69,7 +69,7 @@ async def test_the_traders_user_can_do_all_a_trader_does(
         pytest.param(lambda c, k: c.hdel(k.latches, "risk-1"), id="remove a latch"),
         pytest.param(lambda c, k: c.delete(k.latches), id="remove all latches"),
         pytest.param(
-            lambda c, k: c.eval(LIFT_LATCH, 3, k.latches, k.acknowledged, k.commands, "risk-1", "{}"),
+            lambda c, k: c.eval(LIFT_LATCH, 3, k.latches, k.acknowledged, k.commands, "risk-1", "{}", 1),
             id="lift a halt",
         ),
         pytest.param(lambda c, k: c.lpush(k.acknowledged, "risk-1"), id="acknowledge"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from redis import Redis
 from shellkit.redis_server import RedisServer
 from shellkit.waiting import until
 
-from mm_api.redis_contract import FillRecord, Keys, Latch
+from mm_api.redis_contract import FillRecord, Keys, Latch, LatchSource
 from mm_api.redis_scripts import COMMIT, ISSUE_EPOCH, LIFT_LATCH, SET_LATCH, Refusal
 from mm_trader.shell.errors import StoreRefusedError, StoreUnavailableError
 from mm_trader.shell.store.port import Operation, Token
@@ -190,13 +193,45 @@ async def test_latches_are_set_once_told_on_the_command_stream_and_lifted_by_id(
     assert [entry.id for entry in (await store.latches()).latches] == ["alert-1-1"]
     commands = await store.commands("0-0", 10)
     assert [command.kind.value for _, command in commands] == ["RefreshLatches"]
-    assert client.eval(LIFT_LATCH, 3, keys.latches, keys.acknowledged, keys.commands, "alert-1-1", "{}") == [
-        "OK",
-        1,
-    ]
+    assert lift(client, keys, "alert-1-1", 7) == ["OK", 1]
     view = await store.latches()
     assert view.latches == ()
-    assert view.acknowledged == {"alert-1-1"}
+    assert view.lifted == {"alert-1-1": 7}
+
+
+def lift(client: Redis, keys: Keys, halt_id: str, at_ms: int) -> list[Any]:
+    names = (keys.latches, keys.acknowledged, keys.commands)
+    return list(client.eval(LIFT_LATCH, 3, *names, halt_id, "{}", at_ms))
+
+
+async def test_a_lift_says_until_when_and_the_newest_counts(
+    store: RedisStore, server: RedisServer, keys: Keys
+) -> None:
+    client, note = server.client, '{"kind":"RefreshLatches","atMs":1}'
+    paused = latch("pause").model_copy(update={"at_ms": 900})
+    client.eval(SET_LATCH, 2, keys.latches, keys.commands, "pause", paused.to_json_line(), note)
+    assert lift(client, keys, "pause", 500) == ["OK", 1]
+    assert (await store.latches()).lifted == {"pause": 900}, "whose clock was wrong when it was lifted"
+    assert lift(client, keys, "pause", 1_700_000_000_123) == ["OK", 0]
+    client.hset(keys.latches, "strange", "not json")
+    assert lift(client, keys, "strange", 5) == ["OK", 1]
+    assert client.lrange(keys.acknowledged, 0, -1) == ["strange@5", "strange", "pause@1700000000123", "pause"]
+    for number in range(300):
+        lift(client, keys, f"risk-{number}", number)
+    kept = (await store.latches()).lifted
+    assert len(kept) == 256
+    assert kept["risk-44"] == 44
+
+
+async def test_a_lift_by_an_operator_of_an_older_release_counts_for_every_halt_of_that_id(
+    store: RedisStore, server: RedisServer, keys: Keys
+) -> None:
+    lift(server.client, keys, "pause", 5)
+    server.client.lrem(keys.acknowledged, 0, "pause")
+    server.client.lpush(keys.acknowledged, "pause")
+    view = await store.latches()
+    assert view.lifted == {"pause": None}
+    assert view.has_lifted(latch("pause").model_copy(update={"at_ms": 9, "source": LatchSource.PAUSE}))
 
 
 async def test_a_latch_that_cannot_be_read_counts_as_a_full_halt(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mm_api.kinds.common import HaltLevel
-from mm_api.redis_contract import FillRecord, LedgerRecord, TraderPhase
+from mm_api.redis_contract import FillRecord, Latch, LedgerRecord, TraderPhase
 from mm_trader.core.commands import Place
 from mm_trader.core.units import from_asset_units, from_money
 from mm_trader.venue.simulator.engine.types import Side
@@ -29,6 +29,8 @@ class Judge:
         """Halts of the trader's own that are on disk and that nobody has lifted."""
         self._forgotten: set[str] = set()
         """Orders that a power cut took out of the journal: the trader need not know them, but must not quote beside them."""
+        self._obeyed: tuple[Latch, ...] = ()
+        """Halts of the operator's that the running process knew after the last step."""
         self._seen: dict[str, tuple[object, ...]] = {}
         self._limit = int(Decimal(world.plan.max_inventory).scaleb(8))
 
@@ -67,6 +69,9 @@ class Judge:
         app = process.app
         if self._latched:
             self.fail(f"{place.client_id} is placed although {sorted(self._latched)} is latched")
+        for latch in self._obeyed:
+            if self._world.in_force(latch):
+                self.fail(f"{place.client_id} is placed although {latch.id} was known and is in force")
         if app.halts.level.depth >= HaltLevel.HALTED.depth:
             self.fail(f"{place.client_id} is placed although the trader knows {app.halts.current}")
         if place.client_id not in app.journal.state.orders_json:
@@ -107,8 +112,18 @@ class Judge:
                     )
         if kernel is not None:
             self._ledger(kernel)
+        self._remember_halts(process)
         if process is not None and process.app.failed.is_set():
             self.fail("a task that must not end has ended")
+
+    def _remember_halts(self, process: Process | None) -> None:
+        """A halt that a process has obeyed it must obey until it is lifted, whatever Redis says of it meanwhile."""
+        if process is None or not process.alive:
+            self._obeyed = ()
+            return
+        known = {latch.id: latch for latch in self._obeyed if self._world.in_force(latch)}
+        known |= {latch.id: latch for latch in process.app.halts.current if self._world.in_force(latch)}
+        self._obeyed = tuple(known.values())
 
     def _ledger(self, kernel: object) -> None:
         """Position and cash are the venue's arithmetic over exactly the trades that are booked."""

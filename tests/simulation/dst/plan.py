@@ -104,13 +104,23 @@ class Plan:
 
     def _going_back(self, rng: Random) -> None:
         """A Redis that forgets what it acknowledged while a trader lives. Dice of their own."""
-        if rng.random() < 0.4:
-            kinds = rng.choice((GOING_BACK, GOING_BACK[:1], GOING_BACK[1:]))
-            back = [(rng.randrange(self.length), rng.choice(kinds)) for _ in range(rng.randint(1, 4))]
-            self.faults = sorted([*self.faults, *back])
-            if rng.random() < 0.6:  # much to forget
-                self.hit, self.step_ms, self.market_net = 0.9, 80, CALM
-                self.capital, self.daily_loss = "10000", "100"
+        if rng.random() >= 0.4:
+            return
+        kinds = rng.choice((GOING_BACK, GOING_BACK[:1], GOING_BACK[1:]))
+        back = [(rng.randrange(self.length), rng.choice(kinds)) for _ in range(rng.randint(1, 4))]
+        if (
+            rng.random() < 0.6
+        ):  # much to forget: many fills, many halts of one name, and little else goes wrong
+            self.hit, self.step_ms, self.drift = 0.9, 80, 3
+            self.market_net = self.user_net = self.venue_net = CALM
+            self.chances = Chances(broken=0.0, throttled=0.0, slow_engine=0.0)
+            self.capital, self.daily_loss, self.max_inventory = "10000", "100", "0.2"
+            back *= 2
+            back = [(rng.randrange(self.length), fault) for _, fault in back]
+            if rng.random() < 0.5:  # that which is forgotten includes a halt
+                halts = [max(0, at - rng.randrange(3 * SECOND)) for at, _ in back]
+                back += [(at, "operator halts") for at in halts]
+        self.faults = sorted([*self.faults, *back])
 
     def _faults(self, rng: Random) -> list[tuple[int, str]]:
         kinds = (

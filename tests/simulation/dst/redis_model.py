@@ -19,6 +19,7 @@ from mm_api.redis_contract import (
     LedgerRecord,
     OrderRecord,
     ReportedState,
+    lifted_until,
 )
 from mm_api.redis_scripts import Refusal
 from mm_trader.shell.errors import StoreUnavailableError
@@ -117,7 +118,7 @@ class Redis:
         found = self.hashes.get(self.keys.latches, {})
         return LatchView(
             latches=tuple(Latch.model_validate_json(text) for _, text in sorted(found.items())),
-            acknowledged=frozenset(self.acknowledged),
+            lifted=lifted_until(self.acknowledged),
         )
 
     def load(self, scope: str) -> StoredState:
@@ -165,10 +166,11 @@ class Redis:
     def set_latch(self, latch: Latch) -> None:
         self.hashes.setdefault(self.keys.latches, {})[latch.id] = latch.to_json_line()
 
-    def lift(self, halt_id: str) -> None:
-        self.hashes.get(self.keys.latches, {}).pop(halt_id, None)
-        self.acknowledged.insert(0, halt_id)
-        del self.acknowledged[256:]
+    def lift(self, halt_id: str, at_ms: int) -> None:
+        found = self.hashes.get(self.keys.latches, {}).pop(halt_id, None)
+        if found is not None:
+            at_ms = max(at_ms, Latch.model_validate_json(found).at_ms)
+        self.acknowledged[:0] = (f"{halt_id}@{at_ms}", halt_id)
 
     # --- backups ------------------------------------------------------------------------------------------
 

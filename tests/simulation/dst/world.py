@@ -85,7 +85,6 @@ class World:
         self._crashes = list(plan.crash_at_write)
         self._latches: dict[str, Latch] = {}
         """What the operator remembers of the identity's halts, also when Redis loses them."""
-        self._numbers = 0
         self.redis.issue_epoch(self._epoch)
         self._backups: list[Copy] = []
         if any(fault in (*GOING_BACK, "redis rolled back") for _, fault in plan.faults):
@@ -262,7 +261,7 @@ class World:
         if same:
             self.redis.restore(rng.choice(same), lease=rng.random() < 0.5)
             self._redis_away(rng.randrange(10 * MS, SECOND))
-            self.timeline.after(rng.randrange(100 * MS, 3 * SECOND), self._operator_looks)
+            self.timeline.after(rng.randrange(100 * MS, 5 * SECOND), self._operator_looks)
 
     def _redis_loses_its_tail(self) -> None:
         """Killed with the append-only file synced up to a second ago (`appendfsync everysec`), and started again: the lease is there."""
@@ -271,7 +270,7 @@ class World:
         if recent:
             self.redis.restore(rng.choice(recent), lease=True)
             self._redis_away(rng.randrange(10 * MS, SECOND))
-            self.timeline.after(rng.randrange(100 * MS, 3 * SECOND), self._operator_looks)
+            self.timeline.after(rng.randrange(100 * MS, 5 * SECOND), self._operator_looks)
 
     def _operator_looks(self) -> None:
         """One reconcile: the epoch, its own halts that are missing, and those that have lost their cause."""
@@ -290,7 +289,8 @@ class World:
 
     def _remember_latches(self) -> None:
         for latch in self.redis.latches().latches:
-            self._latches[latch.id] = latch
+            if latch.source.needs_acknowledgement:
+                self._latches[latch.id] = latch
 
     def _operator_recovers(self) -> None:
         """The halts are written back, a higher epoch is issued, and the pod is replaced by one of that epoch."""
@@ -305,30 +305,39 @@ class World:
             self.timeline.after(20 * SECOND, process.kill)
 
     def _operator_halts(self, length: int) -> None:
-        self._numbers += 1
         latch = Latch(
-            id=f"halt-{self._numbers}",
+            id="tradinghalt-ns-name",  # an object that is made and deleted again and again
             level=HaltLevel.HALTED,
             source=LatchSource.TRADING_HALT,
             reason="TradingHalt",
-            at_ms=(WALL + self.timeline.now) // NS_PER_MS,
+            at_ms=self._wall_ms(),
         )
         self._latches[latch.id] = latch
         self.redis.set_latch(latch)
         self._command(CommandKind.REFRESH_LATCHES)
-        self.timeline.after(length, lambda: self._lift(latch.id))
+
+        def end() -> None:
+            if self._latches.get(latch.id) is latch:
+                self._lift(latch.id)
+
+        self.timeline.after(length, end)
 
     def _lift(self, halt_id: str) -> None:
         self._latches.pop(halt_id, None)
         self.note("operator", f"lifts {halt_id}")
         self.judge.lifted(halt_id)
-        self.redis.lift(halt_id)
+        self.redis.lift(halt_id, self._wall_ms())
         self._command(CommandKind.REFRESH_LATCHES)
 
     def _command(self, kind: CommandKind, limits: dict[str, str] | None = None) -> None:
-        self.redis.command(
-            OperatorCommand(kind=kind, at_ms=(WALL + self.timeline.now) // NS_PER_MS, limits=limits or {})
-        )
+        self.redis.command(OperatorCommand(kind=kind, at_ms=self._wall_ms(), limits=limits or {}))
+
+    def _wall_ms(self) -> int:
+        return (WALL + self.timeline.now) // NS_PER_MS
+
+    def in_force(self, latch: Latch) -> bool:
+        """The operator has set this one, and has not lifted it."""
+        return self._latches.get(latch.id) == latch
 
     # --- the end ----------------------------------------------------------------------------------------------
 

@@ -15,12 +15,13 @@ from structlog.testing import capture_logs
 from mm_api.redis_contract import AlertRecord, Keys
 from mm_trader.core.clock import ManualClock
 from mm_trader.core.events import Event, HaltDurable, HaltLifted, HaltsChanged
+from mm_trader.core.units import NS_PER_MS, NS_PER_S
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.gate import Blocker, PlaceGate
 from mm_trader.shell.halts import Halts
 from mm_trader.shell.journal import Journal
 from mm_trader.shell.store.memory import MemoryStore
-from mm_trader.shell.store.port import Token
+from mm_trader.shell.store.port import LatchView, Token
 
 IDENTITY = "sim.acc1"
 
@@ -198,6 +199,50 @@ async def test_a_pause_that_is_set_again_after_it_was_lifted_holds(world: World)
     await world.store.set_latch(latch("pause", "Pause", atMs=2))
     await world.halts.refresh()
     assert world.gate.closed
+
+
+async def test_a_pause_that_an_older_store_takes_for_lifted_is_obeyed_on_and_set_again_until_it_is_lifted(
+    world: World,
+) -> None:
+    await world.hold_lease()
+    await world.store.set_latch(latch("pause", "Pause"))
+    await world.halts.refresh()
+    await world.store.lift("pause")
+    await world.halts.refresh()
+    assert not world.gate.closed
+    older = world.store.snapshot()
+    world.clock.advance(NS_PER_S)
+    again = latch("pause", "Pause", atMs=world.clock.wall_ns() // NS_PER_MS)
+    await world.store.set_latch(again)
+    await world.halts.refresh()
+    world.store.go_back(older)
+    await world.halts.refresh()
+    assert world.halts.current == (again,)
+    await yield_to_others()
+    assert (await world.store.latches()).latches == (again,)
+    world.clock.advance(NS_PER_S)
+    await world.store.lift("pause")
+    await world.halts.refresh()
+    assert not world.gate.closed
+
+
+@pytest.mark.parametrize(
+    ("lifted", "source", "at_ms", "expected"),
+    [
+        ({}, "Pause", 5, False),
+        ({"x": 5}, "Pause", 5, True),
+        ({"x": 4}, "Pause", 5, False),
+        ({"x": 4}, "TradingHalt", 5, False),
+        ({"x": None}, "Pause", 5, True),
+        ({"x": 4}, "Risk", 5, True),
+        ({"x": 4}, "Alert", 5, True),
+    ],
+)
+def test_a_lift_counts_for_halts_set_until_then_and_where_ids_are_used_once_always(
+    lifted: dict[str, int | None], source: str, at_ms: int, expected: bool
+) -> None:
+    view = LatchView(latches=(), lifted=lifted)
+    assert view.has_lifted(latch("x", source, atMs=at_ms)) is expected
 
 
 @pytest.mark.parametrize(("level", "closed"), [("ReduceOnly", False), ("Halted", True), ("Hibernated", True)])

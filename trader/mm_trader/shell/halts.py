@@ -2,7 +2,7 @@
 
 Raising: close the gate → journal (synced behind the cancels) → store with an alert, in one commit, repeated until it is there → the kernel: durable.
 Reading: before any other start-up step, on every command, on every reconnect, with every renewal of the lease. A halt of the journal, or one obeyed
-until now, that the store has neither as a latch nor as acknowledged was lost with the store's data: it is obeyed on, and set again.
+until now, that the store has neither as a latch nor as lifted was lost with the store's data: it is obeyed on, and set again.
 """
 
 from __future__ import annotations
@@ -124,11 +124,9 @@ class Halts:
             view = await self._store.latches()
             self._set_again_what_was_lost(view)
             own = {latch.id: latch for latch in self._known()} | self._pending
-            found = {halt_id: latch for halt_id, latch in own.items() if halt_id not in view.acknowledged}
+            found = {halt_id: latch for halt_id, latch in own.items() if not view.has_lifted(latch)}
             found |= {latch.id: latch for latch in view.latches}
-            lifted = [
-                latch for latch in self.current if latch.id not in found and latch.id in view.acknowledged
-            ]
+            lifted = [latch for latch in self.current if latch.id not in found]
             self._adopt(tuple(latch for _, latch in sorted(found.items())))
             for latch in lifted:
                 self._lifted(latch)
@@ -141,7 +139,7 @@ class Halts:
     def _set_again_what_was_lost(self, view: LatchView) -> None:
         there = {latch.id for latch in view.latches}
         for latch in self._known():
-            lost = latch.id not in there and latch.id not in view.acknowledged
+            lost = latch.id not in there and not view.has_lifted(latch)
             if lost and latch.id not in self._pending:
                 log.warning("halt_lost_by_store", halt_id=latch.id)
                 self._pending[latch.id] = latch

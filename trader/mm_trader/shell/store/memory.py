@@ -22,6 +22,7 @@ from mm_api.redis_contract import (
     LedgerRecord,
     OrderRecord,
     ReportedState,
+    lifted_until,
 )
 from mm_api.redis_scripts import Refusal
 from mm_trader.core.clock import Clock
@@ -117,7 +118,7 @@ class MemoryStore:
         found = self._hashes.get(self.keys.latches, {})
         return LatchView(
             latches=tuple(Latch.model_validate_json(text) for _, text in sorted(found.items())),
-            acknowledged=frozenset(self._acknowledged),
+            lifted=lifted_until(self._acknowledged),
         )
 
     async def load(self, scope: str) -> StoredState:
@@ -164,11 +165,14 @@ class MemoryStore:
     async def lift(self, halt_id: str) -> bool:
         """Lift one halt."""
         self._check()
-        there = self._hashes.get(self.keys.latches, {}).pop(halt_id, None) is not None
-        self._acknowledged.insert(0, halt_id)
-        del self._acknowledged[256:]
+        found = self._hashes.get(self.keys.latches, {}).pop(halt_id, None)
+        at_ms = self._clock.wall_ns() // NS_PER_MS
+        if found is not None:
+            at_ms = max(at_ms, Latch.model_validate_json(found).at_ms)
+        self._acknowledged[:0] = (f"{halt_id}@{at_ms}", halt_id)
+        del self._acknowledged[512:]
         await self.command(Command(kind=CommandKind.REFRESH_LATCHES, at_ms=0))
-        return there
+        return found is not None
 
     async def close(self) -> None:
         """Nothing to close."""

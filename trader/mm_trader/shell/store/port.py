@@ -5,7 +5,7 @@ Refusals are values: a store that says no has answered. A store that does not an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -41,10 +41,18 @@ class LeaseAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LatchView(msgspec.Struct, frozen=True, kw_only=True):
-    """All halts of the identity, and which ones a person has lifted."""
+    """All halts of the identity, and which ones were lifted."""
 
     latches: tuple[Latch, ...]
-    acknowledged: frozenset[str]
+    lifted: Mapping[str, int | None]
+    """As `mm_api.redis_contract.lifted_until` says."""
+
+    def has_lifted(self, latch: Latch) -> bool:
+        """It was lifted, and not only an earlier one with its id: `pause`, `handover` and a TradingHalt's are used again."""
+        if latch.id not in self.lifted:
+            return False
+        until = self.lifted[latch.id]
+        return until is None or latch.source.needs_acknowledgement or latch.at_ms <= until
 
 
 class StoredState(msgspec.Struct, frozen=True, kw_only=True):

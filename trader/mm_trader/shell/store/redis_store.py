@@ -36,6 +36,7 @@ from mm_api.redis_contract import (
     LedgerRecord,
     OrderRecord,
     ReportedState,
+    lifted_until,
 )
 from mm_api.redis_scripts import ACQUIRE, COMMIT, LIFT_LATCH, RELEASE, RENEW, Refusal
 from mm_api.trader_config import RedisConfig
@@ -120,7 +121,7 @@ class RedisStore:
             cast("Awaitable[list[str]]", self._client.lrange(self.keys.acknowledged, 0, -1))
         )
         found = tuple(self._latch(halt_id, text) for halt_id, text in sorted(raw.items()))
-        return LatchView(latches=found, acknowledged=frozenset(lifted))
+        return LatchView(latches=found, lifted=lifted_until(lifted))
 
     def _latch(self, halt_id: str, text: str) -> Latch:
         try:
@@ -193,9 +194,10 @@ class RedisStore:
 
     async def lift(self, halt_id: str) -> bool:
         """Lift one halt (a trader without an operator)."""
-        note = Command(kind=CommandKind.REFRESH_LATCHES, at_ms=self._clock.wall_ns() // NS_PER_MS)
+        now_ms = self._clock.wall_ns() // NS_PER_MS
+        note = Command(kind=CommandKind.REFRESH_LATCHES, at_ms=now_ms)
         keys = (self.keys.latches, self.keys.acknowledged, self.keys.commands)
-        _word, there = await self._script(LIFT_LATCH, keys, (halt_id, note.to_json_line()))
+        _word, there = await self._script(LIFT_LATCH, keys, (halt_id, note.to_json_line(), str(now_ms)))
         return int(there) == 1
 
     async def close(self) -> None:
