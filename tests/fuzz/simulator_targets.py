@@ -234,6 +234,9 @@ LISTS = {
     },
 }
 """Order lists that are taken, by their path."""
+ALGO = {"symbol": "ETHUSDC", "algoType": "CONDITIONAL", "side": "SELL", "type": "STOP", "quantity": "0.1", "price": "2490",
+        "triggerPrice": "2500", "workingType": "MARK_PRICE", "timeInForce": "GTX", "clientAlgoId": "a-2"}  # fmt: skip
+"""A conditional order of the futures."""
 
 
 def seeds(target: str) -> Iterator[bytes]:
@@ -248,6 +251,8 @@ def seeds(target: str) -> Iterator[bytes]:
             if call.fault_class in ("place", "replace") and venue is SPOT:
                 for stop in STOPS:
                     yield bytes((index,)) + urlencode({**query, **stop}).encode()
+            if call.ws == "algoOrder.place":
+                yield bytes((index,)) + urlencode(ALGO).encode()
             if call.rest is not None and call.rest[1] in LISTS and venue is SPOT:
                 yield bytes((index,)) + urlencode(LISTS[call.rest[1]]).encode()
     elif target == "signed_request":

@@ -57,6 +57,17 @@ def calls():
     bought = x.create_order(SYMBOL, "market", "buy", 0.05)
     seen["bought"] = x.fetch_order(bought["id"], SYMBOL)["status"]
     seen["trades"] = sum(trade["amount"] for trade in x.fetch_my_trades(SYMBOL))
+    # what bots leave at the exchange to be safe: a stop that waits
+    kind, price = ("limit", round(low - 1, 2)) if SPOT else ("market", None)
+    stop = x.create_order(SYMBOL, kind, "sell", 0.02, price, {"stopLossPrice": low})
+    fetched = x.fetch_order(stop["id"], SYMBOL, {} if SPOT else {"trigger": True})
+    seen["stop"] = (fetched["status"], fetched["type"], fetched["stopPrice"] == low)
+    seen["waiting"] = len(x.fetch_open_orders(SYMBOL, params={} if SPOT else {"trigger": True}))
+    x.cancel_order(stop["id"], SYMBOL, {} if SPOT else {"trigger": True})
+    try:
+        x.create_order(SYMBOL, kind, "sell", 0.02, price, {"stopLossPrice": round(low * 1.1, 2)})
+    except ccxt.BaseError as error:
+        seen["late_stop"] = str(error)
     if not SPOT:
         seen["position"] = [(p["symbol"], p["contracts"]) for p in x.fetch_positions()]
         batch = x.create_orders(

@@ -124,6 +124,8 @@ def test_ccxt_loads_markets_trades_and_watches(
     assert calls["trades"] == pytest.approx(0.05)
     assert streams["book"] is streams["balance"] is True
     assert (streams["cancelled"], streams["fills"]) == ("canceled", 0.01)
+    assert (calls["waiting"], calls["stop"][0], calls["stop"][2]) == (1, "open", True)
+    assert ("Stop price would" if product == "spot" else "-2021") in calls["late_stop"]
     if product == "spot":
         assert (calls["precision"]["amount"], calls["cancelled"]) == (0.0001, "canceled")
         assert "immediately match" in calls["post_only"]

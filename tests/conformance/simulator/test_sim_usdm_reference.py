@@ -156,11 +156,11 @@ async def test_parameters_that_nobody_knows_are_ignored_here() -> None:
     ("method", "path", "expected"),
     [
         ("GET", "v1/algoOrder", -2013),
-        ("DELETE", "v1/algoOrder", -2013),
+        ("DELETE", "v1/algoOrder", -2011),
         ("DELETE", "v1/algoOpenOrders", 200),
     ],
 )
-async def test_there_are_no_conditional_orders_to_find_or_cancel(
+async def test_a_conditional_order_that_nobody_has_is_not_found(
     method: str, path: str, expected: int
 ) -> None:
     async with trading() as wire:

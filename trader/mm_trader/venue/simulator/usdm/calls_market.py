@@ -12,8 +12,9 @@ from ..server.calls_history import aggregate_trades, historical_trades
 from ..server.calls_market import ping, time, trades
 from ..server.desk import Call, Desk, Request
 from ..server.params import Params
+from .algo import MAX_OPEN, AlgoType
 from .desk import futures_desk
-from .shapes import price_text, qty_text
+from .shapes import levels, price_text, qty_text
 
 MAX_DEPTH = 1000
 NEVER_MS = 4_133_404_800_000
@@ -44,7 +45,7 @@ def filters(market: Market) -> list[dict[str, Any]]:
             "stepSize": plain(spec.lot_e8, lot),
         },
         {"filterType": "MAX_NUM_ORDERS", "limit": spec.max_num_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 0},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": MAX_OPEN},
         {"filterType": "MIN_NOTIONAL", "notional": plain(spec.min_notional_e8, 0)},
         {
             "filterType": "PERCENT_PRICE",
@@ -80,7 +81,7 @@ def symbol_info(market: Market) -> dict[str, Any]:
         "marketTakeBound": "0.05",
         "maxMoveOrderLimit": spec.max_modifies,
         "filters": filters(market),
-        "orderTypes": ["LIMIT", "MARKET"],
+        "orderTypes": ["LIMIT", "MARKET", *(kind.value for kind in AlgoType)],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
         "selfTradePreventionModes": [m.value for m in StpMode],
         "permissionSets": ["COPY"],
@@ -101,16 +102,6 @@ def exchange_information(desk: Desk, request: Request) -> Any:
         "assets": [{"asset": a, "marginAvailable": True, "autoAssetExchange": "0"} for a in assets],
         "symbols": [symbol_info(market) for market in markets],
     }
-
-
-def levels(market: Market, limit: int) -> tuple[list[list[str]], list[list[str]]]:
-    """(bids, asks), best first."""
-    spec = market.spec
-    bids, asks = (
-        [[price_text(spec, price), qty_text(spec, qty)] for price, qty in side.top(limit)]
-        for side in (market.book.bids, market.book.asks)
-    )
-    return bids, asks
 
 
 def depth(desk: Desk, request: Request) -> Any:

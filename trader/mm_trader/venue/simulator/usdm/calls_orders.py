@@ -26,7 +26,7 @@ WEEK_MS = 7 * 86_400_000
 
 
 CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
-"""Order types that the venue takes at its algo endpoints alone."""
+"""Order types that the venue takes at its algo endpoints alone (`calls_algo`)."""
 USE_ALGO = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
 
 
@@ -76,7 +76,7 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
     reduce_only = params.flag("reduceOnly", False)
     stp = params.choice("selfTradePreventionMode", StpMode)
     params.choice("newOrderRespType", ResponseType)
-    _one_way(desk, request)
+    one_way(desk, request)
     for name in ("priceMatch", "workingType", "priceProtect", "closePosition"):
         params.text(name)  # meaningful for conditional orders only, which are not here
     if quantity is None:
@@ -103,7 +103,8 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
     )
 
 
-def _one_way(desk: Desk, request: Request) -> None:
+def one_way(desk: Desk, request: Request) -> None:
+    """Refuse an order for one side of a hedge position, or of an account in hedge mode."""
     side = request.params.choice("positionSide", PositionSide)
     if side not in (None, PositionSide.BOTH) or request.account.name in futures_desk(desk).hedged:
         raise RefusalError(-4061, "Order's position side does not match user's setting.")
@@ -147,7 +148,7 @@ def modify(desk: Desk, request: Request) -> Any:
     quantity, price = params.decimal("quantity"), params.decimal("price")
     for name in ("priceMatch", "origType", "modifyId"):
         params.text(name)
-    _one_way(desk, request)
+    one_way(desk, request)
     order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
     params.finish()
     for name, value in (("quantity", quantity), ("price", price)):

@@ -216,17 +216,6 @@ def amendments(desk: Desk, request: Request) -> Any:
     return found[::-1][:limit]
 
 
-def no_algo_orders(_desk: Desk, request: Request) -> Any:
-    """Conditional orders are not simulated."""
-    request.params.need("symbol")
-    raise RefusalError(-1116, "Invalid orderType.")
-
-
-def no_algo_order(_desk: Desk, _request: Request) -> Any:
-    """There is none to be found, or cancelled."""
-    raise RefusalError(-2013, "Order does not exist.")
-
-
 def constituents(desk: Desk, request: Request) -> Any:
     """The index is this venue's own price and nothing else."""
     symbol = request.params.symbol()
@@ -283,7 +272,6 @@ def download_link(_desk: Desk, request: Request) -> Any:
 
 DOWNLOAD = "546975389218332672"
 _HISTORIES = ("income", "order", "trade")
-_ALGO_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _SIGNED = Security.SIGNED
 _RANGE = ("symbol", "startTime", "endTime", "limit", "page", "orderId", "fromId", "autoCloseType", "type")
 _RATIOS = (
@@ -309,14 +297,6 @@ CALLS = (
     Call(("GET", "v1/orderAmendment"), None, amendments, 1, _SIGNED),
     Call(("GET", "v1/adlQuantile"), None, _always([], "symbol"), 5, _SIGNED),
     Call(("GET", "v1/forceOrders"), None, _always([], *_RANGE), 20, _SIGNED),
-    Call(("GET", "v1/openAlgoOrders"), None, _always([], "symbol", "algoType", "algoId"), 1, _SIGNED),
-    Call(("GET", "v1/allAlgoOrders"), None, _always([], "algoId", *_RANGE), 5, _SIGNED),
-    Call(
-        ("POST", "v1/algoOrder"), "algoOrder.place", no_algo_orders, 0, _SIGNED, True, "place", refunds=False
-    ),
-    Call(("GET", "v1/algoOrder"), None, no_algo_order, 1, _SIGNED),
-    Call(("DELETE", "v1/algoOrder"), "algoOrder.cancel", no_algo_order, 1, _SIGNED, True, "cancel"),
-    Call(("DELETE", "v1/algoOpenOrders"), None, _always(_ALGO_DONE, "symbol"), 1, _SIGNED, True, "cancel"),
     Call(("GET", "v1/constituents"), None, constituents, 2),
     Call(("GET", "v1/symbolAdlRisk"), None, adl_risk),
     Call(("GET", "v1/tradingSchedule"), None, schedule, 5),

@@ -13,6 +13,7 @@ from ..engine.events import TradeEvent
 from ..server.connection import dumps
 from ..server.listen_keys import PrivateStreams
 from ..time import NS_PER_MS, NS_PER_S
+from .algo import WorkingType
 from .desk import futures_desk
 from .shapes import margin_call, position_risk
 from .streams import add_routes
@@ -84,6 +85,7 @@ class Clockwork:
             if bid and ask:
                 mark = (bid + ask) // 2
                 self.exchange.set_mark(symbol, mark)
+                self.desk.algos.see(symbol, mark, WorkingType.MARK_PRICE)
                 self.desk.mark_candles[symbol].add(
                     TradeEvent(symbol, -1, mark, 0, self.sim.venue_clock.now(), False, 0)
                 )

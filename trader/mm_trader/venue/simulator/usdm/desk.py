@@ -17,6 +17,7 @@ from ..server.publisher import Publisher
 from ..time import NS_PER_MS, Clock, Timer
 from . import shapes
 from .exchange import FuturesExchange
+from .publisher import FuturesPublisher
 from .refusals import translated
 
 
@@ -42,6 +43,8 @@ class FuturesDesk(Desk):
         """Accounts in hedge mode: for them every order for `BOTH` is refused; hedge positions themselves are not simulated."""
         self.mark_candles = {symbol: Candles() for symbol in exchange.markets}
         """Of mark prices, which are taken every second."""
+        assert isinstance(publisher, FuturesPublisher), "the futures profile makes its own publisher"
+        self.algos = publisher.algos
         self._good_till: dict[int, Order] = {}
         """Orders with an end, by id."""
         self._countdowns: dict[tuple[str, str], Timer] = {}
@@ -95,6 +98,7 @@ class FuturesDesk(Desk):
     def forget(self) -> None:
         """Testnet reset: nothing counts down any more."""
         self._good_till.clear()
+        self.algos.forget()
         for timer in self._countdowns.values():
             timer.cancel()
         self._countdowns.clear()

@@ -9,6 +9,7 @@ from ..server import calls_neighbours, calls_wallet
 from ..server.profile import Profile
 from ..time import NS_PER_S
 from .calls_account import CALLS as ACCOUNT_CALLS
+from .calls_algo import CALLS as ALGO_CALLS
 from .calls_market import CALLS as MARKET_CALLS
 from .calls_orders import CALLS as ORDER_CALLS
 from .calls_reference import CALLS as REFERENCE_CALLS
@@ -30,6 +31,7 @@ USDM = Profile(
         *MARKET_CALLS,
         *ACCOUNT_CALLS,
         *ORDER_CALLS,
+        *ALGO_CALLS,
         *REFERENCE_CALLS,
         *calls_wallet.CALLS,
         *calls_neighbours.front_doors(calls_neighbours.SPOT, calls_neighbours.COINM),

@@ -15,10 +15,11 @@ from ..server.connection import dumps
 from ..server.publisher import EVERY_TOUCH, Publisher
 from ..time import NS_PER_MS
 from . import shapes
-from .calls_market import levels
+from .algo import AlgoOrder, AlgoService, WorkingType
+from .algo_shapes import algo_update
 from .exchange import FuturesExchange
 from .margin import MarginEvent
-from .shapes import price_text, qty_text
+from .shapes import levels, price_text, qty_text
 
 MARK_NS = 50 * NS_PER_MS
 SPEEDS = (("@0ms", 1), ("@100ms", 2), ("", 5), ("@500ms", 10))
@@ -53,6 +54,15 @@ class FuturesPublisher(Publisher):
             symbol: {suffix: _Batch(market.u) for suffix, _ in SPEEDS}
             for symbol, market in self.exchange.markets.items()
         }
+        assert isinstance(self.exchange, FuturesExchange), "the futures profile makes its own exchange"
+        self.algos = AlgoService(self.exchange, self._algo)
+
+    def pump(self) -> None:
+        """See Publisher; then what the prices have triggered."""
+        super().pump()
+        while self.algos.due:
+            self.algos.work()
+            super().pump()
 
     def start(self) -> None:
         now = self.scheduler.clock.now()
@@ -66,6 +76,24 @@ class FuturesPublisher(Publisher):
         name = event.order.account.name
         lite = dumps(shapes.trade_lite(event, event.fill, spec, now_ms)) if event.fill is not None else ""
         self.user_sink(name, dumps(shapes.order_update(event, spec, now_ms)), lite)
+        self.algos.follow(event)
+
+    def _algo(self, order: AlgoOrder) -> None:
+        """A conditional order has changed."""
+        spec, name = self.exchange.markets[order.symbol].spec, order.account.name
+        self.journal.add(
+            "algo",
+            order.updated_ns,
+            name,
+            symbol=order.symbol,
+            algoId=order.id,
+            clientAlgoId=order.client_id,
+            side=order.side.value,
+            type=order.type.value,
+            price=price_text(spec, order.trigger),
+            status=order.status.value,
+        )
+        self.user_sink(name, dumps(algo_update(order, spec, self.exchange.clock() // NS_PER_MS)))
 
     def _balance(self, event: BalanceEvent, now_ms: int) -> None:
         assert isinstance(event, MarginEvent), "the margin ledger reports in its own events"
@@ -108,6 +136,8 @@ class FuturesPublisher(Publisher):
     def _trade(self, event: TradeEvent, now_ms: int) -> None:
         self.counts["trades"] += 1
         self._remember(event)
+        if self.algos.waiting:
+            self.algos.see(event.symbol, event.price, WorkingType.CONTRACT_PRICE)
         if self.stale(event.symbol):
             return
         spec = self.exchange.markets[event.symbol].spec

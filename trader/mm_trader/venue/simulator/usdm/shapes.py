@@ -7,6 +7,7 @@ from typing import Any
 from ..engine.account import AccountTrade
 from ..engine.checks import from_e8, plain
 from ..engine.events import ExecutionEvent
+from ..engine.market import Market
 from ..engine.types import E8, ExecType, Order, OrderStatus, OrderType, SymbolSpec
 from ..server.shapes import ms
 from .holdings import Holding
@@ -21,6 +22,16 @@ def price_text(spec: SymbolSpec, ticks: int) -> str:
 
 def qty_text(spec: SymbolSpec, lots: int) -> str:
     return plain(lots * spec.lot_e8, spec.qty_digits)
+
+
+def levels(market: Market, limit: int) -> tuple[list[list[str]], list[list[str]]]:
+    """(bids, asks), best first."""
+    spec = market.spec
+    bids, asks = (
+        [[price_text(spec, price), qty_text(spec, qty)] for price, qty in side.top(limit)]
+        for side in (market.book.bids, market.book.asks)
+    )
+    return bids, asks
 
 
 def average_text(spec: SymbolSpec, quote: int, lots: int) -> str:
