@@ -108,6 +108,15 @@ def test_a_market_order_without_liquidity_expires() -> None:
     assert desk.place(desk.a, "BUY", "1").order.status is OrderStatus.EXPIRED
 
 
+def test_one_by_quote_amount_without_anybody_on_the_other_side_is_refused() -> None:
+    desk = Desk()
+    desk.place(desk.a, "BUY", "1", "2600")
+    refusal = desk.refusal(desk.a, "BUY", "", quote="1000")
+    text = "Order book liquidity is less than symbol minimum quantity."
+    assert (refusal.code, refusal.msg) == (-2010, text)
+    assert desk.place(desk.b, "SELL", "", quote="1000").order.status is OrderStatus.FILLED
+
+
 def test_a_market_order_that_cannot_be_paid_is_refused_before_it_trades() -> None:
     desk = Desk()
     desk.exchange.deposit(desk.b, "USDC", -49_000 * E8)

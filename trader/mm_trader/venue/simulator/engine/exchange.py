@@ -20,6 +20,7 @@ from .errors import (
     DUPLICATE_ORDER,
     INSUFFICIENT_BALANCE,
     MARKET_CLOSED,
+    NO_LIQUIDITY,
     UNKNOWN_ORDER,
     WOULD_MATCH,
     RefusalError,
@@ -170,6 +171,8 @@ class Exchange:
         takes = order.is_market or market.crosses(order.is_buy, price)
         if takes and new.type is _LIMIT_MAKER:
             raise rejected(WOULD_MATCH)
+        if quote_qty and (market.book.asks if order.is_buy else market.book.bids).best is None:
+            raise rejected(NO_LIQUIDITY)
         self.ledger.lock(order, market.need(order))
         self._order_id = order.id
         account.remember_open(order)
