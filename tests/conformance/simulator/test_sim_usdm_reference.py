@@ -62,6 +62,35 @@ async def test_candles_of_the_mark_the_index_the_premium_and_the_contract() -> N
         ).body
 
 
+WEIGHTS: list[tuple[str, dict[str, object], int]] = [
+    ("v1/klines", {"symbol": SYMBOL, "interval": "1m", "limit": 99}, 1),
+    ("v1/klines", {"symbol": SYMBOL, "interval": "1m", "limit": 499}, 2),
+    ("v1/klines", {"symbol": SYMBOL, "interval": "1m"}, 5),
+    ("v1/klines", {"symbol": SYMBOL, "interval": "1m", "limit": 1000}, 5),
+    ("v1/markPriceKlines", {"symbol": SYMBOL, "interval": "1m", "limit": 1500}, 10),
+    ("v1/depth", {"symbol": SYMBOL, "limit": 50}, 2),
+    ("v1/depth", {"symbol": SYMBOL}, 10),
+    ("v1/depth", {"symbol": SYMBOL, "limit": 1000}, 20),
+    ("v1/ticker/price", {"symbol": SYMBOL}, 1),
+    ("v1/ticker/price", {}, 2),
+    ("v1/ticker/bookTicker", {"symbol": SYMBOL}, 2),
+    ("v1/ticker/bookTicker", {}, 5),
+    ("v1/ticker/24hr", {}, 40),
+    ("v1/premiumIndex", {"symbol": SYMBOL}, 1),
+    ("v1/premiumIndex", {}, 10),
+]
+
+
+async def test_public_calls_cost_their_documented_weight() -> None:
+    async with trading() as wire:
+        used = int((await wire.get("v1/ping")).headers["X-MBX-USED-WEIGHT-1M"])
+        for path, params, weight in WEIGHTS:
+            reply = await wire.get(path, **params)
+            assert reply.status == 200
+            before, used = used, int(reply.headers["X-MBX-USED-WEIGHT-1M"])
+            assert (path, params, used - before) == (path, params, weight)
+
+
 async def test_a_balance_that_nothing_has_changed_yet_has_a_time() -> None:
     async with trading() as wire:
         assert [row["updateTime"] > 0 for row in (await wire.account())["assets"]] == [True]

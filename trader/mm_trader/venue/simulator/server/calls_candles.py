@@ -44,13 +44,13 @@ def zone_of(params: Params) -> int:
     raise RefusalError(-1130, "Data sent for parameter 'timeZone' is not valid.")
 
 
-def klines(desk: Desk, request: Request) -> Any:
-    """Candles of an interval; of the last 25 hours, which is what is kept."""
+def klines(desk: Desk, request: Request, most: int = MOST) -> Any:
+    """Candles of an interval; of the last 25 hours, which is what is kept. `most`: how many at once."""
     params = request.params
     market = desk.exchange.market(params.symbol())
     interval = interval_of(params)
     start, end = params.time("startTime"), params.time("endTime")
-    limit = min(params.integer("limit", 1) or 500, MOST)
+    limit = min(params.integer("limit", 1) or 500, most)
     zone = zone_of(params)
     params.finish()
     found = [

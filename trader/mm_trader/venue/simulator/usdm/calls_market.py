@@ -113,12 +113,29 @@ def depth(desk: Desk, request: Request) -> Any:
     return {"lastUpdateId": market.u, "E": now, "T": now, "bids": bids, "asks": asks}
 
 
+MOST_CANDLES = 1500
+
+
+def candles(desk: Desk, request: Request) -> Any:
+    """Candles of an interval, as on spot, but more at once."""
+    return klines(desk, request, MOST_CANDLES)
+
+
+def candles_weight(params: Params) -> int:
+    limit = _asked(params)
+    return next((weight for below, weight in ((100, 1), (500, 2), (1001, 5)) if limit < below), 10)
+
+
 def depth_weight(params: Params) -> int:
-    value = params.text("limit") if params.has("limit") else None
-    limit = (
-        int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 9 else 500
-    )
+    limit = _asked(params)
     return next((weight for most, weight in ((50, 2), (100, 5), (500, 10)) if limit <= most), 20)
+
+
+def _asked(params: Params) -> int:
+    """`limit`, or what it is where it says nothing that can be read."""
+    value = params.text("limit") if params.has("limit") else None
+    readable = value is not None and value.isascii() and value.isdigit() and len(value) < 9
+    return int(value) if value is not None and readable else 500
 
 
 def _chosen(desk: Desk, request: Request) -> tuple[list[Market], bool]:
@@ -209,6 +226,10 @@ def _ticker_weight(params: Params) -> int:
     return 2 if params.has("symbol") else 5
 
 
+def _price_weight(params: Params) -> int:
+    return 1 if params.has("symbol") else 2
+
+
 CALLS = (
     Call(("GET", "v1/ping"), "ping", ping),
     Call(("GET", "v1/time"), "time", time),
@@ -219,10 +240,10 @@ CALLS = (
     Call(("GET", "v1/historicalTrades"), None, historical_trades, 20),
     Call(("GET", "v1/aggTrades"), None, aggregate_trades, 20),
     Call(("GET", "v1/ticker/bookTicker"), "ticker.book", book_ticker, _ticker_weight),
-    Call(("GET", "v1/ticker/price"), "ticker.price", price_ticker),
-    Call(("GET", "v2/ticker/price"), None, price_ticker),
-    Call(("GET", "v1/klines"), None, klines, 5),
+    Call(("GET", "v1/ticker/price"), "ticker.price", price_ticker, _price_weight),
+    Call(("GET", "v2/ticker/price"), None, price_ticker, _price_weight),
+    Call(("GET", "v1/klines"), None, candles, candles_weight),
     Call(("GET", "v1/ticker/24hr"), None, day_ticker, lambda p: 1 if p.has("symbol") else 40),
-    Call(("GET", "v1/premiumIndex"), None, premium_index),
+    Call(("GET", "v1/premiumIndex"), None, premium_index, lambda p: 1 if p.has("symbol") else 10),
     Call(("GET", "v1/fundingRate"), None, funding_rates),
 )

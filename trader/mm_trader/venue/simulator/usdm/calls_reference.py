@@ -14,10 +14,11 @@ from ..engine.errors import RefusalError
 from ..engine.market import Market
 from ..engine.types import E8
 from ..server import statistics
-from ..server.calls_candles import MOST, interval_of, klines
+from ..server.calls_candles import interval_of
 from ..server.candles import Candle, Candles
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import SYMBOL, Params, missing
+from .calls_market import MOST_CANDLES, candles, candles_weight
 from .desk import futures_desk
 from .shapes import qty_text
 
@@ -90,7 +91,7 @@ def continuous_klines(desk: Desk, request: Request) -> Any:
     values = {**params.sent(), "symbol": pair}
     for name in ("pair", "contractType"):
         del values[name]
-    found = klines(desk, Request(Params(values), request.identity, request.ip, request.source))
+    found = candles(desk, Request(Params(values), request.identity, request.ip, request.source))
     return found if kind == "PERPETUAL" else []
 
 
@@ -103,7 +104,7 @@ def _marks(name: str, shape: Callable[[Candle], Candle]) -> Callable[[Desk, Requ
         spec = desk.spec(symbol)
         width = interval_of(params)
         start, end = params.integer("startTime"), params.integer("endTime")
-        limit = min(params.integer("limit", 1) or 500, MOST)
+        limit = min(params.integer("limit", 1) or 500, MOST_CANDLES)
         params.finish()
         kept: Candles = futures_desk(desk).mark_candles[symbol]
         found = [
@@ -282,10 +283,10 @@ CALLS = (
     Call(("GET", "v1/leverageBracket"), None, brackets, 1, _SIGNED),
     Call(("GET", "v1/fundingInfo"), None, funding_info, 0),
     Call(("GET", "v1/openInterest"), None, open_interest),
-    Call(("GET", "v1/continuousKlines"), None, continuous_klines, 5),
-    Call(("GET", "v1/markPriceKlines"), None, _marks("symbol", _as_it_is), 5),
-    Call(("GET", "v1/indexPriceKlines"), None, _marks("pair", _as_it_is), 5),
-    Call(("GET", "v1/premiumIndexKlines"), None, _marks("symbol", _premium), 5),
+    Call(("GET", "v1/continuousKlines"), None, continuous_klines, candles_weight),
+    Call(("GET", "v1/markPriceKlines"), None, _marks("symbol", _as_it_is), candles_weight),
+    Call(("GET", "v1/indexPriceKlines"), None, _marks("pair", _as_it_is), candles_weight),
+    Call(("GET", "v1/premiumIndexKlines"), None, _marks("symbol", _premium), candles_weight),
     Call(("GET", "v1/apiTradingStatus"), None, trading_indicators, 1, _SIGNED),
     Call(("GET", "v1/multiAssetsMargin"), None, _always({"multiAssetsMargin": False}), 30, _SIGNED),
     Call(("POST", "v1/multiAssetsMargin"), None, set_multi_assets, 1, _SIGNED),
