@@ -12,6 +12,7 @@ from shellkit.processes import Program, Venue, read_json
 from shellkit.waiting import until
 
 from mm_trader.cli import main
+from mm_trader.venue.simulator import ManualClock, Simulator, SimulatorConfig
 from mm_trader.venue.simulator.market.recording import Depth, Recording, Snapshot, Top, probe
 
 
@@ -87,6 +88,20 @@ async def test_each_file_after_a_rotation_has_a_snapshot_and_a_lost_connection_i
     finally:
         await program.kill()
         await venue.kill()
+
+
+async def test_a_symbol_that_the_venue_does_not_list_is_named_and_nothing_is_begun(tmp_path: Path) -> None:
+    async with Simulator(SimulatorConfig(), ManualClock()) as sim:
+        words = ["--symbols", "ETHUSDC,NOPEUSDC", "--out", str(tmp_path / "out"), "--rest-url", sim.url]
+        program = Program(
+            [sys.executable, "-m", "mm_trader.cli", "record", *words, "--stream-url", sim.ws_url],
+            tmp_path / "record.log",
+        )
+        await program.launch()
+        assert program.process is not None
+        assert await program.process.wait() == 2
+    assert program.text() == "mm-trader record: --symbols: NOPEUSDC: the venue does not list it\n"
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,30 @@ def test_a_registered_secret_is_masked_in_whatever_holds_it(value: object) -> No
     assert (event["number"], event["token"]) == (5, MASK)
 
 
+def test_a_short_secret_is_masked_as_a_word_and_ordinary_words_stay() -> None:
+    redactor = Redactor()
+    redactor.register("hunter2")
+    event = redactor(None, "info", {"event": "login mm:hunter2 failed, hunter23 stays"})
+    assert event["event"] == f"login mm:{MASK} failed, hunter23 stays"
+
+
+@pytest.mark.parametrize("lose", ["rename", "unlink"])
+def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path, lose: str) -> None:
+    file = tmp_path / "all.jsonl"
+    configure(LoggingConfig(file=str(file)), io.StringIO())
+    log = structlog.get_logger("test")
+    log.info("one")
+    if lose == "rename":
+        file.rename(tmp_path / "all.jsonl.1")
+    else:
+        file.unlink()
+    log.info("two")
+    log.info("three")
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["two", "three"]
+    if lose == "rename":
+        assert "one" in (tmp_path / "all.jsonl.1").read_text()
+
+
 class Full(io.StringIO):
     """A file on a full disk, until there is room again."""
 

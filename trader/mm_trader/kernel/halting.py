@@ -107,7 +107,6 @@ class Halting:
                 desk.position.write_off()
                 desk.trades.restart()
                 core.reconciler.begin(desk.symbol, "reset", ts)
-        self.alert("HaltLifted", reason or halt_id, "", ts, halt_id=halt_id)
         self.judge(ts)
         self.look_everywhere()
 

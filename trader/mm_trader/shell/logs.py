@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,11 +31,14 @@ class Redactor:
 
     def __init__(self) -> None:
         self._values: set[str] = set()
+        self._words: set[re.Pattern[str]] = set()
 
     def register(self, value: str | None) -> None:
-        """Mask this text wherever it appears from now on."""
+        """Mask this text wherever it appears from now on; a short one where it stands as a word, as it may be part of ordinary ones."""
         if value and len(value) >= _SHORTEST_SECRET:
             self._values.add(value)
+        elif value:
+            self._words.add(re.compile(rf"(?<!\w){re.escape(value)}(?!\w)"))
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         for name, value in event.items():
@@ -58,6 +63,8 @@ class Redactor:
         for secret in self._values:
             if secret in text:
                 text = text.replace(secret, MASK)
+        for word in self._words:
+            text = word.sub(MASK, text)
         return text
 
 
@@ -80,11 +87,36 @@ class Output:
     def write(self, line: str) -> str:
         """Empty, or why the line is lost."""
         try:
+            self._follow()
             self._stream.write(line + "\n")
             self._stream.flush()
         except (OSError, ValueError) as error:
             return str(error) or type(error).__name__
         return ""
+
+    def _follow(self) -> None:
+        """Before each line."""
+
+
+class FileOutput(Output):
+    """A file by its name: moved away (logrotate) or removed, it is begun anew."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError if it cannot be opened."""
+        self._path = path
+        super().__init__(self._open(), str(path))
+
+    def _open(self) -> TextIO:
+        return self._path.open("a", encoding="utf-8")
+
+    def _follow(self) -> None:
+        try:
+            there = os.path.samestat(os.fstat(self._stream.fileno()), self._path.stat())
+        except FileNotFoundError:
+            there = False
+        if not there:
+            before, self._stream = self._stream, self._open()
+            before.close()
 
 
 class Fanout:
@@ -166,7 +198,7 @@ def set_level(level: str) -> None:
 def _open(path: str) -> Output:
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    return Output(file.open("a", encoding="utf-8"), path)
+    return FileOutput(file)
 
 
 class _Bridge(logging.Handler):

@@ -31,6 +31,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 SILENCE_S = 60.0
 """A connection that says nothing for so long is made anew."""
 MAX_FRAME = 16 * 2**20
+UNLISTED = b"-1121"
+"""The venue's code for a symbol that it does not have."""
 log = structlog.get_logger("record")
 
 
@@ -108,6 +110,22 @@ class MarketRecorder:
     def lines(self) -> int:
         """Of all files."""
         return sum(file.lines for file in self._files.values())
+
+    async def unlisted(self) -> list[str]:
+        """Symbols that the venue says it does not list: their streams would be silent for ever. One that cannot be asked about is not among them."""
+        import aiohttp
+
+        found = []
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+            for symbol in self._files:
+                try:
+                    params = {"symbol": symbol.upper(), "limit": "5"}
+                    async with http.get(self._rest, params=params) as reply:
+                        if reply.status == 400 and UNLISTED in await reply.read():
+                            found.append(symbol.upper())
+                except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                    log.warning("symbol_not_checked", symbol=symbol.upper(), problem=str(error))
+        return found
 
     async def run(self) -> None:
         """Connect, again and again, until told to stop. Raises OSError if a file cannot be written."""
@@ -224,7 +242,7 @@ async def _first(*work: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: stopped as asked, with frames. 1: nothing was recorded, or the disk failed. 2: an option is wrong."""
     symbols = [symbol for symbol in args.symbols.split(",") if symbol]
-    bad = [symbol for symbol in symbols if not re.match(SYMBOL_PATTERN, symbol)]
+    bad = [symbol for symbol in symbols if not re.fullmatch(SYMBOL_PATTERN, symbol)]
     if bad or not symbols:
         return _fail(f"--symbols: {', '.join(bad) or 'none'}: write them like ETHUSDC,BTCUSDC", 2)
     try:
@@ -255,6 +273,8 @@ async def _record(symbols: list[str], out: Path, rotate_s: float, args: argparse
         loop.add_signal_handler(number, recorder.stop.set)
     if args.seconds is not None:
         loop.call_later(args.seconds, recorder.stop.set)
+    if strangers := await recorder.unlisted():
+        return _fail(f"--symbols: {', '.join(strangers)}: the venue does not list it", 2)
     await recorder.run()
     for path in recorder.files:
         sys.stdout.write(f"{path}\n")
