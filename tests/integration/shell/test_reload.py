@@ -132,8 +132,9 @@ async def test_a_bad_file_keeps_the_config_that_runs_and_says_why_everywhere(tmp
 
 async def test_a_field_that_needs_a_restart_is_shown_as_pending(tmp_path: Path) -> None:
     async with watched(tmp_path) as (d, (write, _)):
-        write("lease", {"managed": False, "ttl": "9s"})
+        write("lease", {"managed": False, "ttl": "9s"}, **{"engine.staleAfter": "4s"})
         await until(lambda: outcome(d, Outcome.APPLIED), "the file is read")
+        assert d.app.reloader.last.applied == ["engine.staleAfter"]
         assert d.app.reloader.last.pending_restart == ["lease.ttl"]
         assert d.app.config.lease.ttl.total_seconds() == 5
         assert await metric(d, "mm_config_restart_pending") == 1
