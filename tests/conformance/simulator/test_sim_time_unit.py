@@ -91,7 +91,7 @@ async def test_a_websocket_api_connection_is_in_the_unit_of_its_address(wire: Wi
         quantity="0.01",
     )
     assert placed["result"]["transactTime"] == NOW_US
-    assert [r["interval"] for r in placed["rateLimits"]] == ["MINUTE", "SECOND", "DAY"]
+    assert [r["interval"] for r in placed["rateLimits"]] == ["SECOND", "DAY", "MINUTE"]
     report = await api.event(lambda e: e["e"] == "executionReport")
     assert [report[name] for name in "ETOW"] == [NOW_US + 5, NOW_US, NOW_US, NOW_US]
     assert report["i"] == placed["result"]["orderId"]
