@@ -152,6 +152,19 @@ class MakerChecks:
             within=within,
         )
 
+    def waited_for_the_api_server_to_know_its_claim(self, pod: Object) -> bool:
+        """The API server refused kubelet the claim of this pod ("no relationship found"): it had not yet worked out that the pod is on kubelet's node.
+
+        Kubelet looks again ten seconds later. It happens on a busy node, and nothing of ours runs meanwhile.
+        """
+        uid = pod["metadata"]["uid"]
+        return any(
+            event["involvedObject"].get("uid") == uid
+            and event.get("reason") == "FailedMount"
+            and "no relationship found between node" in (event.get("message") or "")
+            for event in self._world.api.list("events", self._world.namespace)
+        )
+
     def never_had_a_pod(self) -> None:
         """There is no pod, and no StatefulSet that would make one."""
         assert not self._maker.pods()
