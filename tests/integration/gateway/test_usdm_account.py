@@ -26,11 +26,7 @@ from mm_trader.venue.simulator.usdm.desk import futures_desk as venue_desk
 
 async def test_funding_is_told_and_read_from_the_venues_list() -> None:
     async with futures_desk() as d:
-        touch = await d.touch()
-        d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.BUY, price=touch.bid, size=20))
-        await d.seen.next(OrderAccepted)
-        d.sim.admin.do("price", symbol=SYMBOL, by_bp=-80)
-        await until(lambda: d.holding.lots == 20)
+        await d.be_long(20)
         before = d.wallet
         mark = d.seen.mark
         d.sim.admin.do("funding", symbol=SYMBOL, rate=0.001)
@@ -171,11 +167,7 @@ async def test_a_position_that_the_venue_closes_is_told_and_its_trades_count_as_
     kind: str, left: int
 ) -> None:
     async with futures_desk() as d:
-        touch = await d.touch()
-        d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.BUY, price=touch.bid, size=20))
-        await d.seen.next(OrderAccepted)
-        d.sim.admin.do("price", symbol=SYMBOL, by_bp=-80)
-        await until(lambda: d.holding.lots == 20)
+        await d.be_long(20)
         mark = d.seen.mark
         d.sim.admin.do("liquidate", account="desk", symbol=SYMBOL, kind=kind)
         trouble = await d.seen.next(VenueTrouble, since=mark)
@@ -191,11 +183,7 @@ async def test_a_position_that_the_venue_closes_is_told_and_its_trades_count_as_
 
 async def test_a_margin_call_is_told_with_the_positions_that_it_names() -> None:
     async with futures_desk() as d:
-        touch = await d.touch()
-        d.gateway.submit(Place(symbol=SYMBOL, client_id=d.new_id(), side=Side.BUY, price=touch.bid, size=20))
-        await d.seen.next(OrderAccepted)
-        d.sim.admin.do("price", symbol=SYMBOL, by_bp=-80)
-        await until(lambda: d.holding.lots == 20)
+        await d.be_long(20)
         d.sim.admin.do("margin_call", account="desk")
         trouble = await d.seen.next(VenueTrouble)
         assert trouble.trouble is Trouble.MARGIN

@@ -8,12 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from gateway_kit import API_KEY, FAST, PREFIX, SECRET, SYMBOL, Desk, RealClock, Recorder
+from gateway_kit import API_KEY, FAST, PREFIX, SECRET, SYMBOL, Desk, RealClock, Recorder, until
 
 from mm_api.kinds.common import Environment, Venue
 from mm_api.trader_config import VenueConfig
 from mm_trader.core.commands import Place
-from mm_trader.core.events import Side
+from mm_trader.core.events import OrderAccepted, Side
 from mm_trader.venue.binance import Credentials, GatewaySettings, UsdmGateway
 from mm_trader.venue.simulator.config import (
     AccountConfig,
@@ -47,6 +47,15 @@ class FuturesDesk(Desk):
     def wallet(self) -> Decimal:
         """USDC, seen from inside the venue."""
         return Decimal(self.sim.engine.accounts["desk"].balance("USDC").free) / E8
+
+    async def be_long(self, lots: int) -> None:
+        """Buy by a quote that the market comes down to."""
+        touch = await self.touch()
+        place = Place(symbol=SYMBOL, client_id=self.new_id(), side=Side.BUY, price=touch.bid, size=lots)
+        self.gateway.submit(place)
+        await self.seen.next(OrderAccepted)
+        self.sim.admin.do("price", symbol=SYMBOL, by_bp=-80)
+        await until(lambda: self.holding.lots == lots)
 
 
 def futures_config(sim: Simulator) -> VenueConfig:

@@ -11,6 +11,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from mm_trader.files import still_at
+
 MAGIC = "mm-heartbeat-1"
 LINE_BYTES = 96
 """Written at once at offset 0: a reader sees the old line, the new one, or one whose checksum says that it is neither."""
@@ -77,17 +79,11 @@ class Heartbeat:
 
         A file that was removed or replaced is made anew: signs in one that nobody can open are none, and every order would be cancelled for ever.
         """
-        if not self._is_there():
+        if not still_at(self._path, self._file):
             lost, self._file = self._file, self._open()
             os.close(lost)
         self._beats += 1
         os.pwrite(self._file, encode(Beat(self._beats, now_ns, ids[0], ids[1], gone)), 0)
-
-    def _is_there(self) -> bool:
-        try:
-            return os.path.samestat(os.fstat(self._file), self._path.stat())
-        except FileNotFoundError:
-            return False
 
     def close(self) -> None:
         """Close the file; what it says last stays."""

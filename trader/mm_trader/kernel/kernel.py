@@ -127,21 +127,13 @@ class Kernel:
 
     def _look(self) -> None:
         """Let every touched symbol look at its quotes. One look may touch others (a halt touches all): a second and third round settle that."""
-        desks, now, look = self._desks, self._core.now, self._quoter.look
-        if len(desks) == 1:
-            desk, rounds = desks[0], _ROUNDS
-            while desk.dirty and rounds:
-                rounds -= 1
-                look(desk, now)
-            return
+        desks, now = self._desks, self._core.now
         for _ in range(_ROUNDS):
-            for desk in [desk for desk in desks if desk.dirty]:
-                look(desk, now)
-            for desk in desks:
-                if desk.dirty:
-                    break
-            else:
+            touched = [desk for desk in desks if desk.dirty]
+            if not touched:
                 return
+            for desk in touched:
+                self._quoter.look(desk, now)
 
     def begin_incarnation(self, ids: ClientIds) -> None:
         """The lease was lost and taken again: new ids; everything unresolved stays known and is cleared away before quoting."""

@@ -11,12 +11,10 @@ from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.misfits import nothing_wanted
 from mm_trader.kernel.standing import stands
 from mm_trader.kernel.work import Work, least_lots
-from mm_trader.market.book import BookState
 from mm_trader.orders.states import UNKNOWN
 from mm_trader.risk.levels import CAUTIOUS_PATIENCE, CAUTIOUS_SIZE, CAUTIOUS_WIDEN
 from mm_trader.strategy.base import DesiredQuotes, MarketView, Quote
 
-_IDLE = BookState.IDLE  # quick to look up: see `events.BUY`
 _STREAM_REASONS = {
     StreamName.USER: "UserStreamDown",
     StreamName.ORDERS: "OrderStreamDown",
@@ -85,21 +83,21 @@ class Quoter:
             return core.allowed_reason
         if False in core.streams.values():
             return next(_STREAM_REASONS[stream] for stream, up in core.streams.items() if not up)
-        settings, top, done = core.settings, desk.top, desk.sync.done_ts
+        settings = core.settings
         if abs(core.skew.ns) > settings.max_clock_skew:
             return "ClockSkew"
         if not desk.rules.trading:
             return "SymbolNotTrading"
-        if done is None or ts - done > core.reconciler.good_for:
+        if not core.reconciler.current(desk.symbol, ts):
             return "Reconciling"
         if orders.unsettled:
             return "FillsMissing"
         for order in orders.live.values():
             if order.leftover and order.state is not UNKNOWN:
                 return "CancelingLeftovers"
-        if not top.valid or ts - top.ts > settings.stale_after:
+        if not desk.top.fresh(ts, settings.stale_after):
             return "StaleMarket"
-        if desk.book.state is not _IDLE and not desk.book.usable:
+        if not desk.book.usable:
             return "BookOutOfSync"
         return "" if core.pnl.scope_begun or self._begin_scope(ts) else "WaitingForMarks"
 
@@ -143,16 +141,6 @@ class Quoter:
 
     def _view(self, desk: Desk, ts: int) -> MarketView:
         top, signals = desk.top, desk.signals
-        if signals is None:
-            return MarketView(
-                bid=top.bid,
-                ask=top.ask,
-                mid=top.mid2 / 2,
-                weighted_mid=top.weighted_mid,
-                volatility=desk.volatility.sigma,
-                position=desk.position.base / 1e8,
-                wall_s=self._core.wall.ms(ts) / 1e3,
-            )
         return MarketView(
             bid=top.bid,
             ask=top.ask,
@@ -161,10 +149,10 @@ class Quoter:
             volatility=desk.volatility.sigma,
             position=desk.position.base / 1e8,
             wall_s=self._core.wall.ms(ts) / 1e3,
-            micro_price=signals.micro_price(top),
-            depth_imbalance=signals.depth_imbalance(desk.book),
-            order_flow=signals.order_flow,
-            intensity=signals.intensity,
+            micro_price=None if signals is None else signals.micro_price(top),
+            depth_imbalance=None if signals is None else signals.depth_imbalance(desk.book),
+            order_flow=None if signals is None else signals.order_flow,
+            intensity=None if signals is None else signals.intensity,
         )
 
 

@@ -70,10 +70,10 @@ class Room:
         per_lot = money_price * lot
         available = self._available(side) or 0
         if side is BUY:
-            reached = exposure.base + exposure.buys
+            reached = exposure.longest
             balance = available * 10**8 // per_lot
         else:
-            reached = exposure.sells - exposure.base
+            reached = -exposure.shortest
             balance = available // lot
         margin = desk.rules.initial_margin
         if margin is not None:

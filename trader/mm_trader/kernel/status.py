@@ -9,7 +9,7 @@ from mm_trader.core.events import Side
 from mm_trader.core.state import KernelStatus, RiskLevel
 from mm_trader.core.units import from_asset_units, from_money
 from mm_trader.kernel.desk import Core, Desk
-from mm_trader.kernel.misfits import misfit_of
+from mm_trader.kernel.misfits import Misfit, misfit_of
 from mm_trader.orders.states import OrderState
 
 _RESTING = (OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.CANCELING)
@@ -24,7 +24,7 @@ def phase_of(core: Core) -> tuple[TraderPhase, str]:
         return TraderPhase.HALTED, _halt_reason(core)
     if not core.allowed:
         return TraderPhase.WAITING_FOR_LEASE, core.allowed_reason
-    reasons = [desk.blocked or _misfit(core, desk, 0) for desk in core.desks.values()]
+    reasons = [desk.blocked or _misfit(core, desk).reason for desk in core.desks.values()]
     if all(reasons):
         reconciling = reasons[0] in ("Reconciling", "CancelingLeftovers", "FillsMissing", "Starting")
         return (TraderPhase.RECONCILING if reconciling else TraderPhase.NOT_QUOTING), reasons[0]
@@ -77,7 +77,9 @@ def status_of(core: Core, flatten: dict[str, str]) -> KernelStatus:
         clock_skew_ms=core.skew.ns / 1e6,
         zero_orders_confirmed_ms=core.reconciler.zero_confirmed_ms(),
         reconcile=core.reconciler.statistics.as_numbers(),
-        misfits={desk.symbol: message for desk in core.desks.values() if (message := _misfit(core, desk, 1))},
+        misfits={
+            desk.symbol: message for desk in core.desks.values() if (message := _misfit(core, desk).message)
+        },
     )
 
 
@@ -105,10 +107,9 @@ def open_orders_of(core: Core) -> list[OrderRecord]:
     return [order.record(core.desks[order.symbol].rules) for order in core.table.all_live()]
 
 
-def _misfit(core: Core, desk: Desk, part: int) -> str:
-    """Its reason (0) or message (1); empty: there is none."""
-    misfit = misfit_of(core, desk)
-    return "" if misfit is None else misfit[part]
+def _misfit(core: Core, desk: Desk) -> Misfit:
+    """With nothing in it: there is none."""
+    return misfit_of(core, desk) or Misfit("", "")
 
 
 def _quotes(core: Core, desk: Desk) -> tuple[Decimal | None, Decimal | None]:

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from mm_api.redis_contract import AlertRecord, Evidence, ReportedState, TraderPhase
+from mm_api.redis_contract import Evidence, ReportedState, TraderPhase
 from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.commands import Place
 from mm_trader.core.events import ConfigChanged, ReconcileRequested, StreamName, StreamStatus
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
-from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.core.units import SymbolRules
 from mm_trader.orders.retry import keyed_jitter
 from mm_trader.orders.timing import LEAVES_WITHIN_NS
 from mm_trader.shell.ack_times import AckTimes
 from mm_trader.shell.admin.server import AdminServer
-from mm_trader.shell.alerts import Alerts, log_channel
+from mm_trader.shell.alerts import Alerts, log_channel, warning
 from mm_trader.shell.alerts.build import AlertsPart, build_outlets
 from mm_trader.shell.clock import SystemClock
 from mm_trader.shell.collector import Collector
@@ -303,15 +303,8 @@ class App:
         if self.gave_up:
             return
         self.gave_up = reason
-        self.alerts.send(
-            AlertRecord(
-                kind="Warning",
-                severity="critical",
-                at_ms=self.clock.wall_ns() // NS_PER_MS,
-                reason=reason,
-                message=f"{message}: everything is cancelled and the process starts anew",
-            )
-        )
+        what = f"{message}: everything is cancelled and the process starts anew"
+        self.alerts.send(warning(self.clock, reason, what, "critical"))
         self.failed.set()
 
     def _adopt(self, config: TraderConfig) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from mm_api.redis_contract import AlertRecord
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import NS_PER_MS
-from mm_trader.shell.alerts import Alerts
+from mm_trader.shell.alerts import Alerts, warning
 from mm_trader.venue.port import VenueGateway
 
 SWEEP_TIMEOUT_S = 5.0
@@ -58,15 +57,8 @@ class Flattener:
             attempts += 1
             log.warning("zero_orders_unconfirmed", cause=cause, attempts=attempts)
             if attempts == ALERT_AFTER:
-                self._alerts.send(
-                    AlertRecord(
-                        kind="Warning",
-                        severity="critical",
-                        at_ms=self._clock.wall_ns() // NS_PER_MS,
-                        reason="ZeroOrdersUnconfirmed",
-                        message="the venue does not confirm that no order is open; look at it by hand",
-                    )
-                )
+                message = "the venue does not confirm that no order is open; look at it by hand"
+                self._alerts.send(warning(self._clock, "ZeroOrdersUnconfirmed", message, "critical"))
             await self._sleep(pause)
             pause = min(pause * 2, RETRY_LAST_S)
         log.info("zero_orders_confirmed", cause=cause)

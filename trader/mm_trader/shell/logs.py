@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from mm_api.trader_config import LoggingConfig
+from mm_trader.files import still_at
 
 MASK = "***"
 _SECRET_NAMES = ("secret", "password", "token", "signature", "apikey", "api_key", "authorization")
@@ -110,11 +110,7 @@ class FileOutput(Output):
         return self._path.open("a", encoding="utf-8")
 
     def _follow(self) -> None:
-        try:
-            there = os.path.samestat(os.fstat(self._stream.fileno()), self._path.stat())
-        except FileNotFoundError:
-            there = False
-        if not there:
+        if not still_at(self._path, self._stream.fileno()):
             before, self._stream = self._stream, self._open()
             before.close()
 

@@ -14,6 +14,7 @@ from mm_trader.core.clock import Clock
 from mm_trader.core.events import Tick
 from mm_trader.core.units import NS_PER_MS, NS_PER_S
 from mm_trader.deadman.heartbeat import Heartbeat
+from mm_trader.shell.alerts import warning
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.dispatcher import Dispatcher
 from mm_trader.shell.errors import JournalInUseError, StoreRefusedError, StoreUnavailableError
@@ -325,15 +326,8 @@ class SessionPart:
         except OSError as error:
             if not self._heartbeat_failed:
                 self._heartbeat_failed = True
-                self._alerts(
-                    AlertRecord(
-                        kind="Warning",
-                        severity="critical",
-                        at_ms=self._clock.wall_ns() // NS_PER_MS,
-                        reason="HeartbeatNotWritten",
-                        message=f"deadMan.heartbeatFile: the dead man hears nothing and cancels our orders: {error}",
-                    )
-                )
+                message = f"deadMan.heartbeatFile: the dead man hears nothing and cancels our orders: {error}"
+                self._alerts(warning(self._clock, "HeartbeatNotWritten", message, "critical"))
         else:
             if self._heartbeat_failed:
                 log.info("heartbeat_written_again")

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 import structlog
 
-from mm_api.redis_contract import STREAM_LIMIT, AlertRecord, FillRecord
+from mm_api.redis_contract import STREAM_LIMIT, FillRecord
 from mm_trader.core.clock import Clock
-from mm_trader.core.units import NS_PER_MS, SymbolRules
-from mm_trader.shell.alerts import Alerts
+from mm_trader.core.units import SymbolRules
+from mm_trader.shell.alerts import Alerts, warning
 from mm_trader.shell.dispatcher import KernelPort
 from mm_trader.shell.errors import StoreRefusedError, StoreUnavailableError
 from mm_trader.shell.halts import Halts
@@ -108,7 +108,4 @@ class Repairer:
 
     def warn(self, reason: str, message: str, severity: Literal["warning", "critical"] = "warning") -> None:
         """Tell people."""
-        now_ms = self._clock.wall_ns() // NS_PER_MS
-        self._alerts.send(
-            AlertRecord(kind="Warning", severity=severity, at_ms=now_ms, reason=reason, message=message)
-        )
+        self._alerts.send(warning(self._clock, reason, message, severity))

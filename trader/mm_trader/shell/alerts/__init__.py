@@ -2,6 +2,6 @@
 
 Two ways are always there and are not configured: the log, one line for each alert, and the alert stream in the store."""
 
-from mm_trader.shell.alerts.hub import Alerts, Channel, log_channel
+from mm_trader.shell.alerts.hub import Alerts, Channel, log_channel, warning
 
-__all__ = ["Alerts", "Channel", "log_channel"]
+__all__ = ["Alerts", "Channel", "log_channel", "warning"]

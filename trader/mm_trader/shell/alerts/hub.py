@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import structlog
 
 from mm_api.redis_contract import AlertRecord
+from mm_trader.core.clock import Clock
+from mm_trader.core.units import NS_PER_MS
 
 Channel = Callable[[AlertRecord], None]
 _METHOD = {"info": "info", "warning": "warning", "critical": "error"}
 
 log = structlog.get_logger("alert")
+
+
+def warning(
+    clock: Clock, reason: str, message: str, severity: Literal["warning", "critical"] = "warning"
+) -> AlertRecord:
+    """Something that people should look at; it happened now."""
+    return AlertRecord(
+        kind="Warning",
+        severity=severity,
+        at_ms=clock.wall_ns() // NS_PER_MS,
+        reason=reason,
+        message=message,
+    )
 
 
 def log_channel(record: AlertRecord) -> None:

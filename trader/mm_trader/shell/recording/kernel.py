@@ -16,7 +16,8 @@ from mm_trader.core.commands import Command
 from mm_trader.core.events import Event, Tick
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import KernelStatus, Restored
-from mm_trader.core.units import NS_PER_MS, SymbolRules
+from mm_trader.core.units import SymbolRules
+from mm_trader.shell.alerts import warning
 from mm_trader.shell.dispatcher import KernelPort
 from mm_trader.shell.recording import format as form
 from mm_trader.shell.recording.writer import SegmentWriter
@@ -117,15 +118,7 @@ class Recorder:
     def _fail(self, error: BaseException) -> None:
         self.failed = f"{type(error).__name__}: {error}"
         log.error("recording_ended", problem=self.failed)
-        self._alert(
-            AlertRecord(
-                kind="Warning",
-                severity="warning",
-                at_ms=self._clock.wall_ns() // NS_PER_MS,
-                reason="RecordingEnded",
-                message=f"trading goes on, unrecorded: {self.failed}",
-            )
-        )
+        self._alert(warning(self._clock, "RecordingEnded", f"trading goes on, unrecorded: {self.failed}"))
 
 
 class RecordedKernel:

@@ -130,8 +130,7 @@ class Exchange:
         """What an order that waits for a price has to pass besides."""
         spec = market.spec
         check_stop(spec, stop_e8)
-        if sum(o.stop > 0 for o in seat.account.open.values() if o.seat is seat) >= spec.max_algo_orders:
-            raise filter_failure("MAX_NUM_ALGO_ORDERS")
+        check_algo_orders(seat, spec, 1)
 
     def _validate(self, market: Market, seat: Seat, new: NewOrder) -> tuple[int, int, int]:
         spec, account = market.spec, seat.account
@@ -384,6 +383,12 @@ def accepted(
         number, seat, seat.account, new.symbol, new.client_id, new.side, is_buy, pays, gets, new.type, new.type is _MARKET, new.tif,
         new.reduce_only, price, lots, quote_qty, stp, new.strategy_id, new.strategy_type, now, now, now,
     )  # fmt: skip
+
+
+def check_algo_orders(seat: Seat, spec: SymbolSpec, more: int) -> None:
+    """MAX_NUM_ALGO_ORDERS: so many more orders with a stop price."""
+    if sum(o.stop > 0 for o in seat.account.open.values() if o.seat is seat) + more > spec.max_algo_orders:
+        raise filter_failure("MAX_NUM_ALGO_ORDERS")
 
 
 def waiting(order: Order, stop_e8: int, spec: SymbolSpec) -> Order:

@@ -8,7 +8,7 @@ from .account import Account, Seat
 from .checks import check_stop
 from .errors import DUPLICATE_ORDER, UNKNOWN_ORDER, WOULD_MATCH, RefusalError, filter_failure, rejected
 from .events import ListEvent
-from .exchange import Exchange, accepted, waiting
+from .exchange import Exchange, accepted, check_algo_orders, waiting
 from .lists import ListKind, ListStep, OrderList
 from .market import Market
 from .types import ExecType, Fill, NewOrder, Order, OrderType
@@ -61,9 +61,7 @@ class SpotExchange(Exchange):
         account, spec = seat.account, self.markets[legs[0].symbol].spec
         if seat.open_count + len(legs) > spec.max_num_orders:
             raise filter_failure("MAX_NUM_ORDERS")
-        waiting = sum(o.stop > 0 for o in account.open.values() if o.seat is seat)
-        if waiting + sum(new.stop_e8 is not None for new in legs) > spec.max_algo_orders:
-            raise filter_failure("MAX_NUM_ALGO_ORDERS")
+        check_algo_orders(seat, spec, sum(new.stop_e8 is not None for new in legs))
         live = [made for made in account.lists.values() if not made.done and made.symbol == spec.name]
         if len(live) >= spec.max_order_lists:
             raise filter_failure("MAX_NUM_ORDER_LISTS")

@@ -13,9 +13,9 @@ from ..engine.stops import LOSSES
 from ..engine.types import NewOrder, OrderType, Side, StpMode, SymbolSpec
 from . import list_shapes, shapes
 from .calls_account import day_window
-from .calls_orders import ResponseType
+from .calls_orders import ResponseType, read_kind, read_side, read_stp, shaped
 from .desk import Call, Desk, Request, Security
-from .legs import Names, names_of, read_kind, read_leg, read_quantity, read_side, read_stp
+from .legs import Names, names_of, read_leg, read_quantity
 from .params import Params
 
 NO_LIST = "Order list does not exist."
@@ -69,13 +69,9 @@ def place(desk: Desk, request: Request, kind: ListKind, read: Reader) -> Any:
         desk.journal.refusal(account.name, legs[0], error.code, error.msg, desk.clock.now())
         raise
     desk.limits.add_orders(account.name, len(legs))
-    if shape is ResponseType.ACK:
-        return list_shapes.placed(made, [shapes.ack(o) for o in orders])
-    if shape is ResponseType.RESULT:
-        return list_shapes.placed(made, [shapes.result(o, spec) for o in orders])
-    first, *others = orders
+    got = [fills] + [[]] * (len(orders) - 1)  # only the working order of an OTO trades at once
     return list_shapes.placed(
-        made, [shapes.full(first, spec, fills), *(shapes.full(o, spec, []) for o in others)]
+        made, [shaped(o, spec, each, shape) for o, each in zip(orders, got, strict=True)]
     )
 
 
@@ -118,13 +114,13 @@ OTOCO: Pair = ("pendingAbove", "pendingBelow")
 
 def read_oco(desk: Desk, params: Params, asked: Asked) -> list[NewOrder]:
     """`orderList/oco`."""
-    side, quantity = read_side(params, "side"), read_quantity(params, "quantity")
+    side, quantity = read_side(params), read_quantity(params, "quantity")
     return read_pair(desk, params, asked, OCO, side, quantity)
 
 
 def read_former_oco(desk: Desk, params: Params, asked: Asked) -> list[NewOrder]:
     """`order/oco`: a limit order that makes, and a stop loss with a limit or without."""
-    side, quantity = read_side(params, "side"), read_quantity(params, "quantity")
+    side, quantity = read_side(params), read_quantity(params, "quantity")
     loss = OrderType.STOP_LOSS_LIMIT if params.has("stopLimitPrice") else OrderType.STOP_LOSS
     return [
         read_leg(desk, params, asked.spec, names, kind, side, quantity, asked.stp)

@@ -9,6 +9,7 @@ from ..engine.checks import from_e8
 from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
 from ..engine.types import (
     AT_MARKET,
+    Fill,
     NewOrder,
     Order,
     OrderStatus,
@@ -46,6 +47,7 @@ STOP_NAMES = {
 AT_A_PRICE = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 """They take a time in force."""
 FULL_BY_DEFAULT = frozenset({OrderType.LIMIT, OrderType.MARKET})
+INVALID_TYPE = (-1116, "Invalid orderType.")
 CONDITIONS = frozenset(
     {"stopPrice", "trailingDelta", "icebergQty", "pegPriceType", "pegOffsetType", "pegOffsetValue"}
 )
@@ -95,15 +97,31 @@ def strategy(params: Params, id_name: str, type_name: str) -> tuple[int | None, 
     return strategy_id, strategy_type
 
 
+def read_side(params: Params, name: str = "side") -> Side:
+    """An order's side."""
+    return params.required(name, Side, (-1117, "Invalid side."))
+
+
+def read_kind(params: Params, name: str = "type") -> OrderType:
+    """A spot order's type."""
+    return params.required(name, OrderType, INVALID_TYPE)
+
+
+def read_stp(params: Params) -> StpMode | None:
+    """Self-trade prevention; None: the venue's own mode."""
+    return params.choice(
+        "selfTradePreventionMode",
+        StpMode,
+        (-1013, "This symbol does not allow the specified self-trade prevention mode."),
+    )
+
+
 def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     """The new order that the parameters describe, and how its response is to look."""
     symbol = params.symbol()
     spec = desk.spec(symbol)
-    params.need("side")
-    side = params.choice("side", Side, (-1117, "Invalid side."))
-    params.need("type")
-    kind = params.choice("type", OrderType, (-1116, "Invalid orderType."))
-    assert side is not None and kind is not None, "both were just required"
+    side = read_side(params)
+    kind = read_kind(params)
     tif = params.choice("timeInForce", TimeInForce, (-1115, "Invalid timeInForce."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     quote_quantity = params.decimal("quoteOrderQty")
@@ -112,11 +130,7 @@ def read_new_order(desk: Desk, params: Params) -> tuple[NewOrder, ResponseType]:
     if kind in STOP_NAMES or params.any_of(CONDITIONS):
         stop_price, unsupported = _conditions(params, spec, kind)
     strategy_id, strategy_type = strategy(params, "strategyId", "strategyType")
-    stp = params.choice(
-        "selfTradePreventionMode",
-        StpMode,
-        (-1013, "This symbol does not allow the specified self-trade prevention mode."),
-    )
+    stp = read_stp(params)
     shape = params.choice("newOrderRespType", ResponseType)
     if kind in AT_MARKET:
         for name in ("price", "timeInForce"):
@@ -174,13 +188,16 @@ def enter(desk: Desk, request: Request, new: NewOrder) -> Placed:
 
 def placed_shape(desk: Desk, placed: Placed, shape: ResponseType) -> dict[str, Any]:
     order = placed.shown or placed.order
+    spec = desk.spec(order.symbol)
+    body = shaped(order, spec, placed.fills, shape)
+    return body if shape is ResponseType.ACK else body | shapes.prevented_matches(placed, spec)
+
+
+def shaped(order: Order, spec: SymbolSpec, fills: list[Fill], shape: ResponseType) -> dict[str, Any]:
+    """An order that was placed, in the form that was asked for."""
     if shape is ResponseType.ACK:
         return shapes.ack(order)
-    spec = desk.spec(order.symbol)
-    body = (
-        shapes.result(order, spec) if shape is ResponseType.RESULT else shapes.full(order, spec, placed.fills)
-    )
-    return body | shapes.prevented_matches(placed, spec)
+    return shapes.result(order, spec) if shape is ResponseType.RESULT else shapes.full(order, spec, fills)
 
 
 def place_test(desk: Desk, request: Request) -> Any:

@@ -73,9 +73,7 @@ def _report(cancelled: tuple[Outcome, Any], placed: tuple[Outcome, Any]) -> dict
 
 def cancel_replace(desk: Desk, request: Request) -> Any:
     params = request.params
-    params.need("cancelReplaceMode")
-    mode = params.choice("cancelReplaceMode", ReplaceMode)
-    assert mode is not None, "it was just required"
+    mode = params.required("cancelReplaceMode", ReplaceMode)
     exceeded = params.choice("orderRateLimitExceededMode", ExceededMode) or ExceededMode.DO_NOTHING
     restriction = read_restriction(params)
     order_id, client_id = params.integer("cancelOrderId"), params.client_id("cancelOrigClientOrderId")

@@ -41,37 +41,12 @@ def names_of(place: str) -> Names:
     )
 
 
-def read_kind(params: Params, name: str) -> OrderType:
-    """The order's type, under `name`."""
-    params.need(name)
-    kind = params.choice(name, OrderType, (-1116, "Invalid orderType."))
-    assert kind is not None, "it was just required"
-    return kind
-
-
-def read_side(params: Params, name: str) -> Side:
-    """The order's side, under `name`."""
-    params.need(name)
-    side = params.choice(name, Side, (-1117, "Invalid side."))
-    assert side is not None, "it was just required"
-    return side
-
-
 def read_quantity(params: Params, name: str) -> int:
     """The order's quantity, 10^-8, under `name`."""
     quantity = params.decimal(name)
     if quantity is None:
         raise missing(name)
     return quantity
-
-
-def read_stp(params: Params) -> StpMode | None:
-    """Self-trade prevention of all orders of the list."""
-    return params.choice(
-        "selfTradePreventionMode",
-        StpMode,
-        (-1013, "This symbol does not allow the specified self-trade prevention mode."),
-    )
 
 
 def read_leg(

@@ -137,6 +137,13 @@ class Params:
             code, msg = refusal or (-1130, f"Data sent for parameter '{name}' is not valid.")
             raise RefusalError(code, msg) from error
 
+    def required(self, name: str, kind: type[E], refusal: tuple[int, str] | None = None) -> E:
+        """As `choice`, of a parameter that must be there (-1102)."""
+        self.need(name)
+        value = self.choice(name, kind, refusal)
+        assert value is not None, "it was just required"
+        return value
+
     def flag(self, name: str, default: bool) -> bool:
         value = self.text(name)
         if value is None:

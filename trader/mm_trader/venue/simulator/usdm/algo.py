@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..engine.account import Account
-from ..engine.errors import RefusalError
+from ..engine.errors import UNKNOWN_ORDER, RefusalError
 from ..engine.events import ExecutionEvent
 from ..engine.types import NewOrder, Order, OrderStatus, OrderType, Side, StpMode, TimeInForce
 from .exchange import FuturesExchange
@@ -141,7 +141,7 @@ class AlgoService:
     def cancel(self, order: AlgoOrder) -> None:
         """End an order that waits. Raises RefusalError."""
         if order.status is not AlgoStatus.NEW:
-            raise RefusalError(-2011, "Unknown order sent.")
+            raise RefusalError(-2011, UNKNOWN_ORDER)
         self._forget(order)
         self._become(order, AlgoStatus.CANCELED)
 

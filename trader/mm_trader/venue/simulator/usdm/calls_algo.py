@@ -7,8 +7,8 @@ from typing import Any
 
 from ..engine.checks import check_new, check_stop
 from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
-from ..engine.types import NewOrder, OrderType, Side, StpMode, TimeInForce
-from ..server.calls_orders import not_required
+from ..engine.types import NewOrder, OrderType, StpMode, TimeInForce
+from ..server.calls_orders import INVALID_TYPE, not_required, read_side
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import Params, missing
 from . import algo_shapes
@@ -40,13 +40,9 @@ def _read(desk: Desk, request: Request) -> AlgoOrder:
     params = request.params
     market = desk.exchange.market(params.symbol())
     spec = market.spec
-    params.need("algoType")
-    params.choice("algoType", Family)
-    params.need("side")
-    side = params.choice("side", Side, (-1117, "Invalid side."))
-    params.need("type")
-    kind = params.choice("type", AlgoType, (-1116, "Invalid orderType."))
-    assert side is not None and kind is not None, "both were just required"
+    params.required("algoType", Family)
+    side = read_side(params)
+    kind = params.required("type", AlgoType, INVALID_TYPE)
     tif = params.choice("timeInForce", FuturesTif, (-1115, "Invalid timeInForce.")) or FuturesTif.GTC
     if tif is FuturesTif.GTD:
         raise RefusalError(-1115, "Invalid timeInForce.")

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
-from ..engine.types import NewOrder, OrderType, Side, StpMode, TimeInForce
+from ..engine.types import NewOrder, OrderType, StpMode, TimeInForce
 from ..server.calls_account import Window, find_order, open_orders, order_status, orders_of, window
-from ..server.calls_orders import enter, not_required
+from ..server.calls_orders import INVALID_TYPE, enter, not_required, read_side
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import Params, missing
 from . import shapes
@@ -63,13 +63,10 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
     params = request.params
     symbol = params.symbol()
     desk.exchange.market(symbol)
-    params.need("side")
-    side = params.choice("side", Side, (-1117, "Invalid side."))
-    params.need("type")
+    side = read_side(params)
     if params.peek("type") in CONDITIONAL:
         raise RefusalError(-4120, USE_ALGO)
-    kind = params.choice("type", FuturesType, (-1116, "Invalid orderType."))
-    assert side is not None and kind is not None, "both were just required"
+    kind = params.required("type", FuturesType, INVALID_TYPE)
     tif = params.choice("timeInForce", FuturesTif, (-1115, "Invalid timeInForce."))
     quantity, price = params.decimal("quantity"), params.decimal("price")
     client_id = params.client_id("newClientOrderId")
@@ -143,8 +140,7 @@ def place_test(desk: Desk, request: Request) -> Any:
 def modify(desk: Desk, request: Request) -> Any:
     """Another price or quantity; the order loses its place in the queue."""
     params = request.params
-    params.need("side")
-    side = params.choice("side", Side, (-1117, "Invalid side."))
+    side = read_side(params)
     quantity, price = params.decimal("quantity"), params.decimal("price")
     for name in ("priceMatch", "origType", "modifyId"):
         params.text(name)
