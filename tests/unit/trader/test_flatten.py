@@ -18,6 +18,7 @@ from mm_trader.core.events import ErrorClass, Side
 from mm_trader.risk.flatten import Action, Close, Flatten, FlattenLimits, Step, Tell, View, Withdraw
 
 S = 1_000_000_000
+LOT = Decimal("0.0001")
 LIMITS = FlattenLimits(
     enabled=True,
     settle_for=30 * S,
@@ -33,6 +34,8 @@ def view(ts_s: float, position: int, **changes: Any) -> View:
     fields: dict[str, Any] = {
         "ts": round(ts_s * S),
         "position": position,
+        "held": position * LOT,
+        "asset": "ETH",
         "least": 2,
         "most": 1000,
         "zero": True,
@@ -119,7 +122,7 @@ def test_takers_that_fill_nothing_end_with_a_person_who_is_told_once_and_again_l
     (told,) = machine.look(view(now, 100))
     assert isinstance(told, Tell)
     assert told.critical
-    assert "100 lots are left" in told.message
+    assert "0.01 ETH is left" in told.message
     assert machine.look(view(now + 299, 100)) == []
     assert kinds(machine.look(view(now + 300, 100))) == ["FlattenFailed"]
     assert machine.look(view(now + 301, 100)) == []
@@ -151,7 +154,7 @@ def test_dust_below_what_the_venue_takes_stays_and_is_said() -> None:
     machine = begun()
     (told,) = machine.look(view(1, 1))
     assert isinstance(told, Tell)
-    assert "1 lots are dust" in told.message
+    assert "0.0001 ETH is dust" in told.message
     assert machine.step is Step.FLAT
 
 
@@ -210,7 +213,7 @@ def test_whatever_comes_it_never_places_beside_a_live_order_nor_more_than_the_po
 
 
 def holding(*, enabled: bool = True, **changes: Any) -> Driver:
-    """Long 0.05 ETH, quoting."""
+    """Long 0.01 ETH, quoting."""
     driver = Driver(trader_config(flatten=FlattenConfig(enabled=enabled, **changes)))
     bid, ask = driver.quoting()
     driver.report(bid, "TRADE", "FILLED", bid.size, driver.trade(bid, bid.size))
@@ -330,7 +333,8 @@ def test_a_rejected_close_is_tried_again_then_taken_then_a_person_is_called_and_
             break
     reasons = [alert.record.reason for alert in of(Alert, driver.log)]
     assert reasons.count("FlattenTaking") == 1
-    assert reasons.count("FlattenFailed") == 1
+    (told,) = (alert.record for alert in of(Alert, driver.log) if alert.record.reason == "FlattenFailed")
+    assert told.message.endswith("0.01 ETH is left: close it by hand")
     before = len(closes(driver, mark))
     driver.ticks(10)
     assert len(closes(driver, mark)) == before

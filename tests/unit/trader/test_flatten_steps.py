@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from test_flatten import LIMITS, S, begun, kinds, view
 
@@ -33,7 +35,7 @@ def test_the_wait_for_the_venue_is_counted_from_the_beginning():
     assert machine.look(view(50, 100, zero=False)) == [
         Tell(
             "FlattenFailed",
-            "ETHUSDC: the venue does not show that nothing is open; 100 lots are left: close them by hand",
+            "ETHUSDC: the venue does not show that nothing is open; 0.01 ETH is left: close it by hand",
             True,
         )
     ]
@@ -43,7 +45,7 @@ def test_the_beginning_is_told_without_alarm():
     machine = Flatten("ETHUSDC", LIMITS)
     machine.begin(0)
     assert machine.look(view(0, -7)) == [
-        Tell("FlattenBegan", "ETHUSDC: position -7 lots: closing it by limit orders", False)
+        Tell("FlattenBegan", "ETHUSDC: position -0.0007 ETH: closing it by limit orders", False)
     ]
     assert machine.step is Step.LIMIT
 
@@ -71,11 +73,16 @@ def test_it_is_flat_when_nothing_is_open_and_nothing_left_that_the_venue_takes(p
 
 
 @pytest.mark.parametrize(
-    "position,text", [(0, "nothing is left"), (-1, "-1 lots are dust that the venue does not take")]
+    "position,held,text",
+    [
+        (0, "0", "nothing is left"),
+        (0, "0.00000019", "0.00000019 ETH is dust that the venue does not take"),
+        (-1, "-0.00012", "-0.00012 ETH is dust that the venue does not take"),
+    ],
 )
-def test_the_end_is_told_once_with_what_is_left(position, text):
+def test_the_end_is_told_once_with_what_is_left(position, held, text):
     machine = at(Step.TAKER)
-    assert machine.look(view(1, position)) == [Tell("FlattenDone", f"ETHUSDC: {text}", False)]
+    assert machine.look(view(1, position, held=Decimal(held))) == [Tell("FlattenDone", f"ETHUSDC: {text}", False)]
     assert machine.look(view(2, position)) == []
 
 
@@ -85,7 +92,7 @@ def test_limit_orders_have_their_time_and_then_it_takes():
     (told,) = machine.look(view(25, 100))
     assert told == Tell(
         "FlattenTaking",
-        "ETHUSDC: limit orders did not close it in time: 100 lots left, taking",
+        "ETHUSDC: limit orders did not close it in time: 0.01 ETH left, taking",
         False,
     )
     assert machine.step is Step.TAKER
@@ -126,7 +133,7 @@ def test_a_market_that_stays_away_while_taking_calls_a_person():
     assert machine.look(view(25, 100, market=False)) == [
         Tell(
             "FlattenFailed",
-            "ETHUSDC: there is no market to rely on; 100 lots are left: close them by hand",
+            "ETHUSDC: there is no market to rely on; 0.01 ETH is left: close it by hand",
             True,
         )
     ]
@@ -155,7 +162,7 @@ def test_closes_that_are_refused_again_and_again_lead_to_taking():
         assert kinds(machine.look(view(1 + number, 100))) == ["Close"]
         machine.refused()
     (told,) = machine.look(view(9, 100))
-    assert told.message == f"ETHUSDC: {MAX_FAILURES} closes were refused: 100 lots left, taking"
+    assert told.message == f"ETHUSDC: {MAX_FAILURES} closes were refused: 0.01 ETH left, taking"
 
 
 def test_closes_that_end_without_a_fill_count_unless_we_withdrew_them():
@@ -237,7 +244,7 @@ def test_takers_that_fill_nothing_call_a_person_whoever_ended_them(withdrawn):
     (told,) = machine.look(view(ts, 100))
     assert told == Tell(
         "FlattenFailed",
-        "ETHUSDC: 3 takers in a row filled nothing; 100 lots are left: close them by hand",
+        "ETHUSDC: 3 takers in a row filled nothing; 0.01 ETH is left: close it by hand",
         True,
     )
 
@@ -247,7 +254,7 @@ def test_an_unknown_order_is_waited_for_and_then_a_person_called():
     assert machine.look(view(1, 100, live=1, unknown=True)) == []
     assert machine.look(view(30.9, 100, live=1, unknown=True)) == []
     told, withdraw = machine.look(view(31, 100, live=1, unknown=True))
-    assert told.message == "ETHUSDC: an order's state is unknown; 100 lots are left: close them by hand"
+    assert told.message == "ETHUSDC: an order's state is unknown; 0.01 ETH is left: close it by hand"
     assert withdraw == Withdraw()
 
 
@@ -264,7 +271,7 @@ def test_a_person_is_reminded_from_time_to_time_and_with_alarm():
     machine = at(Step.TAKER)
     machine._help(view(10, 100), "x")
     assert machine.look(view(309.9, 90)) == []
-    reminder = Tell("FlattenFailed", "ETHUSDC: 90 lots are still left: close them by hand", True)
+    reminder = Tell("FlattenFailed", "ETHUSDC: 0.009 ETH is still left: close it by hand", True)
     assert machine.look(view(310, 90)) == [reminder]
     assert machine.look(view(609.9, 90)) == []
     assert machine.look(view(610, 90, unknown=True)) == [reminder]

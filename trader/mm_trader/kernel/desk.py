@@ -73,6 +73,7 @@ class Desk:
         "max_inventory",
         "misfit",
         "misfit_since",
+        "misfit_told",
         "needs",
         "next_look",
         "orders",
@@ -136,7 +137,9 @@ class Desk:
         self.misfit: Misfit | None = None
         """Why the last look placed less than the strategy asked for, where that was a matter of size or of a check."""
         self.misfit_since: int | None = None
-        """None: nothing to tell; -1: told."""
+        """Ns since when it stands; None: there is none."""
+        self.misfit_told = False
+        """People have been told of the one that stands."""
         self.two_sided = False
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from mm_api.redis_contract import LatchSource
 from mm_trader.core.state import RiskLevel
-from mm_trader.core.units import to_money
+from mm_trader.core.units import from_asset_units, to_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.halting import Halting
 from mm_trader.kernel.room import Room
@@ -108,6 +108,8 @@ class Flattening:
         return View(
             ts=ts,
             position=desk.position.whole_lots,
+            held=from_asset_units(desk.position.base),
+            asset=desk.rules.base_asset,
             least=least,
             most=min(desk.rules.max_quantity, core.settings.max_order_money // per_lot),
             zero=sync.zero_ms is not None,

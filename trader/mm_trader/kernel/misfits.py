@@ -75,9 +75,9 @@ def tell_misfit(core: Core, desk: Desk, ts: int, tell: Callable[[str], None]) ->
     """Tell people of one that lasts, once while it does."""
     misfit = misfit_of(core, desk)
     if misfit is None:
-        desk.misfit_since = None
+        desk.misfit_since, desk.misfit_told = None, False
     elif desk.misfit_since is None:
         desk.misfit_since = ts
-    elif 0 <= desk.misfit_since <= ts - PATIENCE:
-        desk.misfit_since = -1  # told
+    elif not desk.misfit_told and ts - desk.misfit_since >= PATIENCE:
+        desk.misfit_told = True
         tell(f"{desk.symbol}: {misfit.message}")

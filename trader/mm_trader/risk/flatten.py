@@ -8,10 +8,12 @@ once, and again from time to time. Each step is told when it is entered, not whi
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import Enum
 
 import msgspec
 
+from mm_api.scalars import format_decimal
 from mm_trader.core.events import Side
 
 _REQUOTE_NS = 1_000_000_000
@@ -57,6 +59,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ts: int
     position: int
+    held: Decimal
+    """The position to the last digit, dust below a lot included, in `asset`: for people."""
+    asset: str
     least: int
     """The fewest lots the venue takes at the price of now."""
     most: int
@@ -161,7 +166,7 @@ class Flatten:
     def _settle(self, view: View) -> list[Action]:
         if view.zero and view.live == 0:
             self._enter(Step.LIMIT, view.ts)
-            return [self._tell("FlattenBegan", f"position {view.position} lots: closing it by limit orders")]
+            return [self._tell("FlattenBegan", f"position {_amount(view)}: closing it by limit orders")]
         if view.ts - self._since >= self._limits.settle_for:
             return self._help(view, "the venue does not show that nothing is open")
         return []
@@ -199,14 +204,14 @@ class Flatten:
     def _to_taker(self, view: View, why: str) -> list[Action]:
         self._enter(Step.TAKER, view.ts)
         self._placed = view.ts
-        tell = self._tell("FlattenTaking", f"{why}: {view.position} lots left, taking")
+        tell = self._tell("FlattenTaking", f"{why}: {_amount(view)} left, taking")
         return [tell, *self._withdraw(view)]
 
     def _help(self, view: View, why: str) -> list[Action]:
         self._enter(Step.HELP, view.ts)
         self._told = view.ts
         tell = Tell(
-            "FlattenFailed", f"{self._symbol}: {why}; {view.position} lots are left: close them by hand", True
+            "FlattenFailed", f"{self._symbol}: {why}; {_amount(view)} is left: close it by hand", True
         )
         return [tell, *self._withdraw(view)]
 
@@ -217,18 +222,14 @@ class Flatten:
         return [
             Tell(
                 "FlattenFailed",
-                f"{self._symbol}: {view.position} lots are still left: close them by hand",
+                f"{self._symbol}: {_amount(view)} is still left: close it by hand",
                 True,
             )
         ]
 
     def _flat(self, view: View) -> list[Action]:
         self._enter(Step.FLAT, view.ts)
-        left = (
-            f"{view.position} lots are dust that the venue does not take"
-            if view.position
-            else "nothing is left"
-        )
+        left = f"{_amount(view)} is dust that the venue does not take" if view.held else "nothing is left"
         return [self._tell("FlattenDone", left)]
 
     # --- inner ------------------------------------------------------------------------------------------------------------------------
@@ -268,6 +269,11 @@ class Flatten:
 
     def _tell(self, reason: str, message: str) -> Tell:
         return Tell(reason, f"{self._symbol}: {message}", False)
+
+
+def _amount(view: View) -> str:
+    """The position as people know it; negative: short."""
+    return f"{format_decimal(view.held)} {view.asset}"
 
 
 def _beyond(position: int, change: int) -> bool:
