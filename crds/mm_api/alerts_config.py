@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
@@ -24,6 +25,34 @@ AlertKind = Literal[
 """What an alert is about."""
 
 Text = Annotated[str, Field(min_length=1, max_length=253)]
+
+_BY_URL = ("Webhook", "Alertmanager")
+_USERS = {
+    "url": _BY_URL,
+    "host": ("Smtp",),
+    "port": ("Smtp",),
+    "security": ("Smtp",),
+    "username": ("Smtp",),
+    "sender": ("Smtp",),
+    "recipients": ("Smtp",),
+}
+"""Field → types that use it. Beside another type it is refused: whoever wrote it believes in an effect that it has not."""
+_UNUSED = {"security": "starttls", "recipients": []}
+"""Fields with a default, which the API server writes into every channel: with that value they are as good as unset. All others: None."""
+
+
+def _wire(field: str) -> str:
+    first, *rest = field.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _either(types: tuple[str, ...]) -> str:
+    return " and ".join(types) if len(types) < 3 else f"{', '.join(types[:-1])} and {types[-1]}"
+
+
+def _users(url_secret: str, secret: str) -> dict[str, tuple[str, ...]]:
+    """Of a model whose references to secrets have these names."""
+    return _USERS | {url_secret: _BY_URL, secret: ("Smtp", *_BY_URL)}
 
 
 class Channel(ApiModel):
@@ -56,7 +85,12 @@ class Channel(ApiModel):
     recipients: list[Text] = Field(default_factory=list, max_length=16, description="Smtp: To.")
 
     @model_validator(mode="after")
-    def _has_what_its_type_needs(self) -> Channel:
+    def _has_what_its_type_needs_and_nothing_else(self) -> Channel:
+        for field, types in _users(self.url_secret, self.secret).items():
+            if self.type not in types and getattr(self, field) != _UNUSED.get(field):
+                raise ValueError(
+                    f"alerts: the {self.type} channel {self.name!r} does not use {_wire(field)}, which is for {_either(types)}: remove it"
+                )
         if self.type == "Smtp":
             for field in ("host", "sender", "recipients"):
                 if not getattr(self, field):
@@ -73,6 +107,10 @@ class Channel(ApiModel):
         if self.username is not None and getattr(self, self.secret) is None:
             raise ValueError(
                 f"alerts: the channel {self.name!r} has a username; it needs {_wire(self.secret)}, too"
+            )
+        if self.type == "Smtp" and self.username is None and getattr(self, self.secret) is not None:
+            raise ValueError(
+                f"alerts: the Smtp channel {self.name!r} has {_wire(self.secret)} and no username to log in with; give it one, or remove it"
             )
         if self.username is not None and self.security == "none":
             raise ValueError(
@@ -113,6 +151,23 @@ class SecretKeyReference(ApiModel):
     )
 
 
+def _unused_rules() -> Iterator[tuple[str, str]]:
+    """What a channel's type does not use, as the API server refuses it: a rule for each field, so that the refusal names it."""
+    for field, types in _users("url_secret_ref", "secret_ref").items():
+        wire = _wire(field)
+        match _UNUSED.get(field):
+            case None:
+                unused = f"!has(self.{wire})"
+            case str(default):
+                unused = f"self.{wire} == '{default}'"
+            case _:
+                unused = f"size(self.{wire}) == 0"
+        yield (
+            f"self.type in [{', '.join(map(repr, types))}] || {unused}",
+            f"alerts: {wire} is for {_either(types)}, and this channel does not use it: remove it",
+        )
+
+
 class AlertChannelSpec(Channel):
     """A channel of a MarketMaker. Secrets are references: the operator mounts them into the trader and never reads them."""
 
@@ -138,6 +193,11 @@ class AlertChannelSpec(Channel):
                 "!has(self.username) || self.security != 'none'",
                 "alerts: security none would send a password in the clear; use starttls or tls",
             ),
+            (
+                "self.type != 'Smtp' || !has(self.secretRef) || has(self.username)",
+                "alerts: an Smtp channel with secretRef needs a username to log in with; give it one, or remove secretRef",
+            ),
+            *_unused_rules(),
         )
     )
 
@@ -215,8 +275,3 @@ def _once(channels: list[AlertChannel] | list[AlertChannelSpec]) -> None:
     names = [channel.name for channel in channels]
     if len(set(names)) != len(names):
         raise ValueError("alerts: two channels have the same name")
-
-
-def _wire(field: str) -> str:
-    first, *rest = field.split("_")
-    return first + "".join(word.title() for word in rest)

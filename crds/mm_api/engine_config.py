@@ -12,6 +12,8 @@ from mm_api.scalars import ApiModel, Between, Duration, ExactDecimal, Switch
 
 SymbolParameters = Annotated[dict[str, ExactDecimal], Field(max_length=64)]
 Timing = Annotated[Duration, Between("1ms", "1d")]
+Promptness = Annotated[Duration, Between("10ms", "60s")]
+"""How long something may be unknown while orders rest on it: a minute is beyond every network, and within every market's patience."""
 
 
 class StrategySpec(ApiModel):
@@ -43,9 +45,9 @@ class StrategySpec(ApiModel):
 class EngineSpec(ApiModel):
     """Timings of the trading engine."""
 
-    order_timeout: Timing = Field(
+    order_timeout: Promptness = Field(
         default=timedelta(seconds=5),
-        description="After this long without an answer the trader asks the venue about an order. 1ms to 1d.",
+        description="After this long without an answer the trader asks the venue about an order. 10ms to 60s: until then nobody knows whether it rests.",
     )
     reconcile_interval: Timing = Field(
         default=timedelta(seconds=30),
@@ -54,8 +56,9 @@ class EngineSpec(ApiModel):
     health_check_interval: Timing = Field(
         default=timedelta(seconds=10), description="Period of the trader's own health check. 1ms to 1d."
     )
-    stale_after: Timing = Field(
-        default=timedelta(seconds=3), description="Market data older than this is not quoted on. 1ms to 1d."
+    stale_after: Promptness = Field(
+        default=timedelta(seconds=3),
+        description="Market data older than this is not quoted on. 10ms to 60s: a quote on older data is an option given away.",
     )
     requote_interval: Annotated[Duration, Between("0s", "1d")] = Field(
         default=timedelta(milliseconds=250),

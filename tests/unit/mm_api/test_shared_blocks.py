@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from api_server import refusals
 from pydantic import ValidationError
+from test_market_maker import STAGE
 
 from mm_api.alerts_config import AlertsConfig, AlertsSpec
 from mm_api.engine_config import EngineSpec
-from mm_api.kinds import MarketMakerSpec
+from mm_api.kinds import MarketMaker, MarketMakerSpec
 from mm_api.process_config import DeadManSpec, LoggingSpec, RecordingSpec
 from mm_api.reload_rules import leaves
 from mm_api.risk_config import RiskSpec
@@ -112,6 +114,82 @@ def test_a_channel_of_a_marketmaker_is_complete_and_holds_no_secret(
 ) -> None:
     with pytest.raises(ValidationError, match=says):
         AlertsSpec.model_validate({"channels": channels})
+
+
+SPEC: dict[str, Any] = {"risk": {}, "rollout": {"stages": [STAGE]}}
+SECRET = {"name": "s", "key": "k"}
+MANAGER = {"name": "am", "type": "Alertmanager", "url": "http://am"}
+CONSOLE = {"name": "out", "type": "Console"}
+UNUSED = [
+    pytest.param(channel, wire, value, id=f"{channel['type']}-{wire}")
+    for channel, fields in (
+        (MAIL, {"url": "https://x", "urlSecretRef": SECRET}),
+        *(
+            (
+                channel,
+                {"host": "h", "port": 25, "security": "tls", "sender": "mm@x", "recipients": ["desk@x"]},
+            )
+            for channel in (HOOK, MANAGER)
+        ),
+        (
+            CONSOLE,
+            {"url": "https://x", "urlSecretRef": SECRET, "secretRef": SECRET, "host": "h", "sender": "mm@x"},
+        ),
+    )
+    for wire, value in fields.items()
+]
+
+
+@pytest.mark.parametrize(("channel", "wire", "value"), UNUSED)
+def test_what_a_channels_type_does_not_use_is_refused_by_name_on_both_sides(
+    channel: dict[str, Any], wire: str, value: Any
+) -> None:
+    spec = {**channel, wire: value}
+    with pytest.raises(
+        ValidationError, match=f"channel '{channel['name']}' does not use {wire}, .*remove it"
+    ):
+        AlertsSpec.model_validate({"channels": [spec]})
+    own = wire.replace("SecretRef", "File").replace("secretRef", "secretFile")
+    with pytest.raises(ValidationError, match=f"does not use {own}, .*remove it"):
+        AlertsConfig.model_validate({"channels": [{**channel, own: "/f" if own != wire else value}]})
+    said = refusals(MarketMaker, {**SPEC, "alerts": {"channels": [spec]}})
+    assert any(f"alerts: {wire} is for " in problem for problem in said), said
+    assert refusals(MarketMaker, {**SPEC, "alerts": {"channels": [channel]}}) == []
+
+
+def test_a_username_is_for_a_mail_server_and_a_password_for_a_username() -> None:
+    with pytest.raises(ValidationError, match="does not use username"):
+        AlertsSpec.model_validate({"channels": [{**HOOK, "username": "mm", "secretRef": SECRET}]})
+    alone = {**MAIL, "secretRef": SECRET}
+    with pytest.raises(ValidationError, match="has secretRef and no username"):
+        AlertsSpec.model_validate({"channels": [alone]})
+    (said,) = refusals(MarketMaker, {**SPEC, "alerts": {"channels": [alone]}})
+    assert "needs a username" in said
+
+
+@pytest.mark.parametrize("channel", [MAIL, HOOK, MANAGER, CONSOLE], ids=lambda channel: channel["type"])
+def test_what_the_api_server_writes_into_every_channel_is_nothing_that_it_does_not_use(
+    channel: dict[str, Any],
+) -> None:
+    """It fills defaults in before the operator reads: a model that took them for somebody's wish would refuse every channel."""
+    kept = AlertsSpec.model_validate({"channels": [channel]}).model_dump(by_alias=True, mode="json")
+    assert kept["channels"][0]["security"] == "starttls"
+    AlertsSpec.model_validate(kept)
+    assert (
+        refusals(MarketMaker, {**SPEC, "alerts": {"channels": [{**channel, "security": "starttls"}]}}) == []
+    )
+
+
+@pytest.mark.parametrize("field", ["staleAfter", "orderTimeout"])
+@pytest.mark.parametrize("value", ["9ms", "61s", "1m1ms", "1h", "1d"])
+def test_nothing_is_unknown_for_longer_than_a_minute_while_orders_rest(field: str, value: str) -> None:
+    with pytest.raises(ValidationError, match="must be from 10ms to 60s"):
+        EngineSpec.model_validate({field: value})
+    (said,) = refusals(MarketMaker, {**SPEC, "engine": {field: value}})
+    assert said == f"spec.engine.{field}: must be from 10ms to 60s"
+    for legal in ("10ms", "60s", "1m"):
+        EngineSpec.model_validate({field: legal})
+        assert refusals(MarketMaker, {**SPEC, "engine": {field: legal}}) == []
 
 
 def test_a_traders_own_channel_may_have_its_url_in_a_file() -> None:

@@ -58,6 +58,7 @@ def test_every_profile_of_the_repository_is_good(profile: Path, capsys: pytest.C
             "lease.managed: write true or false, not 'no'",
         ),
         (changed(engine={"orderTimeout": "999999999d999999999d"}), "engine.orderTimeout"),
+        (changed(engine={"staleAfter": "1d"}), "engine.staleAfter: must be from 10ms to 60s"),
         (changed(epoch=10**30), "epoch"),
         (changed(symbols=["ETHUSDC\n"]), "symbols"),
         (changed(journalDir=""), "journalDir"),

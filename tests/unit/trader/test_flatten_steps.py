@@ -82,7 +82,9 @@ def test_it_is_flat_when_nothing_is_open_and_nothing_left_that_the_venue_takes(p
 )
 def test_the_end_is_told_once_with_what_is_left(position, held, text):
     machine = at(Step.TAKER)
-    assert machine.look(view(1, position, held=Decimal(held))) == [Tell("FlattenDone", f"ETHUSDC: {text}", False)]
+    assert machine.look(view(1, position, held=Decimal(held))) == [
+        Tell("FlattenDone", f"ETHUSDC: {text}", False)
+    ]
     assert machine.look(view(2, position)) == []
 
 
