@@ -360,7 +360,7 @@ class HaltLifted(Event, frozen=True, kw_only=True, gc=False):
 
 
 class TradingAllowed(Event, frozen=True, kw_only=True, gc=False):
-    """The lease is held, the settle time is over: reconcile, then quote. False: the lease is lost or near its end: cancel and stop."""
+    """The lease is held, the settle time is over: reconcile, then quote. False: the lease is at its end, or nobody hears our heartbeat: cancel and stop."""
 
     allowed: bool
     reason: str = ""

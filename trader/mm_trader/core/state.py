@@ -30,6 +30,10 @@ REDUCE_ONLY: Final = RiskLevel.REDUCE_ONLY
 HALTED: Final = RiskLevel.HALTED
 
 
+UNHEARD: Final = "HeartbeatNotWritten"
+"""Why trading is not allowed although the lease is held: the dead man hears nothing of us."""
+
+
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What an incarnation knows before it has asked the venue: Redis and journal merged, newest wins. Venue evidence wins over all of it."""
 

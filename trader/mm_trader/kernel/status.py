@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from mm_api.redis_contract import LedgerRecord, OrderRecord, TraderPhase
 from mm_trader.core.events import Side
-from mm_trader.core.state import KernelStatus, RiskLevel
+from mm_trader.core.state import UNHEARD, KernelStatus, RiskLevel
 from mm_trader.core.units import from_asset_units, from_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.kernel.misfits import Misfit, misfit_of
@@ -23,7 +23,8 @@ def phase_of(core: Core) -> tuple[TraderPhase, str]:
     if core.halts.level is RiskLevel.HALTED:
         return TraderPhase.HALTED, _halt_reason(core)
     if not core.allowed:
-        return TraderPhase.WAITING_FOR_LEASE, core.allowed_reason
+        unheard = core.allowed_reason == UNHEARD
+        return (TraderPhase.NOT_QUOTING if unheard else TraderPhase.WAITING_FOR_LEASE), core.allowed_reason
     reasons = [desk.blocked or _misfit(core, desk).reason for desk in core.desks.values()]
     if all(reasons):
         reconciling = reasons[0] in ("Reconciling", "CancelingLeftovers", "FillsMissing", "Starting")

@@ -24,6 +24,8 @@ class Blocker(StrEnum):
     """The kernel raised: what it says next cannot be trusted."""
     VENUE_SWITCH = "venue_switch"
     """The venue's own dead-man switch could not be armed."""
+    UNHEARD = "unheard"
+    """No sign of life can be given to the dead man: it is about to cancel everything."""
     STOPPING = "stopping"
     """The process is on its way out."""
 

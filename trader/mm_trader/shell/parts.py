@@ -13,8 +13,6 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import Tick
 from mm_trader.core.units import NS_PER_MS, NS_PER_S
-from mm_trader.deadman.heartbeat import Heartbeat
-from mm_trader.shell.alerts import warning
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.dispatcher import Dispatcher
 from mm_trader.shell.errors import JournalInUseError, StoreRefusedError, StoreUnavailableError
@@ -26,6 +24,7 @@ from mm_trader.shell.lease import UNREACHABLE, LeaseKeeper
 from mm_trader.shell.lifecycle import PartHealth
 from mm_trader.shell.reporter import Progress, Reporter
 from mm_trader.shell.session import Session
+from mm_trader.shell.sign_of_life import SignOfLife
 from mm_trader.shell.store.port import Store
 from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.venue_switch import VenueSwitch
@@ -246,8 +245,7 @@ class SessionPart:
         self.stop_reason = "Terminated"
         self.left_zero = True
         self._look_at_clock_ns = 0
-        self._heartbeat: Heartbeat | None = None
-        self._heartbeat_failed = False
+        self._sign: SignOfLife | None = None
         self._report_failed = False
         self._switch: VenueSwitch | None = None
         if gateway.capabilities.dead_man and config.dead_man is None:
@@ -257,7 +255,14 @@ class SessionPart:
         """Ask for the lease; the rest follows from it."""
         self._report_corrupt_journal()
         if self._config.dead_man is not None:
-            self._heartbeat = Heartbeat(self._config.dead_man.heartbeat_file)
+            self._sign = SignOfLife(
+                self._config.dead_man.heartbeat_file,
+                self._clock,
+                lambda: self._progress.ids,
+                self._alerts,
+                self._session.unheard,
+                self._session.heard_again,
+            )
             self._progress.ids = (self._config.epoch, self._journal.counter)
         self._tasks.spawn(self._keeper.run(), "lease")
         self._tasks.spawn(self._tick(), "tick")
@@ -277,10 +282,10 @@ class SessionPart:
         await self._tasks.cancel()
         if self._switch is not None and self.left_zero:
             await self._switch.disarm()
-        if self._heartbeat is not None:
+        if self._sign is not None:
             if self.left_zero:  # otherwise the silence that follows has the orders cancelled
-                self._beat(gone=True)
-            self._heartbeat.close()
+                self._sign.give(gone=True)
+            self._sign.close()
         self._session.connected = False  # the admin server still answers, and may ask for a reconciliation
         await self._gateway.stop()
 
@@ -301,8 +306,8 @@ class SessionPart:
             self._dispatcher(
                 Tick(ts=now, wall_ns=self._clock.wall_ns(), clock_offset_ns=round(offset_ms * NS_PER_MS))
             )
-            if not self._dispatcher.crashed:
-                self._beat()
+            if self._sign is not None and not self._dispatcher.crashed:
+                self._sign.give()
             self._session.revive()
             self._report()
             await asyncio.sleep(TICK_S)
@@ -316,22 +321,6 @@ class SessionPart:
             if not self._report_failed:
                 self._report_failed = True
                 self._session.crashed(error, "report")
-
-    def _beat(self, *, gone: bool = False) -> None:
-        """The loop has gone round and the kernel has digested a tick: say so to the dead man. Without it our orders are cancelled, which is the safe side."""
-        if self._heartbeat is None:
-            return
-        try:
-            self._heartbeat.beat(self._clock.monotonic_ns(), self._progress.ids, gone=gone)
-        except OSError as error:
-            if not self._heartbeat_failed:
-                self._heartbeat_failed = True
-                message = f"deadMan.heartbeatFile: the dead man hears nothing and cancels our orders: {error}"
-                self._alerts(warning(self._clock, "HeartbeatNotWritten", message, "critical"))
-        else:
-            if self._heartbeat_failed:
-                log.info("heartbeat_written_again")
-            self._heartbeat_failed = False
 
     def _report_corrupt_journal(self) -> None:
         report = self._journal.report

@@ -21,7 +21,7 @@ from mm_api.trader_config import TraderConfig
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import LimitsTightened, StopRequested, TradingAllowed
 from mm_trader.core.ids import ClientIds
-from mm_trader.core.state import Restored
+from mm_trader.core.state import UNHEARD, Restored
 from mm_trader.core.units import NS_PER_MS, NS_PER_S, SymbolRules
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.command_stream import parse_limits
@@ -99,6 +99,10 @@ class Session:
         self._stopping = False
         self._broken = False
         """Something failed since the last bring-up began: after the acknowledgement there is another."""
+        self._up = False
+        """Everything is settled: what is left is the word to trade."""
+        self._unheard = False
+        """The dead man hears nothing of us."""
         self.connected = False
         self.started_trading = False
         """An incarnation of this process made client ids."""
@@ -122,7 +126,7 @@ class Session:
     def lease_lost(self, reason: str) -> None:
         """Stop at once: the margin is the time there is for it."""
         self._p.gate.block(Blocker.NO_LEASE)
-        self._token = None
+        self._token, self._up = None, False
         self._p.writer.hold()
         self._p.halts.use_token(None)
         self._cancel(self._bring_up)
@@ -143,6 +147,28 @@ class Session:
             self._prepared = self._swept = None  # as after a loss of the lease
         self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=False, reason=BEHIND))
         self._begin(token, BEHIND)
+
+    def unheard(self) -> None:
+        """The dead man hears nothing of us and is about to cancel: quotes are pulled, and nothing leaves, until `heard_again`."""
+        self._unheard = True
+        self._p.gate.block(Blocker.UNHEARD)
+        if self._up:
+            self._say_whether_to_trade()
+
+    def heard_again(self) -> None:
+        """What it has cancelled meanwhile is found by the comparison that comes before every first quote."""
+        self._unheard = False
+        self._p.gate.release(Blocker.UNHEARD)
+        if self._up:
+            self._say_whether_to_trade()
+
+    def _say_whether_to_trade(self) -> None:
+        allowed, token = not self._unheard, self._token
+        self._stage(None, "")
+        self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=allowed, reason="" if allowed else UNHEARD))
+        if allowed and token is not None:
+            self.ready.set()
+            log.info("trading_allowed", epoch=token.epoch, counter=token.counter)
 
     def halted(self) -> None:
         """A halt has just stopped trading: see to it that the venue shows nothing open."""
@@ -183,7 +209,7 @@ class Session:
 
     def _begin(self, token: Token, reason: str = "Settling") -> None:
         self._cancel(self._bring_up)
-        self._broken = False
+        self._broken = self._up = False
         self._bring_up = self._p.tasks.spawn(self._come_up(token, self._now(), reason), "bring_up")
 
     async def _come_up(self, token: Token, granted_ns: int, reason: str) -> None:
@@ -216,10 +242,8 @@ class Session:
             return
         p.gate.release(Blocker.INTERNAL_ERROR)
         p.gate.release(Blocker.NO_LEASE)
-        self._stage(None, "")
-        p.dispatcher(TradingAllowed(ts=self._now(), allowed=True))
-        self.ready.set()
-        log.info("trading_allowed", epoch=token.epoch, counter=token.counter)
+        self._up = True
+        self._say_whether_to_trade()
 
     def _still(self, token: Token) -> bool:
         """False: lost meanwhile, or begun again, and the cancellation was swallowed on the way."""
@@ -314,7 +338,7 @@ class Session:
     async def leave(self, reason: str, timeout_s: float) -> bool:
         """The orderly way out: no place any more, everything cancelled, seen by the venue. True: nothing is open."""
         p = self._p
-        self._stopping = True
+        self._stopping, self._up = True, False
         p.gate.block(Blocker.STOPPING)
         self._cancel(self._bring_up)
         self._cancel(self._sweeping)
