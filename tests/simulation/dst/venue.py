@@ -34,9 +34,9 @@ from .plan import Plan
 from .timeline import MS, WALL, Timeline
 
 ACCOUNT = "trader"
-START = {"ETHUSDC": 250_000, "BTCUSDC": 6_000_000}
+START = {"ETHUSDC": 250_000, "BTCUSDC": 6_000_000, "BNBUSDC": 60_000, "PAXGUSDC": 265_000}
 """Mid in ticks."""
-HELD = {"ETH": 10 * E8, "BTC": E8, "USDC": 200_000 * E8}
+HELD = {"ETH": 10 * E8, "BTC": E8, "BNB": 10 * E8, "PAXG": 10 * E8, "USDC": 200_000 * E8}
 CLOCK_CODE, CLOCK_MESSAGE = -1021, "Timestamp for this request is outside of the recvWindow."
 AHEAD_MS = 1_000
 """The venue takes a timestamp that is this far in its future."""

@@ -200,6 +200,13 @@ METRICS: tuple[Metric, ...] = (
         (),
         "Longest stop by Python's garbage collector since the trader was first allowed to trade.",
     ),
+    Metric(
+        "mm_gc_longest_pause_cpu_seconds",
+        _G,
+        "seconds",
+        (),
+        "Most processor time that one such stop took; where the longest stop is far above it, the machine was busy with something else.",
+    ),
     Metric("mm_gc_pause_seconds_total", _C, "seconds", (), "All such stops together."),
     Metric("mm_gc_pauses_total", _C, "count", ("generation",), "Such stops, by generation collected."),
     Metric("mm_store_pending_operations", _G, "count", (), "Writes that wait for the store."),

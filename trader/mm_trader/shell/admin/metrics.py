@@ -97,6 +97,7 @@ class TraderCollector(Collector):
         acks = app.ack_times
         yield self._histogram("mm_order_ack_seconds", acks.buckets, acks.sum_ns, first_bit=FIRST_BIT)
         yield self._one("mm_gc_longest_pause_seconds", app.collector.longest_ns / NS_PER_S)
+        yield self._one("mm_gc_longest_pause_cpu_seconds", app.collector.longest_cpu_ns / NS_PER_S)
         yield self._one("mm_gc_pause_seconds_total", app.collector.total_ns / NS_PER_S)
         yield self._family(
             "mm_gc_pauses_total", [((str(g),), float(n)) for g, n in enumerate(app.collector.pauses)]
