@@ -147,6 +147,15 @@ def test_self_trade_prevention_ends_the_orders_its_mode_names(
         assert (coming.prevented, coming.remaining) == (10_000, 10_000)
 
 
+def test_an_order_is_told_what_it_was_kept_from_without_a_look_at_what_was_long_ago() -> None:
+    desk = Desk()
+    long_ago = [None] * history.ORDERS_KEPT  # a look at one of them raises
+    desk.exchange._matcher.preventions.extend(long_ago)  # type: ignore[arg-type]
+    resting = [desk.place(desk.a, "SELL", "1", price).order for price in ("2600", "2601")]
+    prevented = desk.place(desk.a, "BUY", "2", "2601", stp=StpMode.EXPIRE_MAKER).prevented
+    assert [match.maker_order for match in prevented] == [order.id for order in resting]
+
+
 def test_a_client_order_id_is_unique_among_open_orders_only() -> None:
     desk = Desk()
     order = desk.place(desk.a, "BUY", "1", "2600", client_id="x").order

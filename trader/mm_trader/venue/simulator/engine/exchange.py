@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from itertools import islice
 
 from .account import Account, CommissionRates, Seat
 from .checks import check_new, check_position, check_stop
@@ -186,7 +187,8 @@ class Exchange:
         matches = self._matcher.prevented_id
         fills = self._matcher.work(market, order, takes, now)
         if self._matcher.prevented_id != matches:
-            prevented = tuple(p for p in self._matcher.preventions if p.id > matches)
+            newest = islice(reversed(self._matcher.preventions), self._matcher.prevented_id - matches)
+            prevented = tuple(newest)[::-1]
         shown = copy(order) if market.stops is not None and market.stops.due else None
         self._commit(market, now)
         return Placed(order, fills, prevented, shown)
