@@ -90,11 +90,12 @@ async def test_fills_are_told_as_account_and_order_updates() -> None:
             "BUY",
             "BOTH",
         )
-        assert (order["N"], order["m"], order["rp"]) == ("USDC", False, "0.00000000")
+        assert (order["N"], order["m"], order["rp"]) == ("USDC", False, "0")
         update = await stream.until(lambda m: m["e"] == "ACCOUNT_UPDATE")
         assert update["a"]["m"] == "ORDER"
         assert [row["s"] for row in update["a"]["P"]] == ["ETHUSDC"]
-        assert update["a"]["P"][0]["pa"] == "0.100"
+        (position,) = update["a"]["P"]
+        assert (position["pa"], position["ma"]) == ("0.1", "USDC")
 
 
 async def test_a_listen_key_lives_an_hour_longer_each_time_and_its_end_is_told(

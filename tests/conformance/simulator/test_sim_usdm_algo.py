@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,6 @@ async def test_a_stop_waits_is_triggered_and_ends_with_every_field_on_the_way() 
             "closePosition": False,
             "priceProtect": False,
             "reduceOnly": True,
-            "activatePrice": "",
-            "callbackRate": "",
             "createTime": now,
             "updateTime": now,
             "triggerTime": 0,
@@ -74,13 +73,15 @@ async def test_a_stop_waits_is_triggered_and_ends_with_every_field_on_the_way() 
         assert (told["e"], told["T"]) == ("ALGO_UPDATE", now)
         assert told["o"] == {
             "caid": "stop-1", "aid": 1, "at": "CONDITIONAL", "o": "STOP_MARKET", "s": SYMBOL, "S": "SELL", "ps": "BOTH",
-            "f": "GTC", "q": "0.100", "X": "NEW", "ai": "", "ap": "0.00000", "aq": "0.00000", "act": "0", "tp": "2500.00",
-            "p": "0.00", "V": "EXPIRE_MAKER", "wt": "CONTRACT_PRICE", "pm": "NONE", "cp": False, "pP": False, "R": True,
-            "tt": 0, "gtd": 0, "rm": "",
+            "f": "GTC", "q": "0.1", "X": "NEW", "ai": "", "tp": "2500", "p": "0", "V": "EXPIRE_MAKER",
+            "wt": "CONTRACT_PRICE", "pm": "NONE", "cp": False, "pP": False, "R": True, "tt": 0, "gtd": 0, "ia": False,
         }  # fmt: skip
+        waits = {**placed, "actualOrderId": "", "actualPrice": "0.00000", "tpOrderType": ""}
+        assert await query(wire) == waits
         assert (await wire.signed("GET", "v1/openOrders")).body == []
         (listed,) = (await wire.signed("GET", "v1/openAlgoOrders")).body
-        assert (listed["algoStatus"], listed["actualOrderId"]) == ("NEW", "")
+        nothing = dict.fromkeys(("tpTriggerPrice", "tpPrice", "slTriggerPrice", "slPrice"), "0.00")
+        assert listed == {**waits, **nothing, "actualQty": "0.000", "isActivated": False}
 
         await wire.sim.advance(S)
         await moves(wire, 2490.0)
@@ -101,12 +102,15 @@ async def test_a_stop_waits_is_triggered_and_ends_with_every_field_on_the_way() 
             order["ai"],
             "0.100",
         )
-        assert (order["aq"], order["act"], order["ap"]) == ("0.100", "MARKET", done["actualPrice"])
+        assert (order["aq"], order["act"], done["actualType"]) == ("0.1", "MARKET", "MARKET")
+        assert Decimal(order["ap"]) == Decimal(done["actualPrice"]) > 0
         assert done["triggerTime"] == order["tt"] > now
         assert await wire.position() is None
         assert (await wire.signed("GET", "v1/openAlgoOrders")).body == []
         (kept,) = (await wire.signed("GET", "v1/allAlgoOrders", symbol=SYMBOL)).body
-        assert kept == done
+        assert {name: kept[name] for name in done if name != "actualType"} == {
+            name: value for name, value in done.items() if name != "actualType"
+        }
         kinds = [e["status"] for e in wire.sim.journal.since(0) if e["kind"] == "algo"]
         assert kinds == ["NEW", "TRIGGERING", "TRIGGERED", "FINISHED"]
 
@@ -140,19 +144,99 @@ async def test_each_kind_waits_on_its_side_of_the_market(
         assert (done["algoStatus"], done["actualType"]) == ("FINISHED", "LIMIT" if limit else "MARKET")
 
 
-async def test_close_position_closes_what_is_held_then_and_expires_without_a_position() -> None:
+async def test_close_position_closes_what_is_held_then_and_lives_with_the_position() -> None:
     async with trading() as wire:
         close = {k: v for k, v in STOP.items() if k != "quantity"} | {"closePosition": "true"}
-        await place(wire, **close)
-        await wire.taken("BUY", "0.300")
+        nothing = (await place(wire, **close)).error
+        assert nothing == (
+            400,
+            -4509,
+            "Time in Force (TIF) GTE can only be used with open positions. Please ensure that positions are available.",
+        )
+        await wire.taken("BUY")
+        stop = (await place(wire, **close)).body
+        assert (stop["timeInForce"], stop["reduceOnly"], stop["closePosition"]) == ("GTE_GTC", True, True)
         again = await place(wire, **{**close, "clientAlgoId": "again", "triggerPrice": "2400"})
         assert again.error[:2] == (400, -4130)
+        other = {"type": "TAKE_PROFIT_MARKET", "clientAlgoId": "profit", "triggerPrice": "2700"}
+        assert (await place(wire, **{**close, **other})).status == 200
+        await wire.taken("BUY", "0.200")
+        stream = await wire.user_stream()
         await moves(wire, 2490.0)
         assert (await query(wire))["actualQty"] == "0.300"
         assert await wire.position() is None
-        await place(wire, **{**close, "clientAlgoId": "late", "triggerPrice": "2300"})
-        await moves(wire, 2290.0)
-        assert (await query(wire, "late"))["algoStatus"] == "EXPIRED"
+        ended = await stream.until(lambda m: m["e"] == "ALGO_UPDATE" and m["o"]["X"] == "EXPIRED")
+        assert (ended["o"]["caid"], ended["o"]["f"], ended["o"]["q"]) == ("profit", "GTE_GTC", "0")
+        assert (await wire.signed("GET", "v1/openAlgoOrders")).body == []
+
+
+async def test_an_order_good_till_the_position_is_gone_expires_with_it() -> None:
+    async with trading() as wire:
+        await wire.taken("BUY")
+        guard = {**STOP, "timeInForce": "GTE_GTC", "reduceOnly": "true"}
+        assert (await place(wire, **guard)).body["timeInForce"] == "GTE_GTC"
+        await wire.taken("SELL", "0.050")
+        assert (await query(wire))["algoStatus"] == "NEW"
+        await wire.taken("SELL", "0.050")
+        assert (await query(wire))["algoStatus"] == "EXPIRED"
+
+
+async def test_a_trailing_stop_follows_the_price_and_is_triggered_when_it_turns() -> None:
+    async with trading() as wire:
+        trail = {k: v for k, v in STOP.items() if k != "triggerPrice"}
+        trail |= {"type": "TRAILING_STOP_MARKET", "activatePrice": "2700", "callbackRate": "1"}
+        placed = (await place(wire, **trail)).body
+        assert (placed["activatePrice"], placed["callbackRate"], placed["triggerPrice"]) == (
+            "2700.00",
+            "1",
+            "0.00",
+        )
+        early = await place(wire, **{**trail, "clientAlgoId": "early", "activatePrice": "2000"})
+        assert early.error == (400, -2021, "Order would immediately trigger.")
+        at_once = (
+            await place(
+                wire, **{k: v for k, v in trail.items() if k != "activatePrice"} | {"clientAlgoId": "now"}
+            )
+        ).body
+        assert Decimal(at_once["activatePrice"]) > 0
+        (waits, follows) = (await wire.signed("GET", "v1/openAlgoOrders")).body
+        assert (waits["isActivated"], follows["isActivated"]) == (False, True)
+        for price, state in ((2750.0, "NEW"), (2800.0, "NEW"), (2780.0, "NEW"), (2760.0, "FINISHED")):
+            await moves(wire, price)
+            assert (await query(wire))["algoStatus"] == state, price
+        assert (await query(wire, "now"))["algoStatus"] == "FINISHED"
+
+
+async def test_price_protection_waits_while_last_price_and_mark_are_apart(tmp_path: Path) -> None:
+    async with trading(usdm_config(quiet_market(tmp_path))) as wire:
+        await wire.sim.advance(S)
+        await place(wire, **STOP, priceProtect="true")
+        await place(wire, **{**STOP, "clientAlgoId": "plain"})
+        await moves(wire, 2400.0)
+        assert (await query(wire, "plain"))["algoStatus"] == "FINISHED"
+        assert (await query(wire))["algoStatus"] == "NEW"
+        await wire.sim.advance(2 * S)
+        await moves(wire, 2390.0)
+        assert (await query(wire))["algoStatus"] == "FINISHED"
+
+
+async def test_an_order_good_till_a_date_expires_while_it_waits_and_takes_the_date_along(
+    tmp_path: Path,
+) -> None:
+    async with trading(usdm_config(quiet_market(tmp_path))) as wire:
+        until = wire.timestamp() + 601_000
+        dated = {**STOP, "type": "STOP", "price": "2480", "timeInForce": "GTD", "goodTillDate": until}
+        assert (await place(wire, **dated)).body["goodTillDate"] == until // 1000 * 1000
+        await place(
+            wire, **{**dated, "side": "BUY", "price": "2590", "triggerPrice": "2610", "clientAlgoId": "buy"}
+        )
+        await moves(wire, 2615.0)
+        (resting,) = (await wire.signed("GET", "v1/openOrders")).body
+        assert (resting["clientOrderId"], resting["goodTillDate"]) == ("buy", until // 1000 * 1000)
+        await wire.sim.advance(603 * S)
+        assert (await query(wire))["algoStatus"] == "EXPIRED"
+        assert (await query(wire, "buy"))["algoStatus"] == "FINISHED"
+        assert (await wire.signed("GET", "v1/openOrders")).body == []
 
 
 async def test_the_mark_triggers_what_waits_for_it_and_trades_do_not(tmp_path: Path) -> None:
@@ -177,7 +261,7 @@ async def test_what_cannot_be_placed_once_it_is_triggered_is_rejected_and_says_w
             if event["e"] == "ALGO_UPDATE" and event["o"]["X"] == "REJECTED":
                 reasons[event["o"]["caid"]] = event["o"]["rm"]
         assert reasons == {
-            "stop-1": "ReduceOnly Order is rejected.",
+            "stop-1": "Reduce Only reject",
             "large": "Margin is insufficient.",
         }
 
@@ -208,13 +292,24 @@ WRONG = [
     ({"algoType": None}, -1102),
     ({"algoType": "VP"}, -1130),
     ({"triggerPrice": None}, -1102),
-    ({"triggerPrice": "2500.001"}, -4014),
+    ({"triggerPrice": "2500.001"}, -1111),
+    ({"triggerPrice": "0"}, -4006),
+    ({"triggerPrice": "99999999"}, -4007),
     ({"quantity": None}, -1102),
     ({"quantity": "0.0001"}, -1111),
     ({"price": "2490"}, -1106),
     ({"type": "STOP"}, -1102),
-    ({"type": "TRAILING_STOP_MARKET"}, -1116),
-    ({"timeInForce": "GTD"}, -1115),
+    ({"type": "TRAILING_STOP_MARKET"}, -1102),
+    ({"type": "TRAILING_STOP_MARKET", "callbackRate": "20.1"}, -2007),
+    ({"type": "TRAILING_STOP_MARKET", "callbackRate": "1", "activatePrice": "0"}, -4135),
+    ({"type": "LIMIT", "price": "2500"}, -1116),
+    ({"type": "STOP", "price": "2490", "timeInForce": "GTD"}, -1102),
+    ({"type": "STOP", "price": "2490", "timeInForce": "GTD", "goodTillDate": 1}, -5040),
+    ({"timeInForce": "GTE"}, -1115),
+    ({"timeInForce": "GTE_GTC"}, -4509),
+    ({"workingType": "INDEX"}, -4031),
+    ({"selfTradePreventionMode": "DECREMENT"}, -5039),
+    ({"clientAlgoId": "x" * 37}, -4015),
     ({"closePosition": "true"}, -4137),
     ({"closePosition": "true", "quantity": None, "reduceOnly": "true"}, -1106),
     ({"closePosition": "true", "quantity": None, "type": "STOP", "price": "2490"}, -4136),
@@ -243,6 +338,39 @@ async def test_ids_of_waiting_orders_are_their_own_and_exchange_info_says_which_
             "STOP_MARKET",
             "TAKE_PROFIT",
             "TAKE_PROFIT_MARKET",
+            "TRAILING_STOP_MARKET",
         ]
-        (limit,) = [f["limit"] for f in info["filters"] if f["filterType"] == "MAX_NUM_ALGO_ORDERS"]
-        assert limit == 200
+        assert "MAX_NUM_ALGO_ORDERS" not in [f["filterType"] for f in info["filters"]]
+
+
+async def test_refusals_name_parameters_without_capitals_and_a_trigger_may_be_sent_so() -> None:
+    async with trading() as wire:
+        bare = {k: v for k, v in STOP.items() if k != "triggerPrice"}
+        assert (await place(wire, **bare)).error == (
+            400,
+            -1102,
+            "Mandatory parameter 'triggerprice' was not sent, was empty/null, or malformed.",
+        )
+        assert (await place(wire, **bare, triggerprice="2500")).body["triggerPrice"] == "2500.00"
+
+
+async def test_a_list_of_waiting_orders_costs_more_without_a_symbol() -> None:
+    async with trading() as wire:
+        one = await wire.signed("GET", "v1/openAlgoOrders", symbol=SYMBOL)
+        before = int(one.headers["X-MBX-USED-WEIGHT-1M"])
+        every = await wire.signed("GET", "v1/openAlgoOrders")
+        assert int(every.headers["X-MBX-USED-WEIGHT-1M"]) - before == 40
+
+
+async def test_self_trade_prevention_is_no_matter_of_fok_orders_and_ends_with_a_change() -> None:
+    async with trading() as wire:
+        ask = (await wire.book())["askPrice"]
+        inside = f"{Decimal(ask) - Decimal('0.01'):.2f}"
+        maker = (await wire.order("SELL", inside)).body
+        assert maker["selfTradePreventionMode"] == "EXPIRE_MAKER"
+        taken = (await wire.order("BUY", inside, timeInForce="FOK", newOrderRespType="RESULT")).body
+        assert (taken["status"], taken["selfTradePreventionMode"]) == ("FILLED", "NONE")
+        far = (await wire.order("BUY", await wire.far("BUY"))).body
+        change = {"symbol": SYMBOL, "orderId": far["orderId"], "side": "BUY", "quantity": "0.200"}
+        changed = await wire.signed("PUT", "v1/order", **change, price=far["price"])
+        assert changed.body["selfTradePreventionMode"] == "NONE"

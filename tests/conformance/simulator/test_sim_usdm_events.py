@@ -16,6 +16,7 @@ async def test_a_fill_is_told_in_short_before_it_is_told_in_full() -> None:
         lite, full = await stream.json(), await stream.json()
         assert (full["e"], full["o"]["x"]) == ("ORDER_TRADE_UPDATE", "TRADE")
         told = full["o"]
+        assert Decimal(lite.pop("L")) == Decimal(told["L"])
         assert lite == {
             "e": "TRADE_LITE",
             "E": full["E"],
@@ -26,8 +27,7 @@ async def test_a_fill_is_told_in_short_before_it_is_told_in_full() -> None:
             "m": False,
             "c": "lite",
             "S": "BUY",
-            "L": told["L"],
-            "l": told["l"],
+            "l": "0.100",
             "t": told["t"],
             "i": order["orderId"],
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mm_trader.venue.simulator.engine.events import TradeEvent
@@ -26,6 +26,7 @@ def filled(prints: list[tuple[int, int, int, bool]]) -> tuple[Candles, list[Trad
     return candles, trades
 
 
+@settings(deadline=None)
 @given(PRINTS, st.sampled_from([name for name in INTERVALS_MS if name != "1s"]))
 def test_candles_have_no_gap_and_lose_no_print(
     prints: list[tuple[int, int, int, bool]], interval: str

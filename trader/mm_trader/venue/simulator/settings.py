@@ -26,7 +26,7 @@ from .config import (
     parse_rate,
     parse_symbols,
 )
-from .engine.types import StpMode
+from .engine.types import PERPETUAL_STP, StpMode
 from .options import OPTIONS
 from .tls import tls_context
 
@@ -61,7 +61,7 @@ def load_config(
         port=_whole(given.get("port", DEFAULT_PORT), "--port"),
         speed=_number(given.get("speed", 1.0), "--speed"),
         limits=_limits(given.get("limits", {})),
-        default_stp=_stp(given.get("stp", StpMode.EXPIRE_MAKER)),
+        default_stp=_stp(given.get("stp", StpMode.EXPIRE_MAKER), product),
         leverage=_whole(given.get("leverage", 20), "--leverage"),
         funding_rate=parse_rate(str(given.get("funding_rate", "0.0001")), "--funding-rate"),
         funding_interval_s=_number(given.get("funding_interval", 8 * 3600), "--funding-interval"),
@@ -185,11 +185,11 @@ def _number(value: Any, option: str) -> float:
     return float(value)
 
 
-def _stp(value: Any) -> StpMode:
-    try:
-        return StpMode(str(value))
-    except ValueError as error:
-        raise ConfigError(f"--stp {value}: must be one of {', '.join(StpMode)}") from error
+def _stp(value: Any, product: Product) -> StpMode:
+    modes = [mode for mode in StpMode if product is Product.SPOT or mode in PERPETUAL_STP]
+    if str(value) not in modes:
+        raise ConfigError(f"--stp {value}: must be one of {', '.join(modes)}")
+    return StpMode(str(value))
 
 
 def _limits(value: Any) -> LimitConfig:

@@ -86,6 +86,10 @@ class StpMode(StrEnum):
     DECREMENT = "DECREMENT"
 
 
+PERPETUAL_STP = frozenset(StpMode) - {StpMode.DECREMENT}
+"""What perpetuals have of it; DECREMENT is spot's alone."""
+
+
 class SymbolStatus(StrEnum):
     TRADING = "TRADING"
     HALT = "HALT"
@@ -233,6 +237,8 @@ class Order(msgspec.Struct, eq=False):
     """The list that it belongs to."""
     expiry: str = ""
     """Why the venue ended it, in its word; empty: what its type and time in force say."""
+    price_match: str = "NONE"
+    """Perpetual only: how its price was taken from the book."""
     good_till_ms: int = 0
     """Perpetual only: when a GTD order, which the engine knows as GTC, expires; 0: another time in force."""
     level: Level | None = None

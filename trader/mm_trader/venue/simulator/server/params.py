@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ E = TypeVar("E", bound=StrEnum)
 
 DECIMAL = re.compile(r"([0-9]{1,20})(\.[0-9]{1,20})?", re.ASCII)
 CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}", re.ASCII)
+FUTURES_CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_\-]{1,36}", re.ASCII)
 SYMBOL = re.compile(r"[A-Z0-9\-_.]{1,20}", re.ASCII)
 INTEGER = re.compile(r"[0-9]{1,20}", re.ASCII)
 LONG_MAX = (1 << 63) - 1
@@ -42,6 +44,19 @@ def illegal(name: str, pattern: re.Pattern[str]) -> RefusalError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ClientIds:
+    """What clients may name their orders with one product. `too_long`: what else is said of one of more than 36 characters."""
+
+    pattern: re.Pattern[str]
+    too_long: tuple[int, str] | None = None
+
+
+SPOT_IDS = ClientIds(CLIENT_ID)
+FUTURES_IDS = ClientIds(FUTURES_CLIENT_ID, (-4015, "Client order id length should be less than 36 chars"))
+ID_LENGTH = 36
+
+
 class Params:
     """The parameters of one request as text by name."""
 
@@ -50,6 +65,7 @@ class Params:
         self._read: set[str] = set()
         self.strict = True
         """Whether a parameter that nobody reads is refused."""
+        self.ids = SPOT_IDS
 
     def peek(self, name: str) -> str | None:
         """What was sent under `name`, unchecked and not counted as read."""
@@ -98,7 +114,11 @@ class Params:
         return value
 
     def client_id(self, name: str) -> str | None:
-        return self.matched(name, CLIENT_ID)
+        """An order's own name."""
+        ids = self.ids
+        if ids.too_long is not None and len(self._values.get(name, "")) > ID_LENGTH:
+            raise RefusalError(*ids.too_long)
+        return self.matched(name, ids.pattern)
 
     def integer(self, name: str, low: int = 0, high: int = LONG_MAX) -> int | None:
         value = self.matched(name, INTEGER)

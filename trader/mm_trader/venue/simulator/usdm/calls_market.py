@@ -6,13 +6,12 @@ from typing import Any
 
 from ..engine.checks import from_e8, plain
 from ..engine.market import Market
-from ..engine.types import StpMode
 from ..server.calls_candles import day_ticker, klines
 from ..server.calls_history import aggregate_trades, historical_trades
 from ..server.calls_market import ping, time, trades
 from ..server.desk import Call, Desk, Request
 from ..server.params import Params
-from .algo import MAX_OPEN, AlgoType
+from .algo import TRIGGER_PROTECT_E4, AlgoType
 from .desk import futures_desk
 from .shapes import levels, price_text, qty_text
 
@@ -45,7 +44,6 @@ def filters(market: Market) -> list[dict[str, Any]]:
             "stepSize": plain(spec.lot_e8, lot),
         },
         {"filterType": "MAX_NUM_ORDERS", "limit": spec.max_num_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": MAX_OPEN},
         {"filterType": "MIN_NOTIONAL", "notional": plain(spec.min_notional_e8, 0)},
         {
             "filterType": "PERCENT_PRICE",
@@ -76,14 +74,13 @@ def symbol_info(market: Market) -> dict[str, Any]:
         "quotePrecision": 8,
         "underlyingType": "COIN",
         "underlyingSubType": [],
-        "triggerProtect": "0.0500",
+        "triggerProtect": f"{TRIGGER_PROTECT_E4 / 10_000:.4f}",
         "liquidationFee": "0.012500",
         "marketTakeBound": "0.05",
         "maxMoveOrderLimit": spec.max_modifies,
         "filters": filters(market),
         "orderTypes": ["LIMIT", "MARKET", *(kind.value for kind in AlgoType)],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
-        "selfTradePreventionModes": [m.value for m in StpMode],
         "permissionSets": ["COPY"],
     }
 

@@ -7,14 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 from ..engine.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, RefusalError
-from ..engine.types import NewOrder, OrderType, StpMode, TimeInForce
+from ..engine.types import PERPETUAL_STP, NewOrder, OrderType, StpMode, SymbolSpec, TimeInForce
 from ..server.calls_account import Window, find_order, open_orders, order_status, orders_of, window
 from ..server.calls_orders import INVALID_TYPE, enter, not_required, read_side
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import Params, missing
 from . import shapes
 from .desk import futures_desk
-from .refusals import translated
+from .price_match import PriceMatch, matched_price, read_price_match
+from .refusals import check_price, check_quantity, translated
 
 MAX_BATCH = 5
 MAX_BATCH_CANCEL = 10
@@ -58,11 +59,11 @@ class ResponseType(StrEnum):
     RESULT = "RESULT"
 
 
-def read_new_order(desk: Desk, request: Request) -> NewOrder:
-    """The new order that the parameters describe."""
+def read_new_order(desk: Desk, request: Request) -> tuple[NewOrder, PriceMatch]:
+    """The new order that the parameters describe, and where its price was taken from."""
     params = request.params
     symbol = params.symbol()
-    desk.exchange.market(symbol)
+    market = desk.exchange.market(symbol)
     side = read_side(params)
     if params.peek("type") in CONDITIONAL:
         raise RefusalError(-4120, USE_ALGO)
@@ -71,11 +72,14 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
     quantity, price = params.decimal("quantity"), params.decimal("price")
     client_id = params.client_id("newClientOrderId")
     reduce_only = params.flag("reduceOnly", False)
-    stp = params.choice("selfTradePreventionMode", StpMode)
+    stp = read_stp(params)
     params.choice("newOrderRespType", ResponseType)
     one_way(desk, request)
-    for name in ("priceMatch", "workingType", "priceProtect", "closePosition"):
+    for name in ("workingType", "priceProtect", "closePosition"):
         params.text(name)  # meaningful for conditional orders only, which are not here
+    match = read_price_match(params, limit=kind is FuturesType.LIMIT)
+    if match is not PriceMatch.NONE:
+        price = matched_price(market, side, match)
     if quantity is None:
         raise missing("quantity")
     if kind is FuturesType.MARKET:
@@ -86,8 +90,9 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
         for name, value in (("timeInForce", tif), ("price", price)):
             if value is None:
                 raise missing(name)
+    check_amounts(market.spec, price, quantity)
     maker = tif is FuturesTif.GTX
-    return NewOrder(
+    new = NewOrder(
         symbol,
         side,
         OrderType.LIMIT_MAKER if maker else OrderType(kind.value),
@@ -98,6 +103,23 @@ def read_new_order(desk: Desk, request: Request) -> NewOrder:
         stp=stp,
         reduce_only=reduce_only,
     )
+    return new, match
+
+
+def read_stp(params: Params) -> StpMode | None:
+    """Self-trade prevention; None: the venue's own mode."""
+    refusal = (-5039, "Invalid self trade prevention mode.")
+    mode = params.choice("selfTradePreventionMode", StpMode, refusal)
+    if mode is not None and mode not in PERPETUAL_STP:
+        raise RefusalError(*refusal)
+    return mode
+
+
+def check_amounts(spec: SymbolSpec, price: int | None, quantity: int) -> None:
+    """Price (None: at the market) and quantity of a new or changed order, before the engine looks at them."""
+    if price is not None:
+        check_price(spec, price)
+    check_quantity(spec, quantity)
 
 
 def one_way(desk: Desk, request: Request) -> None:
@@ -120,17 +142,19 @@ def good_till(desk: Desk, params: Params) -> int:
 
 
 def place(desk: Desk, request: Request) -> Any:
-    new, until_ms = read_new_order(desk, request), good_till(desk, request.params)
+    new, match = read_new_order(desk, request)
+    until_ms = good_till(desk, request.params)
     request.params.finish()
     desk.limits.check_orders(request.account.name)
     placed = enter(desk, request, new)
+    placed.order.price_match = match
     if until_ms:
-        futures_desk(desk).end_at(placed.order, until_ms)
+        futures_desk(desk).futures.end_at(placed.order, until_ms)
     return shapes.order(placed.order, desk.spec(placed.order.symbol))
 
 
 def place_test(desk: Desk, request: Request) -> Any:
-    new = read_new_order(desk, request)
+    new, _ = read_new_order(desk, request)
     good_till(desk, request.params)
     request.params.finish()
     desk.exchange.validate(request.account, new)
@@ -142,11 +166,14 @@ def modify(desk: Desk, request: Request) -> Any:
     params = request.params
     side = read_side(params)
     quantity, price = params.decimal("quantity"), params.decimal("price")
-    for name in ("priceMatch", "origType", "modifyId"):
+    match = read_price_match(params, limit=True)
+    for name in ("origType", "modifyId"):
         params.text(name)
     one_way(desk, request)
     order = find_order(desk, request, RefusalError(-2013, NO_SUCH_ORDER))
     params.finish()
+    if match is not PriceMatch.NONE:
+        price = matched_price(desk.exchange.market(order.symbol), side, match)
     for name, value in (("quantity", quantity), ("price", price)):
         if value is None:
             raise missing(name)
@@ -155,9 +182,11 @@ def modify(desk: Desk, request: Request) -> Any:
     if side is not order.side or order.type is OrderType.MARKET:
         raise RefusalError(-5025, "Only limit order is supported.")
     assert quantity is not None and price is not None, "both were just required"
+    check_amounts(desk.spec(order.symbol), price, quantity)
     desk.limits.check_orders(request.account.name)
     spec, before = desk.spec(order.symbol), (order.price, order.qty)
     futures_desk(desk).futures.modify(order, price, quantity)
+    order.price_match = match
     desk.limits.add_orders(request.account.name, 1)
     if (order.price, order.qty) != before:  # it was not cancelled instead
         desk.amendments.append(shapes.amendment(order, spec, before, desk.exchange.last_execution_id))
@@ -236,7 +265,7 @@ def batch_cancel(desk: Desk, request: Request) -> Any:
 
 def _as(request: Request, values: dict[str, str]) -> Request:
     params = Params(values)
-    params.strict = request.params.strict
+    params.strict, params.ids = request.params.strict, request.params.ids
     return Request(params, request.identity, request.ip, request.source)
 
 
@@ -270,7 +299,8 @@ def week(params: Params) -> Window:
     )
 
 
-def _open_weight(params: Params) -> int:
+def by_symbol_weight(params: Params) -> int:
+    """Of a list of open orders: much more without a symbol."""
     return 1 if params.has("symbol") else 40
 
 
@@ -327,6 +357,6 @@ CALLS = (
     ),
     Call(("DELETE", "v1/batchOrders"), None, batch_cancel, 1, _SIGNED, True, "cancel", refunds=False),
     Call(("GET", "v1/openOrder"), None, open_order, 1, _SIGNED),
-    Call(("GET", "v1/openOrders"), None, open_orders, _open_weight, _SIGNED),
+    Call(("GET", "v1/openOrders"), None, open_orders, by_symbol_weight, _SIGNED),
     Call(("GET", "v1/allOrders"), None, all_orders, 5, _SIGNED),
 )

@@ -13,6 +13,7 @@ from ..server.auth import Authenticator
 from ..server.candles import Candles
 from ..server.desk import Call, Desk, Request
 from ..server.limits import RateLimits
+from ..server.params import FUTURES_IDS
 from ..server.publisher import Publisher
 from ..time import NS_PER_MS, Clock, Timer
 from . import shapes
@@ -45,8 +46,6 @@ class FuturesDesk(Desk):
         """Of mark prices, which are taken every second."""
         assert isinstance(publisher, FuturesPublisher), "the futures profile makes its own publisher"
         self.algos = publisher.algos
-        self._good_till: dict[int, Order] = {}
-        """Orders with an end, by id."""
         self._countdowns: dict[tuple[str, str], Timer] = {}
 
     def queried(self, order: Order) -> dict[str, Any]:
@@ -55,7 +54,7 @@ class FuturesDesk(Desk):
 
     def perform(self, call: Call, request: Request) -> Any:
         """See Desk; refusals are translated, and parameters that nobody knows are ignored, as clients of this API know it."""
-        request.params.strict = False
+        request.params.strict, request.params.ids = False, FUTURES_IDS
         try:
             return super().perform(call, request)
         except RefusalError as error:
@@ -79,25 +78,15 @@ class FuturesDesk(Desk):
             self.exchange.cancel(order)
         self.publisher.pump()
 
-    def end_at(self, order: Order, good_till_ms: int) -> None:
-        """Let an order that rests expire by itself."""
-        order.good_till_ms = good_till_ms
-        if not order.is_final:
-            self._good_till[order.id] = order
-
     def expire_due(self) -> None:
         """End the orders whose time has come; called every second."""
         now_ms = self.now_ms()
-        for order in list(self._good_till.values()):
-            if not order.is_final and order.good_till_ms <= now_ms:
-                self.futures.expire(order)
-            if order.is_final:
-                del self._good_till[order.id]
+        self.futures.expire_due(now_ms)
+        self.algos.expire_due(now_ms)
         self.publisher.pump()
 
     def forget(self) -> None:
         """Testnet reset: nothing counts down any more."""
-        self._good_till.clear()
         self.algos.forget()
         for timer in self._countdowns.values():
             timer.cancel()

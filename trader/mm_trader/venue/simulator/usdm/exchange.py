@@ -25,6 +25,7 @@ from ..engine.types import (
     StpMode,
     SymbolSpec,
     SymbolStatus,
+    TimeInForce,
 )
 from .margin import MarginLedger
 from .refusals import PERCENT_PRICE, out_of_band
@@ -54,6 +55,10 @@ class FundingSchedule:
 
 
 REDUCE_ONLY_REJECTED = "ReduceOnly Order is rejected."
+FOK_REJECTED = (
+    "Due to the order could not be filled immediately, the FOK order has been rejected. "
+    "The order will not be recorded in the order history"
+)
 NO_CHANGE = "No need to modify the order."
 TOO_MANY_CHANGES = "Exceed maximum modify order limit."
 
@@ -66,12 +71,16 @@ class FuturesExchange(Exchange):
     ) -> None:
         listed = tuple(specs)
         self.funding = funding
+        self._good_till: dict[int, Order] = {}
+        """Orders with an end, by id."""
         self.margin = MarginLedger({spec.name: spec for spec in listed}, leverage)
         super().__init__(listed, clock, stp, self.margin)
 
     # --- orders -----------------------------------------------------------------------------------------------------
     def place(self, account: Account, new: NewOrder) -> Placed:
-        """Enter an order. A reduce-only one is cut to what it can reduce, or refused."""
+        """Enter an order. A reduce-only one is cut to what it can reduce, or refused; FOK knows no self-trade prevention."""
+        if new.tif is TimeInForce.FOK:
+            new.stp = StpMode.NONE
         if new.reduce_only:
             self._cut_to_position(account, new)
         with self.batch():
@@ -80,7 +89,16 @@ class FuturesExchange(Exchange):
         return placed
 
     def _validate(self, market: Market, seat: Seat, new: NewOrder) -> tuple[int, int, int]:
-        """As in spot; a reduce-only order has no smallest notional."""
+        """As in spot; a reduce-only order has no smallest notional, and a FOK order that cannot be filled is refused."""
+        checked = self._judge(market, seat, new)
+        if new.tif is TimeInForce.FOK:
+            price, lots, _ = checked
+            offered = market.available(new.side is Side.BUY, price, None)
+            if sum(size for _, size in offered) < lots:
+                raise RefusalError(-5021, FOK_REJECTED)
+        return checked
+
+    def _judge(self, market: Market, seat: Seat, new: NewOrder) -> tuple[int, int, int]:
         if not new.reduce_only:
             try:
                 return super()._validate(market, seat, new)
@@ -147,6 +165,7 @@ class FuturesExchange(Exchange):
             self._rest(market, order)
             raise
         order.amends += 1
+        order.stp = StpMode.NONE  # a change of an order ends its prevention, says the venue
         self._matcher.execution(order, ExecType.REPLACED, now)
         if takes:
             self._matcher.match(market, order, now)
@@ -187,6 +206,20 @@ class FuturesExchange(Exchange):
         self._matcher.execution(order, ExecType.EXPIRED, self.clock())
         self._commit(market, self.clock())
 
+    def end_at(self, order: Order, good_till_ms: int) -> None:
+        """Let an order that rests expire by itself."""
+        order.good_till_ms = good_till_ms
+        if not order.is_final:
+            self._good_till[order.id] = order
+
+    def expire_due(self, now_ms: int) -> None:
+        """End the orders whose time has come."""
+        for order in list(self._good_till.values()):
+            if not order.is_final and order.good_till_ms <= now_ms:
+                self.expire(order)
+            if order.is_final:
+                del self._good_till[order.id]
+
     # --- the venue's own doing --------------------------------------------------------------------------------------
     def set_mark(self, symbol: str, ticks: int) -> None:
         """A new mark price."""
@@ -221,4 +254,5 @@ class FuturesExchange(Exchange):
     def forget_all(self) -> None:
         """Testnet reset."""
         self.margin.forget()
+        self._good_till.clear()
         super().forget_all()

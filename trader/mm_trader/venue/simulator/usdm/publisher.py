@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..engine.checks import from_e8
+from ..engine.checks import from_e8, plain
 from ..engine.events import BalanceEvent, BookUpdate, ExecutionEvent, TradeEvent, TransferEvent
 from ..engine.market import Market
 from ..faults import DEPTH_KINDS
@@ -90,7 +90,7 @@ class FuturesPublisher(Publisher):
             clientAlgoId=order.client_id,
             side=order.side.value,
             type=order.type.value,
-            price=price_text(spec, order.trigger),
+            price=plain(order.trigger_e8 or order.activate_e8, spec.price_digits),
             status=order.status.value,
         )
         self.user_sink(name, dumps(algo_update(order, spec, self.exchange.clock() // NS_PER_MS)))
@@ -112,6 +112,8 @@ class FuturesPublisher(Publisher):
                 asset=event.balances[0][0],
             )
         self.user_sink(event.account.name, dumps(shapes.account_update(event, held, now_ms)))
+        for symbol in named:
+            self.algos.position_changed(event.account, symbol)
 
     def _transfer(self, event: TransferEvent, now_ms: int) -> None:
         """ACCOUNT_UPDATE says it."""

@@ -14,7 +14,7 @@ from ..engine.errors import (
     RefusalError,
     filter_failure,
 )
-from ..engine.types import SymbolSpec
+from ..engine.types import E8, SymbolSpec
 
 POST_ONLY = (
     "Due to the order could not be executed as maker, the Post Only order will be rejected. "
@@ -41,10 +41,61 @@ _TABLE: dict[tuple[int, str], tuple[int, str]] = {
 }
 
 
+NAMED = {-1102: "Mandatory parameter '", -1106: "Parameter '"}
+"""Refusals whose text names a parameter, which this API writes without capitals, and how the text begins."""
+
+
 def translated(error: RefusalError) -> RefusalError:
     """The refusal as the futures API words it."""
     found = _TABLE.get((error.code, error.msg))
-    return RefusalError(*found, error.status, error.data) if found is not None else error
+    if found is not None:
+        return RefusalError(*found, error.status, error.data)
+    begin = NAMED.get(error.code, "")
+    if begin and error.msg.startswith(begin):
+        name, rest = error.msg[len(begin) :].split("'", 1)
+        return RefusalError(error.code, f"{begin}{name.lower()}'{rest}", error.status, error.data)
+    return error
+
+
+def check_price(spec: SymbolSpec, price_e8: int) -> None:
+    """Precision, range and tick of a limit price, each with its own code."""
+    if price_e8 <= 0:
+        raise RefusalError(-4001, "Price less than or equal to zero.")
+    check_precision(price_e8, spec.price_digits)
+    if price_e8 > spec.max_price_e8:
+        raise RefusalError(-4002, "Price greater than max price.")
+    if price_e8 < spec.min_price_e8:
+        raise RefusalError(-4013, "Price less than min price.")
+    if price_e8 % spec.tick_e8:
+        raise RefusalError(-4014, "Price not increased by tick size.")
+
+
+def check_trigger(spec: SymbolSpec, trigger_e8: int) -> None:
+    """Precision and range of a trigger price; the venue asks no tick of it."""
+    if trigger_e8 <= 0:
+        raise RefusalError(-4006, "Stop price less than zero.")
+    check_precision(trigger_e8, spec.price_digits)
+    if trigger_e8 > spec.max_price_e8:
+        raise RefusalError(-4007, "Stop price greater than max price.")
+
+
+def check_quantity(spec: SymbolSpec, qty_e8: int) -> None:
+    """Precision, range and step of a quantity, each with its own code."""
+    if qty_e8 <= 0:
+        raise RefusalError(-4003, "Quantity less than or equal to zero.")
+    check_precision(qty_e8, spec.qty_digits)
+    if qty_e8 < spec.min_qty_e8:
+        raise RefusalError(-4004, "Quantity less than min quantity.")
+    if qty_e8 > spec.max_qty_e8:
+        raise RefusalError(-4005, "Quantity greater than max quantity.")
+    if qty_e8 % spec.lot_e8:
+        raise RefusalError(-4023, "Qty not increased by step size.")
+
+
+def check_precision(value_e8: int, digits: int) -> None:
+    """No more digits after the point than the symbol's precision."""
+    if value_e8 % (E8 // 10**digits):
+        raise RefusalError(-1111, "Precision is over the maximum defined for this asset.")
 
 
 def out_of_band(spec: SymbolSpec, price_e8: int, reference: int) -> RefusalError:

@@ -8,7 +8,7 @@ from ..engine.account import AccountTrade
 from ..engine.checks import from_e8, plain
 from ..engine.events import ExecutionEvent
 from ..engine.market import Market
-from ..engine.types import E8, ExecType, Order, OrderStatus, OrderType, SymbolSpec
+from ..engine.types import E8, ExecType, Order, OrderStatus, OrderType, SymbolSpec, TimeInForce
 from ..server.shapes import ms
 from .holdings import Holding
 from .margin import Income, MarginEvent
@@ -22,6 +22,11 @@ def price_text(spec: SymbolSpec, ticks: int) -> str:
 
 def qty_text(spec: SymbolSpec, lots: int) -> str:
     return plain(lots * spec.lot_e8, spec.qty_digits)
+
+
+def bare(text: str) -> str:
+    """A decimal without the zeros that mean nothing, as user events have it."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def levels(market: Market, limit: int) -> tuple[list[list[str]], list[list[str]]]:
@@ -78,7 +83,7 @@ def order(one: Order, spec: SymbolSpec) -> dict[str, Any]:
         "workingType": "CONTRACT_PRICE",
         "priceProtect": False,
         "origType": kind,
-        "priceMatch": "NONE",
+        "priceMatch": one.price_match,
         "selfTradePreventionMode": one.stp.value,
         "goodTillDate": one.good_till_ms,
         "updateTime": ms(one.updated_ns),
@@ -210,6 +215,19 @@ def execution_type(event: ExecutionEvent) -> str:
     return event.exec_type.value
 
 
+def expiry(one: Order, status: OrderStatus) -> str:
+    """Why an order expired, in the venue's number; 0 for any that did not."""
+    if status is OrderStatus.EXPIRED_IN_MATCH:
+        return "3" if one.tif is TimeInForce.IOC else "1"
+    if status is not OrderStatus.EXPIRED:
+        return "0"
+    if one.is_market:
+        return "9"
+    if one.tif is TimeInForce.IOC:
+        return "2"
+    return "4" if one.reduce_only else "0"
+
+
 def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[str, Any]:
     """ORDER_TRADE_UPDATE."""
     one, fill = event.order, event.fill
@@ -220,35 +238,36 @@ def order_update(event: ExecutionEvent, spec: SymbolSpec, now_ms: int) -> dict[s
         "S": one.side.value,
         "o": kind,
         "f": tif(one),
-        "q": qty_text(spec, event.qty),
-        "p": price_text(spec, one.price),
-        "ap": average_text(spec, event.executed_quote, event.executed),
-        "sp": price_text(spec, 0),
+        "q": bare(qty_text(spec, event.qty)),
+        "p": bare(price_text(spec, one.price)),
+        "ap": bare(average_text(spec, event.executed_quote, event.executed)),
+        "sp": bare(price_text(spec, 0)),
         "x": execution_type(event),
         "X": status(event.status),
         "i": one.id,
-        "l": qty_text(spec, fill.qty if fill else 0),
-        "z": qty_text(spec, event.executed),
-        "L": price_text(spec, fill.price if fill else 0),
-        "n": from_e8(fill.commission if fill else 0),
+        "l": bare(qty_text(spec, fill.qty if fill else 0)),
+        "z": bare(qty_text(spec, event.executed)),
+        "L": bare(price_text(spec, fill.price if fill else 0)),
+        "n": bare(from_e8(fill.commission if fill else 0)),
         "N": fill.commission_asset if fill else spec.quote,
         "T": ms(event.time_ns),
         "t": fill.id if fill else 0,
-        "b": from_e8(0),
-        "a": from_e8(0),
+        "b": "0",
+        "a": "0",
         "m": fill is not None and fill.is_maker,
         "R": one.reduce_only,
         "wt": "CONTRACT_PRICE",
         "ot": kind,
         "ps": ONE_WAY,
         "cp": False,
-        "rp": from_e8(fill.realised if fill else 0),
+        "rp": bare(from_e8(fill.realised if fill else 0)),
         "pP": False,
         "si": 0,
         "ss": 0,
         "V": one.stp.value,
-        "pm": "NONE",
+        "pm": one.price_match,
         "gtd": one.good_till_ms,
+        "er": expiry(one, event.status),
     }
     return {"e": "ORDER_TRADE_UPDATE", "E": now_ms, "T": ms(event.time_ns), "o": inner}
 
@@ -311,20 +330,26 @@ def account_update(
         "a": {
             "m": event.reason,
             "B": [
-                {"a": asset, "wb": from_e8(free), "cw": from_e8(free), "bc": from_e8(event.change)}
+                {
+                    "a": asset,
+                    "wb": bare(from_e8(free)),
+                    "cw": bare(from_e8(free)),
+                    "bc": bare(from_e8(event.change)),
+                }
                 for asset, free, _ in event.balances
             ],
             "P": [
                 {
                     "s": symbol,
-                    "pa": qty_text(spec, held.lots),
-                    "ep": average_text(spec, held.cost, held.lots),
-                    "bep": average_text(spec, held.cost, held.lots),
-                    "cr": from_e8(held.realised),
-                    "up": from_e8(held.profit(mark, spec.quote_mult)),
+                    "pa": bare(qty_text(spec, held.lots)),
+                    "ep": bare(average_text(spec, held.cost, held.lots)),
+                    "bep": bare(average_text(spec, held.cost, held.lots)),
+                    "cr": bare(from_e8(held.realised)),
+                    "up": bare(from_e8(held.profit(mark, spec.quote_mult))),
                     "mt": "cross",
                     "iw": "0",
                     "ps": ONE_WAY,
+                    "ma": spec.quote,
                 }
                 for symbol, (held, spec, mark) in holdings.items()
             ],
