@@ -90,6 +90,8 @@ class KernelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Venue minus local, now."""
     reconcile: dict[str, int] = msgspec.field(default_factory=dict)
     """Comparisons with the venue: runs, failures, differences by kind, and how long the last and the longest took (ms)."""
+    dormant: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    """Symbol → base units that a symbol holds which is not configured any more: nobody looks after them."""
     misfits: dict[str, str] = msgspec.field(default_factory=dict)
     """Symbol → why no order of it fits, and the field that decides; nothing for a symbol that has one."""
     volatility: dict[str, float]

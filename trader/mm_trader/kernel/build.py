@@ -30,6 +30,7 @@ from mm_trader.orders.table import OrderTable
 from mm_trader.orders.timing import Timings
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.losses import SymbolLosses
+from mm_trader.risk.dormant import Dormant
 from mm_trader.risk.guards import SymbolGuards
 from mm_trader.risk.halts import HaltBoard
 from mm_trader.risk.ledger import Position
@@ -56,6 +57,7 @@ def build(
     _check_rules(settings, rules)
     wall = WallClock(ts, wall_ns)
     positions, trades = _positions(settings, rules, restored)
+    dormant = _dormant(settings, restored)
     pnl = PnlMonitor(
         positions,
         LossLimits(
@@ -66,6 +68,7 @@ def build(
         restored.ledger,
         scope=settings.scope,
         wall_ms=wall.ms(ts),
+        dormant_net=dormant.net,
     )
     evidence = EvidenceKeeper(
         scope=settings.scope,
@@ -96,6 +99,7 @@ def build(
         desks=desks,
         table=table,
         pnl=pnl,
+        dormant=dormant,
         evidence=evidence,
         halts=HaltBoard(settings.revision, settings.scope, restored.latches),
     )
@@ -117,6 +121,7 @@ def build(
         backoff=backoff,
     )
     starts = restored.ledger.symbol_day_start if restored.ledger and restored.ledger.day == pnl.day else {}
+    dormant.begin_day(starts)
     core.losses = SymbolLosses(positions, settings.symbol_loss_limit, starts)
     for symbol, desk in desks.items():
         desk.loss_floor = core.losses.floor(symbol)
@@ -208,6 +213,12 @@ def _positions(
         if fill.symbol in positions and trades[fill.symbol].take(fill.trade_id):
             positions[fill.symbol].book(_trade(fill, rules[fill.symbol]), settings.fee_rates)
     return positions, trades
+
+
+def _dormant(settings: Settings, restored: Restored) -> Dormant:
+    """Whatever else the ledger has: symbols that the config named once."""
+    records = restored.ledger.positions if restored.ledger else {}
+    return Dormant({symbol: record for symbol, record in records.items() if symbol not in settings.symbols})
 
 
 def _trade(fill: FillRecord, rules: SymbolRules) -> TradeView:

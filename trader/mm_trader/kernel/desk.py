@@ -24,6 +24,7 @@ from mm_trader.portfolio.correlation import Correlations
 from mm_trader.portfolio.losses import NO_FLOOR, SymbolLosses
 from mm_trader.risk.behaviour import BehaviourMonitor
 from mm_trader.risk.breaker import CircuitBreaker, Endpoint
+from mm_trader.risk.dormant import Dormant
 from mm_trader.risk.drift import BalanceDrift
 from mm_trader.risk.guards import SymbolGuards
 from mm_trader.risk.halts import HaltBoard
@@ -155,6 +156,7 @@ class Core:
         desks: dict[str, Desk],
         table: OrderTable,
         pnl: PnlMonitor,
+        dormant: Dormant,
         evidence: EvidenceKeeper,
         halts: HaltBoard,
     ) -> None:
@@ -164,6 +166,7 @@ class Core:
         self.desks = desks
         self.table = table
         self.pnl = pnl
+        self.dormant = dormant
         self.evidence = evidence
         self.halts = halts
         self.balances = Balances()

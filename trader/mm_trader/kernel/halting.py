@@ -103,6 +103,7 @@ class Halting:
         elif reason in {HaltReason.REJECT_STREAK.value.lower(), HaltReason.CREDENTIALS_REFUSED.value.lower()}:
             core.behaviour.accepted()
         elif reason == HaltReason.VENUE_RESET.value.lower():
+            core.dormant.write_off()
             for desk in core.desks.values():
                 desk.position.write_off()
                 desk.trades.restart()

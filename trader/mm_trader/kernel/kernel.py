@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mm_api.redis_contract import Evidence, LedgerRecord, OrderRecord
+from mm_api.scalars import format_decimal
 from mm_api.trader_config import TraderConfig
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Amend, Cancel, CancelReplace, Command, Modify, Place
@@ -99,6 +100,7 @@ class Kernel:
         }
         self._halting.judge(ts)
         self._self_test()
+        self._tell_dormant(ts)
         self._startup = self._core.outbox.drain()
 
     # --- the interface ----------------------------------------------------------------------------------------------------------------
@@ -242,6 +244,7 @@ class Kernel:
             self._halting.alert(
                 "Warning", "DayRolled", f"day {core.pnl.day} begins; {core.describe_loss()}", ts
             )
+            core.dormant.begin_day({})
             for desk in core.desks.values():
                 self._halting.begin_symbol(desk)
         core.manager.on_timer(ts)
@@ -292,6 +295,18 @@ class Kernel:
         core.evidence.self_test(result)
         if result.failures:
             self._halting.halt(HaltReason.SELF_TEST_FAILED, "; ".join(result.failures), core.now)
+
+    def _tell_dormant(self, ts: int) -> None:
+        """Whoever left a symbol out of the config may not know that it holds something."""
+        for symbol, held in self._core.dormant.held.items():
+            self._halting.alert(
+                "Warning",
+                "DormantPosition",
+                f"{symbol} is not in symbols any more and holds {format_decimal(held)} in base units: nobody marks, quotes or closes it, and it counts "
+                "against no limit; close it by hand, or configure the symbol again",
+                ts,
+                severity="warning",
+            )
 
     def _finish(self) -> list[Command]:
         """Hand over the commands. After a halt no place leaves, whenever in this event it was decided, and cancels leave first."""

@@ -78,6 +78,7 @@ def status_of(core: Core, flatten: dict[str, str]) -> KernelStatus:
         clock_skew_ms=core.skew.ns / 1e6,
         zero_orders_confirmed_ms=core.reconciler.zero_confirmed_ms(),
         reconcile=core.reconciler.statistics.as_numbers(),
+        dormant=core.dormant.held,
         misfits={
             desk.symbol: message for desk in core.desks.values() if (message := _misfit(core, desk).message)
         },
@@ -88,7 +89,8 @@ def ledger_of(core: Core) -> LedgerRecord:
     """Positions and baselines, exact."""
     pnl = core.pnl
     return LedgerRecord(
-        positions={
+        positions=core.dormant.records
+        | {
             desk.symbol: desk.position.record(desk.trades.watermark, desk.trades.above)
             for desk in core.desks.values()
         },
@@ -98,7 +100,7 @@ def ledger_of(core: Core) -> LedgerRecord:
         scope=pnl.scope if pnl.scope_begun else "",
         scope_start_pnl=from_money(pnl.scope_start),
         budget_start_pnl=from_money(pnl.budget_start),
-        symbol_day_start=core.losses.record(),
+        symbol_day_start=core.dormant.day_starts | core.losses.record(),
         updated_ms=core.wall.ms(core.now),
     )
 

@@ -52,11 +52,14 @@ class PnlMonitor:
         *,
         scope: str,
         wall_ms: int,
+        dormant_net: int = 0,
     ) -> None:
+        """`dormant_net`: net PnL of symbols that are not traded now, money; the stored baselines contain it."""
         self.limits = limits
         self._positions = positions
+        self._dormant_net = dormant_net
         self.scope = scope
-        self.net = sum(position.net for position in positions.values())
+        self.net = self._sum()
         self._day_number = wall_ms // _DAY_MS
         self.day = utc_day(wall_ms)
         self.day_start = self.peak = self.scope_start = self.budget_start = self.net
@@ -104,8 +107,11 @@ class PnlMonitor:
 
     def recount(self) -> bool:
         """Sum the positions anew after a fill. True: a limit is breached."""
-        self.net = sum(position.net for position in self._positions.values())
+        self.net = self._sum()
         return self.settle()
+
+    def _sum(self) -> int:
+        return sum(position.net for position in self._positions.values()) + self._dormant_net
 
     def begin_scope(self) -> None:
         """The scope's baselines are now."""

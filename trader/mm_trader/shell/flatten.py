@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
@@ -33,11 +33,16 @@ class Flattener:
     ) -> None:
         self._gateway = gateway
         self._symbols = tuple(symbols)
+        self._left_open: tuple[str, ...] = ()
         self._clock = clock
         self._alerts = alerts
         self._sleep = sleep
         self.zero_confirmed_ms: int | None = None
         """Wall time at which the venue last showed nothing open. None: since then orders were placed, or it never did."""
+
+    def include(self, symbols: Iterable[str]) -> None:
+        """Sweep these, too: symbols of an earlier config, in which orders may be open. Replaces the ones of before."""
+        self._left_open = tuple(sorted(set(symbols) - set(self._symbols)))
 
     def placed(self) -> None:
         """Something was placed: the last confirmation holds no longer."""
@@ -45,7 +50,7 @@ class Flattener:
 
     async def sweep(self, timeout_s: float) -> bool:
         """One attempt. True: the venue shows nothing open."""
-        if not await self._gateway.cancel_all_own(self._symbols, timeout_s):
+        if not await self._gateway.cancel_all_own((*self._symbols, *self._left_open), timeout_s):
             return False
         self.zero_confirmed_ms = self._clock.wall_ns() // NS_PER_MS
         return True

@@ -89,7 +89,8 @@ def unaccounted(
 ) -> dict[str, Decimal]:
     """Symbol → base units by which `ledger` is beyond what the store has once `missing` is written there: fills that nobody has any more. Empty: none.
 
-    Fills that cancel each other out to the last digit are not seen."""
+    Fills that cancel each other out to the last digit are not seen, nor those of a symbol without rules, which is not configured any more: in which
+    asset its commissions were taken cannot be told."""
     before = recalled.stored.ledger or LedgerRecord()
     unbooked = [fill for fill in recalled.tail if not recalled.has(fill)]
     gained: dict[str, Decimal] = {}
@@ -97,6 +98,8 @@ def unaccounted(
         gained[fill.symbol] = gained.get(fill.symbol, Decimal(0)) + _base(fill, rules)
     found = {}
     for symbol, position in ledger.positions.items():
+        if symbol not in rules:
+            continue
         was = before.positions.get(symbol, _NOTHING).position
         difference = position.position - was - gained.get(symbol, Decimal(0))
         if difference:

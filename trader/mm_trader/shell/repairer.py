@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 import structlog
 
-from mm_api.redis_contract import STREAM_LIMIT, FillRecord
+from mm_api.redis_contract import STREAM_LIMIT, FillRecord, OrderRecord
 from mm_trader.core.clock import Clock
 from mm_trader.core.units import SymbolRules
 from mm_trader.shell.alerts import Alerts, warning
@@ -84,16 +84,24 @@ class Repairer:
         for fill in unknown_to_journal(memory.recalled, self._journal.state.fills):
             self._journal.fill(fill, None)
 
-    def repair(self, memory: Memory, kernel: KernelPort, rules: Mapping[str, SymbolRules]) -> int:
-        """Have everything written that the store lacks; how many fills that are. `rules`: of the symbols in the kernel's ledger."""
+    def repair(
+        self,
+        memory: Memory,
+        kernel: KernelPort,
+        rules: Mapping[str, SymbolRules],
+        left_behind: Sequence[OrderRecord] = (),
+    ) -> int:
+        """Have everything written that the store lacks; how many fills that are. `rules`: of the symbols that are configured; `left_behind`: orders in
+        others, which the store keeps until they are swept."""
         recalled, ledger = memory.recalled, kernel.ledger()
-        # a symbol that is traded no more is in no ledger: whether the store has had its old fills, nobody knows
+        # a symbol that no ledger knows: whether the store has had its old fills, nobody can tell
         older = tuple(fill for fill in memory.older if fill.symbol in ledger.positions)
         # the longest first, for the order of time: each ends with the newest fill
         known = sorted((older, self._journal.state.fills, self._writer.unwritten_fills), key=len)
         missing = missing_fills((fill for each in reversed(known) for fill in each), recalled)
         stored_orders = {record.client_id for record in recalled.stored.orders}
-        self._writer.repair(missing, ledger, kernel.open_orders(), stored_orders)
+        open_orders = [*kernel.open_orders(), *left_behind]
+        self._writer.repair(missing, ledger, open_orders, stored_orders)
         gone = unaccounted(missing, recalled, ledger, rules) if memory.older else {}
         if missing:
             log.warning("store_repaired", fills=len(missing), last_batch=recalled.stored.batch)

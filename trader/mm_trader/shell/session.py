@@ -31,6 +31,7 @@ from mm_trader.shell.flatten import Flattener
 from mm_trader.shell.gate import Blocker, PlaceGate
 from mm_trader.shell.halts import Halts
 from mm_trader.shell.journal import Journal, JournalReport
+from mm_trader.shell.left_behind import LeftBehind
 from mm_trader.shell.repairer import Memory, Repairer
 from mm_trader.shell.reporter import INTERNAL_ERROR, Progress
 from mm_trader.shell.restore import merge, newest_evidence, was_clean
@@ -85,6 +86,7 @@ class Session:
         self._repairer = Repairer(
             p.store, p.config.scope, p.journal, p.writer, p.halts, p.alerts, p.clock, p.sleep
         )
+        self._left_behind = LeftBehind(p.config.symbols, p.journal, p.writer, p.flattener, p.alerts, p.clock)
         self._rules: dict[str, SymbolRules] | None = None
         self._token: Token | None = None
         self._counter_before: int | None = None
@@ -229,7 +231,8 @@ class Session:
         kernel = p.dispatcher.kernel
         if kernel is None:
             return  # it failed meanwhile; whoever builds the next one comes here again
-        fills = self._repairer.repair(memory, kernel, self._rules or {})
+        left_behind = self._left_behind.find(memory.recalled.stored.orders)
+        fills = self._repairer.repair(memory, kernel, self._rules or {}, left_behind)
         if gone_back:
             self._repairer.warn(
                 BEHIND,
@@ -237,6 +240,7 @@ class Session:
             )
         if self._swept is not token:
             await self._sweep_before(token, granted_ns)
+        self._left_behind.swept()
         await p.writer.complete.wait()
         if not self._still(token):
             return

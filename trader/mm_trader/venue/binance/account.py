@@ -128,22 +128,31 @@ class AccountReader:
         if own and self.on_own_order is not None:
             self.on_own_order(symbol, venue_id)
 
-    async def open_orders(self, symbol: str, purpose: Purpose = Purpose.QUERY) -> OpenOrders:
-        """All open orders of the symbol; those of others are only counted. A sweep looks with the budget of cancels: nothing may hold it up."""
+    async def open_orders(self, symbol: str) -> OpenOrders:
+        """All open orders of the symbol; those of others are only counted."""
+        own, foreign = await self._open_orders(symbol, Purpose.QUERY)
+        return OpenOrders([order_view(row, self._numbers[symbol]) for row in own], foreign)
+
+    async def open_ids(self, symbol: str) -> list[tuple[str, int]]:
+        """(client id, venue id) of own open orders, with the budget of cancels: nothing may hold a sweep up, and it needs no rules of the symbol."""
+        own, _ = await self._open_orders(symbol, Purpose.CANCEL)
+        return [(row.client_order_id, row.order_id) for row in own]
+
+    async def _open_orders(self, symbol: str, purpose: Purpose) -> tuple[list[OrderBody], int]:
         path, weight = self.reads.open_orders
         body = await self._rest.call(
             "GET", path, {"symbol": symbol}, weight=weight, signed=True, purpose=purpose
         )
-        own: list[OrderView] = []
+        own: list[OrderBody] = []
         foreign = 0
         for row in read_body(body, list[OrderBody]):
             is_own = row.client_order_id.startswith(self._prefix)
             self.note_order(symbol, row.order_id, is_own)
             if is_own:
-                own.append(order_view(row, self._numbers[symbol]))
+                own.append(row)
             else:
                 foreign += 1
-        return OpenOrders(own, foreign)
+        return own, foreign
 
     async def order(self, symbol: str, *, client_id: str) -> OrderView:
         """One order, open or ended."""
@@ -227,6 +236,12 @@ class AccountReader:
 
     async def cancel(self, symbol: str, params: Params) -> OrderView:
         """Cancel over REST, with the budget of cancels."""
+        return order_view(read_body(await self._delete(params), OrderBody), self._numbers[symbol])
+
+    async def cancel_id(self, symbol: str, venue_id: int) -> None:
+        """The same for a sweep, which looks again instead of reading the answer."""
+        await self._delete({"symbol": symbol, "orderId": venue_id})
+
+    async def _delete(self, params: Params) -> bytes:
         path, _ = self.reads.order
-        body = await self._rest.call("DELETE", path, params, weight=1, signed=True, purpose=Purpose.CANCEL)
-        return order_view(read_body(body, OrderBody), self._numbers[symbol])
+        return await self._rest.call("DELETE", path, params, weight=1, signed=True, purpose=Purpose.CANCEL)

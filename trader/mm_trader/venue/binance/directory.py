@@ -13,14 +13,12 @@ from mm_trader.core.units import SymbolRules
 from mm_trader.venue.binance.account import VenueReader
 from mm_trader.venue.binance.governor import RateGovernor
 from mm_trader.venue.binance.rules import symbol_rules
-from mm_trader.venue.binance.transport.rest import CallError
+from mm_trader.venue.binance.transport.rest import BAD_SYMBOL, CallError
 from mm_trader.venue.binance.wire.market import FrameError
 from mm_trader.venue.binance.wire.replies import ExchangeInfoBody
 from mm_trader.venue.port import VenueError
 
 log = structlog.get_logger(__name__)
-
-_BAD_SYMBOL = -1121
 
 _REASONS: dict[ErrorClass, tuple[str, bool]] = {
     ErrorClass.AUTH: ("CredentialsRefused", True),
@@ -98,14 +96,14 @@ async def listed(reader: VenueReader, symbols: Sequence[str]) -> ExchangeInfoBod
     try:
         return await reader.exchange_info(symbols)
     except CallError as error:
-        if error.code != _BAD_SYMBOL:
+        if error.code != BAD_SYMBOL:
             raise
     together = ExchangeInfoBody(symbols=[])
     for symbol in symbols:
         try:
             info = await reader.exchange_info([symbol])
         except CallError as error:
-            if error.code != _BAD_SYMBOL:
+            if error.code != BAD_SYMBOL:
                 raise
             log.warning("symbol_not_listed", symbol=symbol)
             continue

@@ -11,11 +11,10 @@ from collections.abc import Callable
 import structlog
 
 from mm_trader.core.clock import Clock
-from mm_trader.core.events import ErrorClass, OrderView
+from mm_trader.core.events import ErrorClass
 from mm_trader.venue.binance.account import AccountReader
-from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
-from mm_trader.venue.binance.transport.rest import CallError
+from mm_trader.venue.binance.transport.rest import BAD_SYMBOL, CallError
 from mm_trader.venue.binance.wire.market import FrameError
 
 log = structlog.get_logger(__name__)
@@ -52,8 +51,10 @@ class Sweeper:
         while True:
             asked = self._clock.monotonic_ns()
             try:
-                orders = (await self._account.open_orders(symbol, Purpose.CANCEL)).own
+                orders = await self._account.open_ids(symbol)
             except (CallError, FrameError) as error:
+                if isinstance(error, CallError) and error.code == BAD_SYMBOL:
+                    return  # the venue does not know it (any more): nothing can be open in it
                 if str(error) != complaint:
                     complaint = str(error)
                     log.warning("sweep_cannot_see", symbol=symbol, reason=complaint)
@@ -61,16 +62,14 @@ class Sweeper:
                 continue
             if not orders and asked >= self._may_land_until(symbol):
                 return
-            await asyncio.gather(*(self._cancel(order) for order in orders))
+            await asyncio.gather(*(self._cancel(symbol, *order) for order in orders))
             await asyncio.sleep(self._settings.sweep_pause_s if not orders else 0)
 
-    async def _cancel(self, order: OrderView) -> None:
+    async def _cancel(self, symbol: str, client_id: str, venue_id: int) -> None:
         async with self._slots:
             try:
-                await self._account.cancel(order.symbol, {"symbol": order.symbol, "orderId": order.venue_id})
+                await self._account.cancel_id(symbol, venue_id)
             except CallError as error:
                 if error.error is not ErrorClass.NOT_FOUND:
-                    log.warning("sweep_cancel_failed", client_id=order.client_id, reason=str(error))
+                    log.warning("sweep_cancel_failed", client_id=client_id, reason=str(error))
                     await asyncio.sleep(self._settings.sweep_pause_s)
-            except FrameError as error:
-                log.warning("sweep_cancel_unreadable", client_id=order.client_id, reason=str(error))

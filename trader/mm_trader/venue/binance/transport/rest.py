@@ -14,6 +14,9 @@ from mm_trader.venue.binance.venue_clock import VenueClock
 from mm_trader.venue.binance.wire.orders import RequestEncoder
 from mm_trader.venue.binance.wire.sign import Params, query, signed_query
 
+BAD_SYMBOL = -1121
+"""Code: the venue lists no such symbol."""
+
 
 class CallError(Exception):
     """A request brought no usable answer. `sent` False: it never left this process."""
