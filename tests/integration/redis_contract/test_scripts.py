@@ -117,6 +117,16 @@ async def test_a_write_under_an_old_token_changes_nothing(
     assert server.client.get(keys.ledger) == "old"
 
 
+async def test_a_write_after_the_lease_has_run_out_changes_nothing(
+    store: RedisStore, server: RedisServer, keys: Keys
+) -> None:
+    token = await granted(store, "pod-a")
+    assert server.client.delete(keys.lease) == 1  # what Redis does by itself when its time is over
+    write = [Operation(command="SET", key=keys.ledger, arguments=("late",))]
+    assert await store.commit(token, write) is Refusal.NOT_HOLDER
+    assert server.client.get(keys.ledger) is None
+
+
 async def test_a_higher_epoch_fences_a_holder_whose_lease_still_runs(
     store: RedisStore, server: RedisServer, keys: Keys
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +22,23 @@ _spec.loader.exec_module(defences)
 def test_every_line_and_every_test_is_there(name: str) -> None:
     """A line that has changed: write what it is now, and see by `make defences ARGS="--only WORD"` that its tests still notice."""
     assert defences.problems(name) == []
+
+
+def test_code_without_a_defence_is_code_all_the_same(tmp_path: Path) -> None:
+    """A name that is not there would fail every test, whatever it looks at: only the defence may be missing."""
+    number = 0
+    for name in defences.LISTS:
+        for row in defences.rows(name):
+            for defence in row.defences:
+                for edit in defence.edits:
+                    if edit.file.endswith(".py"):
+                        number += 1
+                        text = edit.break_in((ROOT / edit.file).read_text())
+                        (tmp_path / f"{number}_{Path(edit.file).name}").write_text(text)
+    wrong = ["--isolated", "--select", "E9,F8", "--ignore", "F811,F841,F842", "--output-format", "concise"]
+    ruff = Path(sys.executable).with_name("ruff")
+    ran = subprocess.run([ruff, "check", *wrong, tmp_path], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
 
 
 @pytest.mark.parametrize(

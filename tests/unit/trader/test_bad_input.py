@@ -6,6 +6,7 @@ import itertools
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from kernel_driver import SECOND, Driver, eth_rules, of
 
@@ -177,6 +178,23 @@ def test_a_fill_of_an_order_under_our_prefix_that_nobody_here_placed_is_booked_t
     assert driver.kernel.status().positions["ETHUSDC"] == Decimal("0.002")
     assert "OrderAnomaly" in alerts(driver)
     assert stranger.client_id in {cancel.client_id for cancel in of(Cancel, driver.log)}
+
+
+def test_an_order_that_nobody_here_placed_goes_even_where_our_own_quote_would_stand() -> None:
+    """It is not taken for the quote of its level: nothing is quoted before it is gone."""
+    bid, _ = Driver().start()
+    driver = Driver()
+    driver.streams()
+    driver.allow()
+    driver.snapshot()
+    stranger = msgspec.structs.replace(bid, client_id=ClientIds("test", 1, 0).next())
+    driver.report(stranger, "NEW", "NEW")
+    assert [cancel.client_id for cancel in of(Cancel, driver.log)] == [stranger.client_id]
+    driver.market("2500.00", "2500.01")
+    assert of(Place, driver.log) == []
+    assert driver.kernel.status().reason == "CancelingLeftovers"
+    driver.canceled(stranger)
+    assert {place.side for place in of(Place, driver.log)} == {Side.BUY, Side.SELL}
 
 
 def test_a_fill_of_somebody_elses_order_is_not_ours() -> None:

@@ -127,7 +127,9 @@ def test_any_interleaving_ends_in_the_venues_truth(life, deliveries):
     assert sorted(booked) == [trade.trade_id for trade in venue.trades]
     assert driver.position() == driver.rules["ETHUSDC"].quantity(sum(trade.size for trade in venue.trades))
     status, filled = venue.steps[-1]
-    last = [c.record for c in of(OrderChanged, driver.log) if c.record.client_id == bid.client_id][-1]
+    told = [c.record for c in of(OrderChanged, driver.log) if c.record.client_id == bid.client_id]
+    last = told[-1]
+    assert [r.filled for r in told] == sorted(r.filled for r in told), "filled quantity only grows"
     assert last.filled == driver.rules["ETHUSDC"].quantity(filled)
     if status in ("NEW", "PARTIALLY_FILLED"):
         assert driver.state(bid.client_id) in (status, "CANCELING")
