@@ -1,10 +1,12 @@
-"""Resident memory over a million order lives: the kernel and the simulator's engine in one process, four symbols (see `dst/lives.py`)."""
+"""Resident memory over a million order lives: kernel, journal, write-behind, a store in memory and the simulator's engine in one process, four symbols
+(see `dst/lives.py`)."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +22,7 @@ from dst.lives import SYMBOLS, World
 
 LIVES = int(os.environ.get("MM_BENCH_LIVES", "1000000"))
 WARM = max(LIVES // 10, 1)
-"""Lives until every bounded collection is full: the engine keeps 10,000 closed orders and 10,000 trades, the kernel 2,000 orders."""
+"""Lives until every bounded collection is full: the engine keeps 10,000 closed orders and 10,000 trades, the store 10,000 fills, the kernel 2,000 orders."""
 
 
 def _resident_mib() -> float:
@@ -36,7 +38,11 @@ def run(_data_dir: Path | None) -> list[Figure]:
 
 def measure() -> Figure:
     """Memory after the warm-up, and how far it is from there in the end."""
-    world = World()
+    with tempfile.TemporaryDirectory(prefix="mm-bench-") as directory:
+        return _measure(World(Path(directory)))
+
+
+def _measure(world: World) -> Figure:
     world.live(WARM, _tell)
     before = _resident_mib()
     cpu = psutil.Process().cpu_times().user
@@ -48,8 +54,9 @@ def measure() -> Figure:
         f"{world.asked[kind.__name__]:,} {what}"
         for kind, what in ((CancelReplace, "moved"), (Cancel, "cancelled"), (RequestReconcile, "reconciles"))
     )
+    world.scribe.close()
     note = (
-        f"kernel and engine in one process, {len(SYMBOLS)} symbols, {world.lives:,} order lives ({world.ended['FILLED']:,} filled, {asked}); "
+        f"kernel, journal, writer and engine in one process, {len(SYMBOLS)} symbols, {world.lives:,} order lives ({world.ended['FILLED']:,} filled, {asked}); "
         f"{before:.1f} MiB after the first {WARM:,}, {after:.1f} MiB in the end; "
         f"{spent / max(LIVES - WARM, 1) * 1e6:.0f} µs of processor time per life, market included; "
         f"{status.unknown_orders} unknown, {len(status.halts)} halts"

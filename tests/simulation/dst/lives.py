@@ -1,7 +1,7 @@
 """A kernel and an engine that answer each other at once, with nothing between them: order lives by the thousand, for what grows with their number.
 
 A life is an order that the venue has taken and that has ended, by a fill, a cancel or a move to another price. In between the kernel reconciles as it does
-live; it sees every book update. What it writes down (journal, Redis) is not part of this.
+live; it sees every book update; orders, fills, ledger and evidence are written down, in a journal on disk and a store in memory.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from pathlib import Path
 
 from mm_api.kinds.common import Environment
 from mm_api.trader_config import EngineConfig, RiskConfig, StrategyConfig, TraderConfig, VenueConfig
@@ -32,12 +33,15 @@ from mm_trader.kernel import Kernel
 from mm_trader.venue.simulator.engine.errors import RefusalError
 
 from .plan import Plan
+from .scribe import Scribe
 from .timeline import MS, WALL, Timeline
 from .venue import START, Venue, classify
 
 SYMBOLS = ("BNBUSDC", "BTCUSDC", "ETHUSDC", "PAXGUSDC")
 STEP_NS = 300 * MS
 """A little more than the kernel's patience with its quotes (`requoteInterval`)."""
+REPORT_STEPS = 3
+"""Steps between two writes of the evidence: most of a second, as live."""
 SPREAD, MOVE = "0.002", 0.0005
 """Of the price. The mid goes to and fro: farther than a quote may be off (a fifth of half the spread), so that both sides move at every step, and not so
 far that it runs into them: what fills is what the crowd takes."""
@@ -50,7 +54,8 @@ ENDED = ("FILLED", "CANCELED")
 class World:
     """A kernel and an engine that answer each other at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path) -> None:
+        """`directory`: of the journal."""
         plan = Plan(1)
         plan.symbols, plan.fee_e8, plan.hit, plan.drift, plan.in_place = SYMBOLS, 0, 0.5, 0, True
         self._plan = plan
@@ -90,6 +95,8 @@ class World:
             ts=0,
             wall_ns=WALL,
         )
+        self.scribe = Scribe(directory, self.kernel)
+        self._steps = 0
         for stream in ev.StreamName:
             self._feed(ev.StreamStatus(ts=0, stream=stream, up=True))
         self._feed(ev.TradingAllowed(ts=0, allowed=True))
@@ -129,6 +136,9 @@ class World:
         self._feed(ev.Tick(ts=timeline.now, wall_ns=WALL + timeline.now))
         venue.accepted.clear()
         venue.trades.clear()
+        self._steps += 1
+        if self._steps % REPORT_STEPS == 0:
+            self.scribe.report(REPORT_STEPS * STEP_NS)
 
     def _publish(self, stream: str, making: Callable[[int], ev.Event]) -> None:
         self._waiting.append(making)
@@ -148,9 +158,12 @@ class World:
         self.asked[type(command).__name__] += 1
         match command:
             case OrderChanged():
+                self.scribe.order(command)
                 if command.closed:
                     self.ended[command.state] += 1
-            case FillBooked() | Alert():
+            case FillBooked():
+                self.scribe.fill(command)
+            case Alert():
                 pass
             case Place():
                 self._place(command)
