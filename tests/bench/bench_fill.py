@@ -1,5 +1,5 @@
 """A fill: the user stream's frame comes in → the frames of the orders it brings about are written. A whole trader in this process, on the loop that traders
-use; the simulator in another, over loopback sockets.
+use; the simulator in another on a core of its own, over loopback sockets.
 
 The time begins when the link hands the frame to the gateway and ends when the last place, cancel or cancel-replace that it causes has been handed to the
 socket: decode, kernel, journal, and the way out.
@@ -22,7 +22,7 @@ from typing import Any
 import uvloop
 import websockets
 from benchkit import Figure
-from simkit import program, signed
+from simkit import Program, apart, program, signed
 
 sys.path.append(str(Path(__file__).parents[1] / "integration"))
 
@@ -56,7 +56,7 @@ def run(data_dir: Path | None) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder, Path(os.devnull).open("w") as nowhere:
         logs.configure(LoggingConfig(), nowhere)
         with program("--symbols", SYMBOL) as venue:
-            watch = uvloop.run(_measure(Path(folder), venue.url, venue.ws_url))
+            watch = uvloop.run(_measure(Path(folder), venue))
     note = f"{len(watch.of_changes) - WARM_UP} fills, {watch.frames / len(watch.of_all):.1f} frames each"
     return [
         _figure(
@@ -111,11 +111,11 @@ class Watch:
             self.of_all.append(took)
 
 
-async def _measure(folder: Path, url: str, ws_url: str) -> Watch:
+async def _measure(folder: Path, venue: Program) -> Watch:
     watch = Watch()
     wire = trader_config(
         folder,
-        url,
+        venue.url,
         None,
         symbols=[SYMBOL],
         strategy=STRATEGY,
@@ -125,8 +125,11 @@ async def _measure(folder: Path, url: str, ws_url: str) -> Watch:
     app = App(TraderConfig.model_validate(wire), "bench", gateway_factory=_gateway)
     await app.start()
     try:
-        async with websockets.connect(f"{ws_url}/ws-api/v3", compression=None) as counterparty:
-            with _watched(app, watch):
+        async with websockets.connect(f"{venue.ws_url}/ws-api/v3", compression=None) as counterparty:
+            with (
+                _watched(app, watch),
+                apart(venue),
+            ):  # from here on: threads of the trader that stand may run anywhere
                 await _be_filled(app, watch, counterparty)
     finally:
         await app.stop("bench over")
