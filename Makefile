@@ -11,6 +11,8 @@ UV_VERSION := $(shell sed -n 's/^UV = "\(.*\)"/\1/p' tests/cluster/clusterkit/ve
 PYTHON_TOOLS := $(CACHE)/tools/python-tools-$(UV_VERSION)
 UV := $(PYTHON_TOOLS)/bin/uv
 BIN := .venv/bin
+# sources with the compiled kernel over them: what PYTHONPATH names first
+COMPILED := $(CURDIR)/build/compiled
 PYTEST := $(BIN)/pytest -q
 # what computes all the time gets one process for each
 CORES := $(shell nproc)
@@ -31,7 +33,7 @@ TARGETS ?=
 MARKET ?=
 export MARKET
 
-.PHONY: help setup lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation defences bench cluster cluster-down image image-simulator clean
+.PHONY: help setup compiled lock lint generate test test-unit coverage test-e2e demo trader simulate fuzz mutation defences bench cluster cluster-down image image-simulator clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,6 +54,10 @@ $(UV):
 	@echo "making $(PYTHON_TOOLS): pip and uv $(UV_VERSION)"
 	@tests/cluster/python-tools $(PYTHON_TOOLS)
 
+compiled: setup ## the kernel as machine code beside its sources, in build/compiled: what the image holds and benches run
+	@tests/cluster/compiler-here $(BIN)/python
+	@$(BIN)/python trader/compile_kernel.py --tree $(COMPILED) >/dev/null
+
 lock: | $(UV) ## resolve the dependencies of pyproject.toml anew into locks/
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --upgrade pyproject.toml -o locks/run.txt
@@ -59,6 +65,8 @@ lock: | $(UV) ## resolve the dependencies of pyproject.toml anew into locks/
 	  --generate-hashes --constraints locks/run.txt --group dev pyproject.toml -o locks/dev.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --constraints locks/run.txt --group simulator -o locks/simulator.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --constraints locks/dev.txt --group compile -o locks/compile.txt
 
 # --- checks ---------------------------------------------------------------------------------------
 lint: setup ## style, types, import contracts, and that what is generated is up to date
@@ -72,8 +80,8 @@ generate: setup ## write the CRDs and the reference pages from the models
 	$(BIN)/python -m mm_api.generate
 
 SEEDS ?= 1000
-simulate: setup ## the deterministic simulation, SEEDS of it; a failing one prints its story and how to run it again
-	@$(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(CORES)
+simulate: compiled ## the deterministic simulation, SEEDS of it; a failing one prints its story and how to run it again
+	@PYTHONPATH=$(COMPILED) $(BIN)/python tests/simulation/simulate.py --seeds $(SEEDS) --workers $(CORES)
 
 mutation: setup | $(UV) ## mutation testing of orders/ and risk/ (some twenty minutes on two cores; goes on where it was interrupted)
 	@$(BIN)/python tests/mutation/run.py --uv $(UV) --workers $(CORES) $(if $(ONLY),--only $(ONLY)) $(ARGS)
@@ -84,11 +92,11 @@ defences: setup ## break each line that docs/seen-elsewhere.md, formulas.md and 
 test: setup ## everything: lint, unit, integration, conformance, and end to end on a real cluster
 	@tests/cluster/test-all
 
-test-unit: setup ## tests that need no cluster
+test-unit: compiled ## tests that need no cluster
 	$(SIMULATED)
 	$(PYTEST) -n $(WORKERS) --dist worksteal $(NO_CLUSTER)
 
-coverage: setup ## the same, and each package held to its share of lines that tests run (twice the processor time)
+coverage: compiled ## the same, and each package held to its share of lines that tests run (twice the processor time)
 	@mkdir -p build/coverage
 	$(SIMULATED)
 	$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report= $(NO_CLUSTER)

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -20,11 +21,15 @@ ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN = "<!-- figures: written by tests/bench/run.py, do not edit between these marks -->"
 END = "<!-- end of figures -->"
+_BEGUN = "MM_BENCH_COMPILED"
+"""Set for the process that begins anew with the compiled kernel."""
 HEAD = "# Benchmarks\n\nMeasured, not estimated; each with the command that repeats it.\n"
 
 sys.path.insert(0, str(HERE))
 
 from benchkit import Figure  # noqa: E402 - this folder is on the path from here on
+
+from mm_trader.kernel import COMPILED  # noqa: E402
 
 
 def data_dir() -> Path | None:
@@ -53,7 +58,7 @@ def machine() -> str:
         memory = f", {int(meminfo.read_text().split()[1]) // 2**20} GiB"
     return (
         f"{model}, {os.cpu_count()} cores{memory}; {platform.system()} {platform.release()}; "
-        f"Python {platform.python_version()}"
+        f"Python {platform.python_version()}; kernel {'compiled' if COMPILED else 'interpreted'}"
     )
 
 
@@ -114,6 +119,21 @@ def write_page(header: str, stamps: Mapping[str, str], figures: Mapping[str, lis
     PAGE.write_text(before + markdown(header, rows) + rest.split(END, 1)[1], encoding="utf-8")
 
 
+def use_compiled() -> None:
+    """Begin anew with the compiled kernel, as the image has it, for this process and those it starts; return when it is in use."""
+    tree = ROOT / "build" / "compiled"
+    if os.environ.get("PYTHONPATH", "").split(os.pathsep)[0] == str(tree) and os.environ.pop(_BEGUN, ""):
+        return
+    for words in (
+        [ROOT / "tests/cluster/compiler-here", sys.executable],
+        [sys.executable, ROOT / "trader/compile_kernel.py", "--tree", tree],
+    ):
+        if subprocess.run(words, stdout=sys.stderr, check=False).returncode:
+            raise SystemExit("mend that, or measure the sources as they are: --interpreted")
+    path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONPATH": path, _BEGUN: "1"})
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -121,7 +141,12 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="run only bench_NAME.py")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a target is missed")
     parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument(
+        "--interpreted", action="store_true", help="the kernel as it stands in the sources, not compiled"
+    )
     options = parser.parse_args()
+    if not options.interpreted:
+        use_compiled()
     names = sorted(path.stem for path in HERE.glob("bench_*.py"))
     if options.only:
         unknown = [name for name in options.only if f"bench_{name}" not in names]

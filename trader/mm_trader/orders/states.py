@@ -44,7 +44,7 @@ REJECTED: Final = OrderState.REJECTED
 UNKNOWN: Final = OrderState.UNKNOWN
 
 
-class IllegalTransitionError(ValueError):
+class IllegalTransitionError(Exception):
     """A transition the table does not have. The state stays; the caller counts an anomaly."""
 
 

@@ -18,7 +18,7 @@ from mm_trader.risk.exposure import Exposure
 from mm_trader.risk.reasons import Refusal
 
 
-class CheckFailedError(RuntimeError):
+class CheckFailedError(Exception):
     """A check raised instead of answering. The caller halts."""
 
 

@@ -114,7 +114,7 @@ class Vpin:
         age = (last - self._began) / NS_PER_S
         if age < self._WARM_UP_S:
             return
-        left: float = size
+        left = float(size)
         while left > 0:
             if self._size == 0.0:
                 self._size = self._rate / (self._TAU_S * (1 - exp(-age / self._TAU_S))) * self.BUCKET_S

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from mm_trader.core.units import SymbolRules
 from mm_trader.strategy.base import DesiredQuotes, MarketView, Signal
-from mm_trader.strategy.basic import (
+from mm_trader.strategy.dynamic_spread import (
     BASE_SPREAD,
     INVENTORY_WIDENING,
     SKEW_FACTOR,
