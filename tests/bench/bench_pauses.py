@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,7 @@ from quotingtrader import quoting_trader, recordings
 
 SPEED = 10
 SECONDS = float(os.environ.get("MM_BENCH_PAUSE_S", "600"))
+LOOK_S = 10.0
 
 
 async def metrics(port: int) -> list[Sample]:
@@ -34,9 +36,14 @@ def value(samples: list[Sample], name: str, **labels: str) -> float:
 
 
 async def measure(market: str) -> list[Sample]:
-    """The metrics after the time, of a trader that still quotes."""
+    """The metrics after the time, of a trader that still quotes. Raises RuntimeError as soon as it has halted: it would do little from then on."""
     async with quoting_trader(market) as (_venue, trader):
-        await asyncio.sleep(SECONDS)
+        ends = time.monotonic() + SECONDS
+        while (left := ends - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, LOOK_S))
+            status = await trader.status()
+            if status is not None and status["halts"]:
+                raise RuntimeError(f"{left:.0f} s before the end it has halted: {status['halts']}")
         await trader.quoting(60)
         port = trader.admin_port()
         assert port is not None

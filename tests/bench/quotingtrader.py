@@ -13,6 +13,8 @@ sys.path.append(str(Path(__file__).parents[1] / "integration"))
 from shellkit.processes import Trader, Venue, trader_config
 
 SYMBOLS = ["ETHUSDC", "BTCUSDC"]
+RECV_WINDOW = "10s"
+"""Orders that a busy machine delays twice beyond the window are a clock out of step, which halts, and the rest of the time is worth nothing."""
 
 
 @asynccontextmanager
@@ -22,7 +24,9 @@ async def quoting_trader(market: str) -> AsyncIterator[tuple[Venue, Trader]]:
         directory = Path(name)
         venue = Venue(directory, market=market, symbols=",".join(SYMBOLS))
         await venue.start()
-        trader = Trader(directory, trader_config(directory, venue.url, None, symbols=SYMBOLS))
+        config = trader_config(directory, venue.url, None, symbols=SYMBOLS)
+        config["venue"]["recvWindow"] = RECV_WINDOW
+        trader = Trader(directory, config)
         try:
             await trader.start()
             await trader.quoting(60)
