@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from shellkit.desk import SYMBOL, Desk, Side, desk
 from shellkit.processes import ACCOUNT, post_json, read_json
 from shellkit.waiting import until
 
 from mm_api.redis_contract import AlertRecord, Command, CommandKind, FillRecord, Keys, Latch, ReportedState
 from mm_trader.core.events import Tick
+from mm_trader.shell.session import SETTLE_EXTRA, Session
+from mm_trader.shell.store.port import Token
 
 KEYS = Keys("sim.acc1")
 
@@ -203,6 +207,85 @@ async def test_the_process_leaves_with_nothing_open_and_a_clean_journal(tmp_path
         assert state is not None
         assert state.phase.value == "Stopped"
         assert d.account.name == ACCOUNT
+
+
+async def test_nothing_is_placed_before_an_order_of_the_one_before_can_no_longer_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`recvWindow` and a little, counted from the lease."""
+    acquired: list[int] = []
+    passed_on = Session.lease_acquired
+
+    def noted(session: Session, token: Token) -> None:
+        acquired.append(time.time_ns())
+        passed_on(session, token)
+
+    monkeypatch.setattr(Session, "lease_acquired", noted)
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        first = min(entry["timeNs"] for entry in d.journal("place"))
+        settle = d.app.config.venue.recv_window + SETTLE_EXTRA
+        assert first - acquired[0] >= settle.total_seconds() * 1e9
+
+
+async def test_the_lease_is_given_back_only_when_nothing_is_open_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A successor may quote as soon as it has it."""
+    open_then: list[int] = []
+    async with desk(tmp_path) as d:
+        await d.quoted()
+        passed_on = d.store.release
+
+        async def noted(token: Token) -> None:
+            open_then.append(len(d.open_at_venue()))
+            await passed_on(token)
+
+        monkeypatch.setattr(d.store, "release", noted)
+        await d.app.stop("test")
+        assert open_then == [0]
+
+
+async def test_a_loss_of_the_day_is_still_the_days_after_a_restart(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        bid = await d.quoted(Side.BUY)
+        d.take(bid, bid.remaining)
+        await until(lambda: d.position() > 0, "it has bought")
+        d.sim.admin.do("price", symbol=SYMBOL, by_bp=-100)
+
+        async def sold_lower() -> bool:
+            for ask in d.open_at_venue(Side.SELL):
+                d.take(ask, ask.remaining)
+            return bool(d.app.dispatcher.kernel.status().realised < 0)
+
+        await until(sold_lower, "it has realised a loss", 30)
+        await d.app.stop("test")
+        kept = d.app.journal.state.ledger
+        assert kept is not None
+        assert kept.positions[SYMBOL].realised < 0
+    async with desk(tmp_path) as d:
+        await until(lambda: d.app.dispatcher.kernel is not None, "there is a kernel")
+        ledger = d.app.dispatcher.kernel.ledger()
+        assert ledger.day_start_pnl == kept.day_start_pnl
+        assert ledger.scope_start_pnl == kept.scope_start_pnl
+        assert ledger.peak_pnl >= kept.peak_pnl
+        assert ledger.positions[SYMBOL].realised == kept.positions[SYMBOL].realised
+
+
+async def test_symbols_that_no_sum_can_be_made_of_are_refused_with_the_reason(tmp_path: Path) -> None:
+    async with desk(tmp_path, symbols=[SYMBOL, "BTCUSDT"]) as d:
+
+        async def refused() -> bool:
+            state = await state_of(d)
+            return state is not None and state.error_reason == "ConfigRefused"
+
+        await until(refused, "the reported state says so")
+        state = await state_of(d)
+        assert state is not None
+        assert (state.phase.value, state.reason) == ("NotQuoting", "ConfigRefused")
+        assert "USDC and USDT" in state.error
+        assert d.journal() == []
+        assert d.app.alive()
 
 
 async def test_fills_and_positions_are_there_after_a_restart(tmp_path: Path) -> None:

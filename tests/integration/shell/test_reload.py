@@ -15,7 +15,9 @@ from shellkit.desk import SYMBOL, Desk, desk
 from shellkit.processes import post_json, read_json, trader_config
 from shellkit.waiting import until
 
+from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import AlertRecord, Keys
+from mm_trader.core.events import HaltRequested
 from mm_trader.shell.reload import Outcome
 
 KEYS = Keys("sim.acc1")
@@ -86,6 +88,32 @@ async def test_a_wider_spread_in_the_file_moves_the_quotes_of_the_running_trader
         assert d.app.config.strategy.parameters["baseSpread"].as_tuple().exponent == -2
         await until(lambda: alerts(d, "ConfigReloaded"), "an alert says so")
         assert await metric(d, "mm_config_refused") == 0
+
+
+async def test_a_changed_file_changes_the_living_trader_which_forgets_nothing(tmp_path: Path) -> None:
+    """hummingbot#7489 made a new controller: position, PnL, open orders and halts began anew."""
+    async with watched(tmp_path) as (d, (write, _)):
+        bid = await d.quoted()
+        d.take(bid, bid.remaining // 2)
+        await until(lambda: d.position() > 0, "it holds something")
+        kernel, counter = d.app.dispatcher.kernel, d.app.state().counter
+        now = d.app.clock.monotonic_ns()
+        d.app.dispatcher(HaltRequested(ts=now, level=HaltLevel.REDUCE_ONLY, reason="Test", message=""))
+        fills = {fill.trade_id for fill in d.app.dispatcher.recent_fills}
+        before = kernel.ledger()
+        write("strategy", {"parameters": {"baseSpread": "0.02", "maxSpread": "0.05"}})
+        await until(lambda: outcome(d, Outcome.APPLIED), "the file is applied")
+        assert d.app.dispatcher.kernel is kernel
+        assert d.app.state().counter == counter, "no new incarnation"
+        after = kernel.ledger()
+        known = {SYMBOL: before.positions[SYMBOL].position}
+        for fill in d.app.dispatcher.recent_fills:
+            if fill.trade_id not in fills:
+                known[SYMBOL] += fill.quantity if fill.side == "BUY" else -fill.quantity
+        assert after.positions[SYMBOL].position == known[SYMBOL] != 0
+        assert (after.day_start_pnl, after.scope_start_pnl) == (before.day_start_pnl, before.scope_start_pnl)
+        assert after.peak_pnl >= before.peak_pnl
+        assert [latch.reason for latch in kernel._core.halts.latches] == ["Test"]
 
 
 async def test_limits_from_the_file_are_in_force_and_what_was_tightened_by_command_stays(
