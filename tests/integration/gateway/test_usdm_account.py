@@ -181,6 +181,17 @@ async def test_a_position_that_the_venue_closes_is_told_and_its_trades_count_as_
         assert snapshot.open_orders == []
 
 
+async def test_a_reconciliation_tells_what_the_account_holds() -> None:
+    async with futures_desk() as d:
+        for lots in (0, 20):
+            if lots:
+                await d.be_long(lots)
+            mark = d.seen.mark
+            d.gateway.submit(RequestReconcile(symbol=SYMBOL, from_trade_id=0, cause="timer"))
+            snapshot = await d.seen.next(ReconcileSnapshot, since=mark)
+            assert snapshot.held == d.rules[SYMBOL].quantity(lots)
+
+
 async def test_a_margin_call_is_told_with_the_positions_that_it_names() -> None:
     async with futures_desk() as d:
         await d.be_long(20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,31 @@ def test_a_line_that_is_not_there_or_not_alone_is_named() -> None:
     for text, count in (("b = 1", 0), ("a = 1\na = 1", 2)):
         with pytest.raises(ValueError, match=f"x.py: 'a = 1' is found {count} times"):
             edit.break_in(text)
+
+
+def test_every_test_that_failures_md_names_is_there_and_every_row_names_one() -> None:
+    """A name is that of a file, of a folder, or the beginning of a test's."""
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    functions = {line[4:].split("(")[0].strip() for file in files for line in _definitions(file)}
+    missing = []
+    for line in (ROOT / "docs/failures.md").read_text().splitlines():
+        cells = line.strip("| ").split(" | ")
+        if not line.startswith("| ") or cells[0] == "event":
+            continue
+        said = re.findall(r"`((?:tests/|test_)[^`]*)`", cells[-1])
+        good = [name for name in said if _there(name, files, functions)]
+        if good != said or not (said or cells[-1] == "the same"):
+            missing.append((cells[0], said))
+    assert missing == []
+
+
+def _definitions(file: Path) -> list[str]:
+    lines = [line.removeprefix("async ") for line in file.read_text().splitlines()]
+    return [line for line in lines if line.startswith("def test_")]
+
+
+def _there(name: str, files: list[Path], functions: set[str]) -> bool:
+    if name.startswith("tests/"):
+        return (ROOT / name).exists()
+    start = name.removesuffix("…")
+    return any(file.stem == name for file in files) or any(test.startswith(start) for test in functions)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from kernel_driver import WALL, Driver, eth_rules, of, trader_config
 
 from mm_trader.core import events as ev
-from mm_trader.core.commands import FundingBooked, Place, RequestReconcile
+from mm_trader.core.commands import FundingBooked, Place, RaiseHalt, RequestReconcile
 from mm_trader.core.events import FundingView, Side
 from mm_trader.core.state import Restored, RiskLevel
 from mm_trader.core.units import margin_of
@@ -38,6 +38,58 @@ def funded(d: Driver, *payments: tuple[str, int]) -> list[FundingBooked]:
         )
     )
     return of(FundingBooked, commands)
+
+
+def compared(d: Driver, held: str, asked: int | None = None) -> list[RaiseHalt]:
+    """A comparison, asked for now unless said otherwise, in which the account holds so much."""
+    if asked is None:
+        asked = d.ts
+        d.wait(100)
+    commands = d.feed(
+        ev.ReconcileSnapshot(
+            ts=d.ts,
+            symbol="ETHUSDC",
+            asked_ts=asked,
+            open_orders=[],
+            foreign_open_orders=0,
+            trades=[],
+            balances=d.balances,
+            cause="timer",
+            held=Decimal(held),
+        )
+    )
+    return of(RaiseHalt, commands)
+
+
+def test_a_position_that_our_fills_do_not_explain_at_two_comparisons_halts_once() -> None:
+    d = driver()
+    d.start()
+    assert compared(d, "1.5") == [], "what was there before us is learned"
+    assert compared(d, "1.5") == []
+    assert compared(d, "1.2") == [], "once may be a fill on its way"
+    (halt,) = compared(d, "1.2")
+    assert halt.latch.reason == "PositionDrift"
+    assert "-0.3" in halt.latch.message
+    assert compared(d, "1.2") == []
+    d.feed(ev.HaltLifted(ts=d.ts, halt_id=halt.latch.id))
+    assert compared(d, "1.2") == [], "a person has accepted it"
+
+
+def test_our_own_fills_explain_a_position_and_one_booked_during_the_question_proves_nothing() -> None:
+    d = driver()
+    bid, ask = d.quoting()
+    assert compared(d, "0") == []
+    d.fill(bid)
+    held = str(d.position())
+    assert held != "0"
+    d.wait(1)
+    for _ in range(3):
+        assert compared(d, held) == []
+    for already in range(2):
+        asked, held = d.ts, str(d.position())
+        d.wait(100)
+        d.fill(ask, 1, already)
+        assert compared(d, held, asked) == [], "the account was read before this fill"
 
 
 def test_both_sides_are_quoted_without_any_inventory() -> None:

@@ -275,6 +275,8 @@ class ReconcileSnapshot(Event, frozen=True, kw_only=True):
     """start, reconnect, timer, command, symbol, unknown, funding."""
     funding: list[FundingView] = []
     """Payments from the asked time on, ascending; always empty where positions are not funded."""
+    held: Decimal | None = None
+    """On margin: the account's position, base units. None: what is held is a balance."""
 
 
 class ReconcileFailed(Event, frozen=True, kw_only=True, gc=False):

@@ -69,6 +69,7 @@ class Desk:
         "drift",
         "guards",
         "hold_until",
+        "last_fill",
         "loss_floor",
         "marks",
         "max_inventory",
@@ -123,6 +124,8 @@ class Desk:
         """10^-8 base."""
         self.capital = 0
         """Share of the capital, money."""
+        self.last_fill = -1
+        """Ns when the last trade was booked."""
         self.loss_floor = NO_FLOOR
         """Net PnL of this symbol, money, at and below which it halts."""
         self.next_look = 0

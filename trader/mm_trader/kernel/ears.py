@@ -38,6 +38,7 @@ class Ears:
         position = desk.position
         net, realised, fees = core.pnl.net, position.realised, position.fees
         known = position.book(trade, core.settings.fee_rates)
+        desk.last_fill = core.now
         breached = core.pnl.recount()
         if utc_day(trade.venue_ms) < core.pnl.day:
             core.pnl.forgive_before_today(core.pnl.net - net)

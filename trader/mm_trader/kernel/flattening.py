@@ -132,6 +132,7 @@ _UNTRUSTED = frozenset(
         HaltReason.INTERNAL_ERROR,
         HaltReason.SELF_TEST_FAILED,
         HaltReason.FEE_ASSET_UNKNOWN,
+        HaltReason.POSITION_DRIFT,
         HaltReason.CREDENTIALS_REFUSED,
         "JournalCorrupt",
     }

@@ -9,6 +9,7 @@ from mm_trader.core.state import CAUTIOUS, HALTED, NORMAL, RiskLevel
 from mm_trader.core.units import from_money
 from mm_trader.kernel.desk import Core, Desk
 from mm_trader.risk.breaker import BreakerState, Endpoint
+from mm_trader.risk.drift import BalanceDrift
 from mm_trader.risk.levels import level_for_usage
 from mm_trader.risk.reasons import LOSS_REASONS, Caution, HaltReason
 
@@ -107,6 +108,7 @@ class Halting:
             for desk in core.desks.values():
                 desk.position.write_off()
                 desk.trades.restart()
+                desk.drift = BalanceDrift()
                 core.reconciler.begin(desk.symbol, "reset", ts)
         self.judge(ts)
         self.look_everywhere()

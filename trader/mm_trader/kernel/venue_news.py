@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from mm_trader.core import events as ev
+from mm_trader.core.units import SymbolRules
 from mm_trader.kernel.desk import Core
 from mm_trader.kernel.halting import Halting
 from mm_trader.risk.reasons import HaltReason
@@ -58,3 +61,11 @@ class VenueNews:
     def _tell(self, symbol: str, what: str, severity: str) -> None:
         core = self._core
         self._halting.alert("Warning", "SymbolRules", f"{symbol}: {what}", core.now, severity=severity)
+
+
+def held_by_account(rules: SymbolRules, snapshot: ev.ReconcileSnapshot) -> Decimal | None:
+    """Base units that the account has of a symbol, by whomever; None: the snapshot does not tell."""
+    if rules.initial_margin is not None:
+        return snapshot.held
+    stated = snapshot.balances.get(rules.base_asset)
+    return stated[0] + stated[1] if stated is not None else None

@@ -52,6 +52,8 @@ class HaltReason(StrEnum):
     """The venue started over: acknowledging it writes positions off at their last mark and begins anew."""
     POSITION_FORCED = "PositionForced"
     """The venue closed a position by itself: liquidation, auto-deleveraging, the end of a contract."""
+    POSITION_DRIFT = "PositionDrift"
+    """On margin the account's position is not what our fills add up to: somebody else trades the symbol, or a fill was never heard of."""
     MARGIN_CALL = "MarginCall"
     """The venue warns of a liquidation."""
     FEE_ASSET_UNKNOWN = "FeeAssetUnknown"

@@ -221,6 +221,10 @@ class AccountReader:
         except UnitError as error:
             raise FrameError(f"balances: {error}") from None
 
+    def held(self, _symbol: str) -> Decimal | None:
+        """Position of a symbol on margin, base units, as `balances` last read it. Spot has balances alone: None."""
+        return None
+
     async def funding(self, _symbol: str, _since_ms: int) -> list[FundingView]:
         """Funding payments from a venue time on, ascending. Spot has none."""
         return []

@@ -138,6 +138,7 @@ class Queries:
                 balances=balances,
                 cause=cause,
                 funding=funding,
+                held=self._account.held(symbol),
             )
         )
 

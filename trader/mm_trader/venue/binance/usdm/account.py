@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from mm_trader.core.clock import Clock
 from mm_trader.core.events import FundingView
+from mm_trader.core.units import UnitError
 from mm_trader.venue.binance.account import AccountReader, Reads, time_ms
 from mm_trader.venue.binance.governor import Purpose
 from mm_trader.venue.binance.settings import GatewaySettings
@@ -23,7 +24,7 @@ from mm_trader.venue.binance.usdm.replies import (
 )
 from mm_trader.venue.binance.usdm.wire import is_forced
 from mm_trader.venue.binance.wire.market import FrameError
-from mm_trader.venue.binance.wire.numbers import SymbolNumbers
+from mm_trader.venue.binance.wire.numbers import SymbolNumbers, finite
 from mm_trader.venue.binance.wire.replies import TradeBody, read_body
 from mm_trader.venue.binance.wire.sign import Params
 
@@ -106,6 +107,8 @@ class FuturesAccountReader(AccountReader):
         super().__init__(rest, numbers, prefix, clock, settings)
         self._elsewhere: dict[str, Decimal] = {}
         """Margin and open losses in other symbols, by asset, as last read."""
+        self._held: dict[str, Decimal] = {}
+        """Positions by symbol, as last read; the venue leaves out what is nothing."""
 
     def wallet(self, asset: str, stated: Decimal) -> tuple[Decimal, Decimal]:
         """(free, locked) of a cross wallet: what positions and orders of others are backed by is taken off. What ours need the kernel works out itself."""
@@ -158,7 +161,15 @@ class FuturesAccountReader(AccountReader):
             loss = max(Decimal(0), profit.get(one.asset, Decimal(0)) - one.unrealized_profit)
             elsewhere[one.asset] = backing + loss
         self._elsewhere = elsewhere
+        try:
+            self._held = {row.symbol: finite(row.position_amt) for row in body.positions}
+        except UnitError as error:
+            raise FrameError(f"positions: {error}") from None
         return {one.asset: self.wallet(one.asset, one.cross_wallet_balance) for one in body.assets}
+
+    def held(self, symbol: str) -> Decimal | None:
+        """See AccountReader."""
+        return self._held.get(symbol, Decimal(0))
 
     async def count_down(self, symbol: str, ms: int) -> None:
         """Arm the venue's switch (0: disarm). With the budget of cancels: nothing may hold it up."""

@@ -86,6 +86,7 @@ class PositionBody(msgspec.Struct, rename="camel"):
     """A position of account."""
 
     symbol: str
+    position_amt: Decimal
     initial_margin: Decimal
     unrealized_profit: Decimal = Decimal(0)
 
