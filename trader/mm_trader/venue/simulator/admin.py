@@ -11,7 +11,7 @@ from aiohttp import web
 
 from .actions import ActionError, catalogue, check, perform
 from .engine.checks import from_e8
-from .server import shapes
+from .server import list_shapes, shapes
 from .server.connection import Channel, dumps
 from .server.strangers import expected
 from .time import NS_PER_S, Timer
@@ -139,6 +139,8 @@ class Admin:
             "openOrders": [
                 shapes.queried(o, self.sim.engine.markets[o.symbol].spec) for o in account.open.values()
             ],
+            "orderLists": [list_shapes.queried(made) for made in account.lists.values() if not made.done],
+            "conditionalOrders": self.sim.extras.conditional(account),
             "positions": self.sim.extras.positions(account),
             "trades": len(account.trades),
         }

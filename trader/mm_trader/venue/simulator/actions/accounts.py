@@ -28,12 +28,14 @@ def _deposit(sim: Simulator, values: Values) -> Any:
 
 
 def _cancel(sim: Simulator, values: Values) -> Any:
-    orders = list(sim.engine.accounts[values["account"]].open.values())
+    account = sim.engine.accounts[values["account"]]
+    orders = list(account.open.values())
     for order in orders:
         if not order.is_final:  # as the others of a list are, once one of them is cancelled
             sim.engine.cancel(order, "venue")
+    waiting = sim.extras.cancel_conditional(account)
     sim.publisher.pump()
-    return {"cancelled": len(orders)}
+    return {"cancelled": len(orders) + waiting}
 
 
 def _revoke(sim: Simulator, values: Values) -> Any:
@@ -52,7 +54,10 @@ ACTIONS = {
         {"account": "{account}", "asset": "USDC", "amount": "100"},
     ),
     "cancel": Action(
-        "the venue cancels all open orders of the account", _cancel, (ACCOUNT,), {"account": "{account}"}
+        "the venue cancels all open orders of the account, order lists and conditional orders too",
+        _cancel,
+        (ACCOUNT,),
+        {"account": "{account}"},
     ),
     "revoke": Action(
         "the account's keys become invalid",

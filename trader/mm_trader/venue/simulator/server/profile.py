@@ -40,6 +40,12 @@ class Extras(Protocol):
     def positions(self, account: Account) -> list[dict[str, Any]]:
         """What the account holds on margin, a row a symbol."""
 
+    def conditional(self, account: Account) -> list[dict[str, Any]]:
+        """The account's open orders that are no orders of the engine yet."""
+
+    def cancel_conditional(self, account: Account) -> int:
+        """End those that still wait; how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -94,6 +100,14 @@ class SpotExtras:
     def positions(self, _account: Account) -> list[dict[str, Any]]:
         """Nothing is held on margin."""
         return []
+
+    def conditional(self, _account: Account) -> list[dict[str, Any]]:
+        """Orders that wait for a price are the engine's."""
+        return []
+
+    def cancel_conditional(self, _account: Account) -> int:
+        """There are none."""
+        return 0
 
 
 def add_market_routes(app: web.Application, base: str, markets: MarketSockets) -> None:

@@ -218,6 +218,13 @@ class AlgoService:
             raise RefusalError(-2011, UNKNOWN_ORDER)
         self._end(order, AlgoStatus.CANCELED)
 
+    def cancel_all(self, account: Account, symbol: str | None = None) -> int:
+        """End every order of the account (and symbol) that waits; how many."""
+        mine = [o for o in self.of(account) if o.status is AlgoStatus.NEW and symbol in (None, o.symbol)]
+        for order in mine:
+            self.cancel(order)
+        return len(mine)
+
     def of(self, account: Account) -> list[AlgoOrder]:
         """The account's orders, the oldest first."""
         return list(self._orders.get(account.name, {}).values())

@@ -11,7 +11,7 @@ from ..server.calls_orders import INVALID_TYPE, not_required, read_side
 from ..server.desk import Call, Desk, Request, Security
 from ..server.params import Params, missing
 from . import algo_shapes
-from .algo import AT_A_PRICE, CLOSERS, OPEN, AlgoOrder, AlgoStatus, AlgoTif, AlgoType, WorkingType
+from .algo import AT_A_PRICE, CLOSERS, OPEN, AlgoOrder, AlgoTif, AlgoType, WorkingType
 from .calls_orders import ResponseType, by_symbol_weight, good_till, one_way, read_stp, week
 from .desk import futures_desk
 from .price_match import PriceMatch, read_price_match
@@ -164,10 +164,7 @@ def cancel_all(desk: Desk, request: Request) -> Any:
     symbol = request.params.symbol()
     desk.exchange.market(symbol)
     request.params.finish()
-    algos = futures_desk(desk).algos
-    for order in algos.of(request.account):
-        if order.symbol == symbol and order.status is AlgoStatus.NEW:
-            algos.cancel(order)
+    futures_desk(desk).algos.cancel_all(request.account, symbol)
     return DONE
 
 

@@ -13,7 +13,8 @@ from ..engine.events import TradeEvent
 from ..server.connection import dumps
 from ..server.listen_keys import PrivateStreams
 from ..time import NS_PER_MS, NS_PER_S
-from .algo import WorkingType
+from .algo import OPEN, WorkingType
+from .algo_shapes import listed
 from .desk import futures_desk
 from .shapes import margin_call, position_risk
 from .streams import add_routes
@@ -58,6 +59,18 @@ class Clockwork:
             for symbol, held in margin.of(account).items()
             if held.lots
         ]
+
+    def conditional(self, account: Account) -> list[dict[str, Any]]:
+        """Conditional orders that wait, or whose order is open, as lists show them."""
+        return [
+            listed(order, self.desk.spec(order.symbol))
+            for order in self.desk.algos.of(account)
+            if order.status in OPEN
+        ]
+
+    def cancel_conditional(self, account: Account) -> int:
+        """End the account's conditional orders that wait; how many."""
+        return self.desk.algos.cancel_all(account)
 
     def call_margin(self, account: str) -> int:
         """Send MARGIN_CALL; with how many positions."""
