@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from synthetic import synthetic_recording
+from transcript import transcript
+
+from mm_trader.venue.simulator.config import Product
 
 HERE = Path(__file__).resolve().parent
 
@@ -34,6 +37,41 @@ async def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(produ
     assert one == two
     assert min(length for length, _ in one.values()) > 3_000
     assert all(one[name][1] != other[name][1] for name in one)
+
+
+EVENTS = {
+    Product.SPOT: {
+        "api": [
+            "listStatus",
+            "ALL_DONE",
+            "PENDING_NEW",
+            "STOP_LOSS_LIMIT",
+            "TAKE_PROFIT",
+            "three",
+            "OTO",
+            "OCO",
+        ]
+    },
+    Product.USDM: {
+        "private": [
+            "ALGO_UPDATE",
+            "TRIGGERING",
+            "TRIGGERED",
+            "FINISHED",
+            "CANCELED",
+            "TRAILING_STOP_MARKET",
+            "QUEUE",
+        ]
+    },
+}
+"""What must be among the bytes, or these tests would say nothing of it."""
+
+
+@pytest.mark.parametrize("product", EVENTS)
+async def test_the_bytes_have_order_lists_stops_and_conditional_orders_in_them(product: Product) -> None:
+    heard = await transcript("seeded:11", product)
+    for name, words in EVENTS[product].items():
+        assert [word for word in words if f'"{word}"'.encode() not in heard[name]] == []
 
 
 @pytest.mark.parametrize("with_takers", [False, True])

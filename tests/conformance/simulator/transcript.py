@@ -1,7 +1,7 @@
 """Everything that a simulator on a virtual clock says to a fixed client, byte for byte: `python transcript.py MARKET PRODUCT`.
 
-Prints a SHA-256 of the bytes of each of four raw TCP connections (market streams plain and combined or split, the
-WebSocket API with user data, REST) with their number. HTTP heads, dates and frame headers are among the bytes.
+Prints a SHA-256 of the bytes of each raw TCP connection (market streams plain and combined or split, the WebSocket API,
+with user data on spot, the futures' private stream, REST) with their number. HTTP heads, dates and frame headers are among the bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import sys
 from typing import Any
 
@@ -20,6 +21,57 @@ from mm_trader.venue.simulator.time import NS_PER_MS, NS_PER_S
 
 DEADLINE_S = 60
 MASK = b"\x01\x02\x03\x04"
+
+ETH = {"symbol": "ETHUSDC"}
+PAIR = {"side": "SELL", "quantity": "0.02", "aboveType": "LIMIT_MAKER", "abovePrice": "2610",
+        "belowType": "STOP_LOSS_LIMIT", "belowStopPrice": "2596", "belowPrice": "2580", "belowTimeInForce": "GTC"}  # fmt: skip
+WORKS = {"workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "2605", "workingQuantity": "0.02",
+         "workingTimeInForce": "GTC", "pendingSide": "SELL", "pendingQuantity": "0.01"}  # fmt: skip
+SPOT_LISTS: dict[int, tuple[str, dict[str, Any]]] = {
+    1: ("orderList.place.oco", PAIR | {"listClientOrderId": "pair"}),
+    2: ("orderList.place.oto", WORKS | {"pendingType": "STOP_LOSS", "pendingStopPrice": "2597"}),
+    4: ("order.place", {"side": "BUY", "type": "TAKE_PROFIT", "quantity": "0.02", "stopPrice": "2598"}),
+    7: (
+        "orderList.place.otoco",
+        {
+            **WORKS,
+            "pendingAboveType": "TAKE_PROFIT",
+            "pendingAboveStopPrice": "2700",
+            "pendingBelowType": "STOP_LOSS",
+            "pendingBelowStopPrice": "2300",
+            "listClientOrderId": "three",
+        },
+    ),
+    10: ("orderList.cancel", {"listClientOrderId": "three"}),
+}
+"""By turn: order lists and stops of spot, some of which the fall of turn 6 triggers."""
+CONDITIONAL = {"algoType": "CONDITIONAL", "side": "SELL", "quantity": "0.02"}
+FUTURES_ALGOS: dict[int, tuple[str, dict[str, Any]]] = {
+    1: ("algoOrder.place", CONDITIONAL | {"type": "STOP_MARKET", "triggerPrice": "2597"}),
+    2: ("algoOrder.place", CONDITIONAL | {"type": "TRAILING_STOP_MARKET", "callbackRate": "0.1"}),
+    3: (
+        "algoOrder.place",
+        CONDITIONAL
+        | {
+            "type": "TAKE_PROFIT",
+            "side": "BUY",
+            "triggerPrice": "2598",
+            "price": "2500",
+            "clientAlgoId": "low",
+        },
+    ),
+    4: (
+        "algoOrder.place",
+        CONDITIONAL | {"type": "STOP", "triggerPrice": "2400", "priceMatch": "QUEUE", "clientAlgoId": "far"},
+    ),
+    5: (
+        "algoOrder.place",
+        CONDITIONAL
+        | {"type": "STOP_MARKET", "reduceOnly": "true", "triggerPrice": "2596", "workingType": "MARK_PRICE"},
+    ),
+    10: ("algoOrder.cancel", {"clientAlgoId": "far"}),
+}
+"""By turn: conditional orders of the futures, some of which the fall of turn 6 triggers."""
 
 
 class Tap:
@@ -93,7 +145,14 @@ async def transcript(market: str, product: Product) -> dict[str, bytes]:
             api.text({"id": f"n{number}", "method": method, "params": params})
             await api.until(f'"id":"n{number}"'.encode())
 
-        if not usdm:
+        taps = {"plain": plain, "combined": combined, "api": api, "rest": rest}
+        if usdm:
+            start = len(api.heard)
+            await call("userDataStream.start", {"apiKey": KEY})
+            found = re.search(rb'"listenKey":"(\w+)"', bytes(api.heard[start:]))
+            assert found is not None, "the key is in the reply"
+            taps["private"] = await tap(sim, f"/private/ws/{found[1].decode()}")
+        else:
             await call("userDataStream.subscribe.signature", signed())
         sim.admin.do("fault", fault="duplicate_user_event", count=2)
         sim.admin.do("delay", what="user", ms=30, jitter_ms=40)
@@ -111,6 +170,9 @@ async def transcript(market: str, product: Product) -> dict[str, bytes]:
                     "stopPrice": "2601",
                 }
             await call("order.place", signed(**order))
+            more = (FUTURES_ALGOS if usdm else SPOT_LISTS).get(turn)
+            if more is not None:
+                await call(more[0], signed(**ETH | more[1]))
             path = "/fapi/v1/depth" if usdm else "/api/v3/depth"
             start = len(rest.heard)
             rest.writer.write(f"GET {path}?symbol=ETHUSDC&limit=20 HTTP/1.1\r\nHost: sim\r\n\r\n".encode())
@@ -122,7 +184,6 @@ async def transcript(market: str, product: Product) -> dict[str, bytes]:
                 one.text({"method": "LIST_SUBSCRIPTIONS", "id": turn})
                 await one.until(f'"id":{turn}'.encode() + b"}", 0)
         await call("time", {})
-        taps = {"plain": plain, "combined": combined, "api": api, "rest": rest}
         heard = {name: bytes(one.heard) for name, one in taps.items()}
         for one in taps.values():
             one.close()
