@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
-MAX_KEPT = 400
+MAX_KEPT = 200
 MAX_BYTES = 600
 """Of one input; longer ones are found again and are not worth their place."""
 

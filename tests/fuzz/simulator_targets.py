@@ -237,6 +237,18 @@ LISTS = {
 ALGO = {"symbol": "ETHUSDC", "algoType": "CONDITIONAL", "side": "SELL", "type": "STOP", "quantity": "0.1", "price": "2490",
         "triggerPrice": "2500", "workingType": "MARK_PRICE", "timeInForce": "GTX", "clientAlgoId": "a-2"}  # fmt: skip
 """A conditional order of the futures."""
+ALGOS = (
+    ALGO,
+    {**ALGO, "timeInForce": "GTD", "goodTillDate": "1735690900000", "priceProtect": "true", "clientAlgoId": "a-3"},
+    {"symbol": "ETHUSDC", "algoType": "CONDITIONAL", "side": "BUY", "type": "TRAILING_STOP_MARKET", "quantity": "0.1",
+     "callbackRate": "1.5", "activatePrice": "2500"},
+    {"symbol": "ETHUSDC", "algoType": "CONDITIONAL", "side": "SELL", "type": "TAKE_PROFIT_MARKET", "triggerPrice": "2700",
+     "closePosition": "true", "timeInForce": "GTE_GTC"},
+    {"symbol": "ETHUSDC", "algoType": "CONDITIONAL", "side": "BUY", "type": "TAKE_PROFIT", "quantity": "0.1",
+     "triggerPrice": "2500", "priceMatch": "OPPONENT_5", "reduceOnly": "true"},
+)  # fmt: skip
+MATCHED = {"price": "", "priceMatch": "QUEUE_10"}
+"""What makes a limit order of the futures one whose price is the book's."""
 
 
 def seeds(target: str) -> Iterator[bytes]:
@@ -252,7 +264,10 @@ def seeds(target: str) -> Iterator[bytes]:
                 for stop in STOPS:
                     yield bytes((index,)) + urlencode({**query, **stop}).encode()
             if call.ws == "algoOrder.place":
-                yield bytes((index,)) + urlencode(ALGO).encode()
+                for algo in ALGOS:
+                    yield bytes((index,)) + urlencode(algo).encode()
+            elif call.fault_class in ("place", "amend") and venue is USDM:
+                yield bytes((index,)) + urlencode({**query, **MATCHED}).encode()
             if call.rest is not None and call.rest[1] in LISTS and venue is SPOT:
                 yield bytes((index,)) + urlencode(LISTS[call.rest[1]]).encode()
     elif target == "signed_request":
@@ -263,9 +278,16 @@ def seeds(target: str) -> Iterator[bytes]:
             if call.ws is not None:
                 params = {**order, "apiKey": KEY}
                 yield json.dumps({"id": 1, "method": call.ws, "params": params}).encode()
-                if call.fault_class == "place" and venue is SPOT:
-                    stop = {**params, **STOPS[0]}
-                    yield json.dumps({"id": 1, "method": call.ws, "params": stop}).encode()
+                wait: tuple[dict[str, str], ...] = ()
+                if call.ws == "algoOrder.place":
+                    wait = ALGOS
+                elif call.rest is not None and call.rest[1] in LISTS and venue is SPOT:
+                    wait = (LISTS[call.rest[1]],)
+                elif call.fault_class == "place" and venue is SPOT:
+                    wait = tuple({**order, **stop} for stop in STOPS)
+                for waiting in wait:
+                    params = {**waiting, "apiKey": KEY}
+                    yield json.dumps({"id": 1, "method": call.ws, "params": params}).encode()
         yield b'{"id":"x","method":"session.status"}'
     elif target == "stream_socket":
         for method in ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"):

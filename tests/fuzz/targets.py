@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import gateway_targets
+import order_targets
 import simulator_targets
 
-MODULES = (simulator_targets, gateway_targets)
+MODULES = (simulator_targets, order_targets, gateway_targets)
 TARGETS: dict[str, Callable[[bytes], None]] = {n: f for module in MODULES for n, f in module.TARGETS.items()}
 
 

@@ -70,6 +70,19 @@ def calls():
         seen["late_stop"] = str(error)
     if not SPOT:
         seen["position"] = [(p["symbol"], p["contracts"]) for p in x.fetch_positions()]
+        high = round(low * 1.05, 2)
+        for side_kind, amount, at, more in (
+            ("market", 0.02, None, {"trailingPercent": 1.5, "reduceOnly": True}),
+            ("limit", 0.02, high, {"takeProfitPrice": high}),
+            ("STOP_MARKET", None, None, {"stopPrice": low, "closePosition": True}),
+        ):
+            x.create_order(SYMBOL, side_kind, "sell", amount, at, more)
+        waiting = x.fetch_open_orders(SYMBOL, params={"trigger": True})
+        seen["conditional"] = [(o["info"]["orderType"], o["timeInForce"], o["reduceOnly"]) for o in waiting]
+        x.cancel_all_orders(SYMBOL, {"trigger": True})
+        seen["ended"] = {o["status"] for o in x.fetch_orders(SYMBOL, params={"trigger": True})} == {
+            "canceled"
+        }
         batch = x.create_orders(
             [{"symbol": SYMBOL, "type": "limit", "side": "buy", "amount": 0.05, "price": low}] * 2
         )

@@ -131,6 +131,12 @@ def test_ccxt_loads_markets_trades_and_watches(
         assert "immediately match" in calls["post_only"]
     else:
         assert calls["position"] == [["ETH/USDC:USDC", 0.05]]
+        assert calls["conditional"] == [
+            ["TRAILING_STOP_MARKET", "GTC", True],
+            ["TAKE_PROFIT", "GTC", False],
+            ["STOP_MARKET", "GTE_GTC", True],
+        ]
+        assert calls["ended"] is True
         assert (calls["batch"], calls["tiers"]) == (["canceled", "canceled"], 125.0)
         assert "-5022" in calls["post_only"]
         assert "-4168" in calls["isolated"]

@@ -34,6 +34,17 @@ async def test_a_price_move_trades_through_the_orders_in_between(wire: Wire) -> 
     assert float((await wire.book())["askPrice"]) < 2601
 
 
+async def test_a_price_moves_as_far_as_the_symbol_may_cost_and_the_market_goes_on_there(wire: Wire) -> None:
+    up = {"symbol": "ETHUSDC", "by_bp": 9000}
+    answers = [await admin(wire, "price", **up) for _ in range(10)]
+    assert "error" not in answers[8]
+    assert answers[9]["error"].endswith(" is no price of the symbol")
+    bid, _, ask, _ = wire.sim.engine.markets["ETHUSDC"].book.touch()
+    assert 80_000_000 < bid < ask <= 100_000_000
+    await wire.sim.advance(5 * S)
+    assert wire.sim.engine.markets["ETHUSDC"].book.touch() != (0, 0, 0, 0)
+
+
 async def test_a_price_can_be_set_or_drift(wire: Wire) -> None:
     await admin(wire, "price", symbol="ETHUSDC", to=2700)
     assert wire.sim.market.fair_price("ETHUSDC") == pytest.approx(2700)

@@ -112,6 +112,10 @@ async def test_conditional_orders_are_shown_and_cancelled_with_the_others() -> N
         assert shown["stop"][2:] == ["SELL", "STOP", "conditional", "waits for 2450.0", "2440.0", "0.1", "by mark", "NEW"]  # fmt: skip
         assert shown["close"][5:9] == ["waits for 2400.0", "", "position", "by trades"]
         assert shown["trail"][5] == "from 2900.0 by 1.5 %"
+        told = await tab.js(
+            "[...document.querySelectorAll('#journal tr')].map(r => r.cells[1].textContent + ' ' + r.cells[4].textContent)"
+        )
+        assert {"algo stop", "algo close", "algo trail", "place rests"} <= set(told)
         # the venue's cancel of everything takes them along
         assert sim.admin.do("cancel", account="alpha") == {"cancelled": 4}
         assert await tab.until("document.querySelectorAll('#accounts .orders tr').length === 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..engine.types import SymbolStatus
+from ..engine.types import E8, SymbolStatus
 from ..time import NS_PER_S
 from .spec import SYMBOL, Action, ActionError, Field, Kind, Values
 
@@ -27,6 +27,11 @@ def _price(sim: Simulator, values: Values) -> Any:
         raise ActionError("by_bp: must be a number (or give `to`)")
     if not -MAX_MOVE_BP <= by_bp <= MAX_MOVE_BP:
         raise ActionError(f"by_bp: at most {MAX_MOVE_BP:g} either way, this is {by_bp:g}")
+    spec, after = sim.engine.markets[symbol].spec, before * (1 + by_bp / 10_000)
+    if before > 0 and not spec.min_price_e8 <= after * E8 <= spec.max_price_e8:
+        raise ActionError(
+            f"{'to' if values['to'] is not None else 'by_bp'}: {after:g} is no price of the symbol"
+        )
     sim.market.move(symbol, by_bp, values["drift"])
     return {
         "symbol": symbol,

@@ -22,8 +22,9 @@ TOLERANCE = 0.3
 
 
 def lots_for(spec: SymbolSpec, notional: float, price: float) -> int:
-    """Whole lots, at least one, worth about `notional` of quote asset at `price`."""
-    return max(1, int(notional / price * E8 / spec.lot_e8))
+    """Whole lots worth about `notional` of quote asset at `price`, as few or as many as an order may have."""
+    low, high = spec.sizes
+    return min(max(low, 1, int(notional / price * E8 / spec.lot_e8)), high)
 
 
 def ticks_for(spec: SymbolSpec, price: float, up: bool) -> int:
@@ -49,6 +50,7 @@ class LiquidityProvider:
         step = self.preset.maker_step_bp * BP * public
         tolerance = max(1, int(TOLERANCE * step * E8 / self.spec.tick_e8))
         wanted: list[tuple[Side, int, int]] = []
+        lowest, highest = self.spec.prices
         with self.exchange.batch():
             # every stale quote goes before any new one comes: a ladder never trades with itself
             for side in (Side.BUY, Side.SELL):
@@ -64,7 +66,8 @@ class LiquidityProvider:
                         if not moved:
                             ticks = order.price
                         self.exchange.cancel(order)
-                    wanted.append((side, index, ticks))
+                    if lowest <= ticks <= highest:  # where nobody may quote it does not either
+                        wanted.append((side, index, ticks))
             for side, index, ticks in wanted:
                 self._place(side, index, ticks, public)
 
@@ -146,8 +149,8 @@ class InformedTaker:
                     OrderType.LIMIT,
                     "",
                     TimeInForce.IOC,
-                    min(lots * spec.lot_e8, spec.max_qty_e8 // spec.lot_e8 * spec.lot_e8),
-                    price * spec.tick_e8,
+                    lots * spec.lot_e8,
+                    min(price, spec.prices[1]) * spec.tick_e8,
                 ),
             )
         except RefusalError:

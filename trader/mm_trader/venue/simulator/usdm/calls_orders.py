@@ -137,7 +137,11 @@ def good_till(desk: Desk, params: Params) -> int:
     if date is None:
         raise missing("goodTillDate")
     if not desk.now_ms() + LEAST_LIFE_MS < date < LAST_DATE_MS:
-        raise RefusalError(-5040, "goodTillDate must be greater than current time plus 600 seconds")
+        raise RefusalError(
+            -5040,
+            "The goodTillDate timestamp must be greater than the current time plus 600 seconds and smaller than "
+            f"{LAST_DATE_MS}",
+        )
     return date // 1000 * 1000
 
 
