@@ -5,8 +5,11 @@
 #   wheels/  the locked dependencies for this image's Python, and requirements.txt with their hashes
 #   app/     the project's own wheel
 #   simulator.txt  the locked dependencies of the simulator's own image
-# BASE may be any glibc image whose python3 has that version and the venv module.
+#   compile/  mypy and what it needs for this Python, compile.txt with their hashes, and in source/ what is compiled
+# BASE may be any glibc image whose python3 has that version and the venv module; COMPILER is the same with a C compiler
+# and Python's headers.
 ARG BASE=python:3.13-slim
+ARG COMPILER=python:3.13
 
 FROM ${BASE} AS builder
 RUN python3 -m venv /opt/installer && python3 -m venv --without-pip /opt/venv
@@ -27,6 +30,16 @@ COPY build/image/app /app-wheel
 RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-index --no-deps --no-compile \
       --quiet --target /opt/app /app-wheel/*.whl \
  && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/app
+
+# The kernel as machine code: its modules' `.so` files, to lie beside their sources. A layer that changes with the kernel alone.
+FROM ${COMPILER} AS kernel
+COPY --from=dependencies /opt/installer /opt/installer
+COPY --from=dependencies /opt/venv /opt/venv
+COPY build/image/compile/wheels /compile-wheels
+RUN /opt/installer/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-index --find-links /compile-wheels \
+      --require-hashes --no-compile --quiet -r /compile-wheels/compile.txt
+COPY build/image/compile/source /source
+RUN /opt/venv/bin/python /source/trader/compile_kernel.py --cache /tmp/compiled /opt/kernel
 
 # The simulator alone, for whoever wants a venue and nothing else: six dependencies, no operator. The venue keeps all in
 # memory and writes nothing, so it runs as any user on a read-only root.
@@ -64,10 +77,13 @@ RUN printf 'mm:x:10001:10001:MM-Rebuild:/nonexistent:/usr/sbin/nologin\n' >>/etc
  && printf 'mm:x:10001:\n' >>/etc/group
 COPY --from=dependencies /opt/venv /opt/venv
 COPY --from=application /opt/app /opt/app
+COPY --from=kernel /opt/kernel /opt/app
 ENV PATH=/opt/app/bin:/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/app \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# what cannot be loaded here must not be found out by a trader
+RUN ["/opt/venv/bin/python", "-c", "from mm_trader.kernel import COMPILED; assert COMPILED"]
 USER 10001:10001
 WORKDIR /
 # No entry point: a pod names mm-operator or mm-trader, which then is process 1 and gets the signals itself.

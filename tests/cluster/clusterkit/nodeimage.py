@@ -113,6 +113,9 @@ NODE_IMAGE = Step(
     after=(CONTROL_PLANE,),
 )
 BASE_IMAGE = Step("base-image", "the base of our image", "base-image.sh", after=(BASE_FILES,))
+COMPILER_IMAGE = Step(
+    "compiler-image", "what compiles the kernel for our image", "compiler-image.sh", after=(BASE_FILES,)
+)
 REDIS_IMAGE = Step("redis-image", "the Redis image", "redis-image.sh", after=(NODE_FILES,))
 
 
@@ -124,6 +127,11 @@ def node_reference() -> str:
 def base_reference() -> str:
     """The name of the base image that the present scripts make."""
     return f"localhost/mm-rebuild-base:{versions.IMAGE_SUITE}-{BASE_IMAGE.key}"
+
+
+def compiler_reference() -> str:
+    """The name of the image with the compiler that the present scripts make."""
+    return f"localhost/mm-rebuild-compiler:{versions.IMAGE_SUITE}-{COMPILER_IMAGE.key}"
 
 
 def is_ready(engine: Engine) -> bool:
@@ -157,14 +165,17 @@ def ensure(engine: Engine) -> str:
     return node_reference()
 
 
-def ensure_image_bases(engine: Engine) -> tuple[str, str]:
-    """Builds the base of the product's image and the Redis image where missing; returns their names."""
+def ensure_image_bases(engine: Engine) -> tuple[str, str, str]:
+    """Builds the base of the product's image, what compiles for it, and the Redis image where missing; returns their names."""
     if not (BASE_IMAGE.is_done() and engine.has_image(base_reference())):
         _redo(BASE_IMAGE, BASE_FILES, {**engine.environment, "IMAGE": base_reference()})
+    compiler = compiler_reference()
+    if not (COMPILER_IMAGE.is_done() and engine.has_image(compiler)):
+        _redo(COMPILER_IMAGE, BASE_FILES, {**engine.environment, "IMAGE": compiler})
     redis = redis_reference()
     if not (REDIS_IMAGE.is_done() and engine.has_image(redis)):
         _redo(REDIS_IMAGE, NODE_FILES, {**engine.environment, "IMAGE": redis})
-    return base_reference(), redis
+    return base_reference(), compiler, redis
 
 
 def redis_reference() -> str:

@@ -19,8 +19,10 @@ IMAGE_SUITE = "trixie"  # Python 3.13, the newest that the project supports
 IMAGE_PYTHON = "3.13"
 PUBLIC_NODE = "kindest/node:v1.34.0"  # the one that this kind release was made with
 PUBLIC_BASE = f"python:{IMAGE_PYTHON}-slim"
+PUBLIC_COMPILER = f"python:{IMAGE_PYTHON}"
 PUBLIC_REDIS = "redis:7"
 PRODUCT_IMAGE = "localhost/mm-rebuild"
+KERNEL_IMAGE = "localhost/mm-rebuild-kernel"
 REDIS_IMAGE = "localhost/mm-rebuild-redis:7"
 
 CLUSTER_NAME = os.environ.get("MM_CLUSTER", "mm-rebuild")

@@ -9,10 +9,11 @@ export CGO_ENABLED=0 # static programs: they run in images without a C library
 
 # install_program NAME VERSION FILE: puts a program in its place by version, at once or not at all
 install_program() {
-  local place=$TOOLS/$1-$2
+  local place=$TOOLS/$1-$2 new
   mkdir -p "$place"
-  install -m755 "$3" "$place/.new-$(basename "$3")"
-  mv "$place/.new-$(basename "$3")" "$place/$(basename "$3")"
+  new=$place/.new-$$-$(basename "$3") # of this process alone: another may build the same program now
+  install -m755 "$3" "$new"
+  mv "$new" "$place/$(basename "$3")"
 }
 
 # module_dir MODULE@VERSION: the folder of a Go module's source, downloaded where missing
