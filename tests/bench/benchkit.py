@@ -67,7 +67,7 @@ def recording_of(data_dir: Path | None, symbol: str) -> Recording:
     from recordings import recordings
 
     if data_dir is None:
-        return synthetic(40_000)
+        return synthetic(40_000, snapshot=True)
     parts = [part for part in recordings() if part.symbol == symbol]
     frames = [frame for part in parts for frame in part.frames]
     return Recording(" + ".join(part.name for part in parts), symbol, parts[0].tick, parts[0].lot, frames)

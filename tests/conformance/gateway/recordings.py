@@ -44,8 +44,11 @@ def _read(path: Path) -> Recording:
     return Recording(path.name, symbol, "0.01", lot, frames)
 
 
-def synthetic(count: int = 6000, seed: int = 1) -> Recording:
-    """A random walk in the wire's shape: three tickers, two trades and a depth difference a step, the difference covering the step's ids."""
+def synthetic(count: int = 6000, seed: int = 1, *, snapshot: bool = False) -> Recording:
+    """A random walk in the wire's shape: three tickers, two trades and a depth difference a step, the difference covering the step's ids, and all of one book.
+
+    `snapshot`: the book of the first step as REST gives it comes after that step.
+    """
     rng = random.Random(seed)
     bid, update_id, trade_id = 268_380, 1_000, 500
     frames: list[bytes] = []
@@ -62,26 +65,48 @@ def synthetic(count: int = 6000, seed: int = 1) -> Recording:
             json.dumps({"stream": f"ethusdt@{stream}", "data": data}, separators=(",", ":")).encode()
         )
 
+    held: dict[str, dict[int, str]] = {"b": {}, "a": {}}
+    """The book: its levels' sizes by price in ticks."""
+
+    def move(side: str, best: int) -> None:
+        """The best price of a side becomes this one: what was better is gone."""
+        better = [ticks for ticks in held[side] if (ticks > best if side == "b" else ticks < best)]
+        for ticks in better:
+            del held[side][ticks]
+        changed[side] |= dict.fromkeys(better, "0.00000000")
+        held[side][best] = changed[side][best] = size()
+
     while len(frames) < count:
         first = update_id + 1
-        bids: list[list[str]] = []
-        asks: list[list[str]] = []
+        changed: dict[str, dict[int, str]] = {"b": {}, "a": {}}
         for _ in range(3):
             bid += rng.choice((-3, -1, 0, 0, 1, 3))
             update_id += rng.randrange(1, 5)
-            top = {"b": price(bid), "B": size(), "a": price(bid + 1), "A": size()}
-            bids.append([top["b"], top["B"]])
-            asks.append([top["a"], top["A"]])
+            move("b", bid)
+            move("a", bid + 1)
+            top = {
+                "b": price(bid),
+                "B": held["b"][bid],
+                "a": price(bid + 1),
+                "A": held["a"][bid + 1],
+            }
             add("bookTicker", {"u": update_id, "s": "ETHUSDT", **top})
-        bids.append([price(bid - rng.randrange(5, 500)), "0.00000000"])
         for _ in range(2):
             trade_id += 1
             add(
                 "trade",
                 {"e": "trade", "E": 1, "s": "ETHUSDT", "t": trade_id, "p": price(bid), "q": size(), "T": 1, "m": True, "M": True},
             )  # fmt: skip
+        bids, asks = ([[price(ticks), lots] for ticks, lots in changed[side].items()] for side in "ba")
         add(
             "depth@100ms",
             {"e": "depthUpdate", "E": 1, "s": "ETHUSDT", "U": first, "u": update_id, "b": bids, "a": asks},
         )
+        if snapshot and len(frames) < 10:
+            bids, asks = ([[price(ticks), lots] for ticks, lots in held[side].items()] for side in "ba")
+            frames.append(
+                json.dumps(
+                    {"lastUpdateId": update_id, "bids": bids, "asks": asks}, separators=(",", ":")
+                ).encode()
+            )
     return Recording("synthetic", "ETHUSDT", "0.01", "0.0001", frames)
