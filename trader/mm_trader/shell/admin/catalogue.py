@@ -28,7 +28,13 @@ class Metric(msgspec.Struct, frozen=True):
 _G, _C, _H = MetricType.GAUGE, MetricType.COUNTER, MetricType.HISTOGRAM
 
 METRICS: tuple[Metric, ...] = (
-    Metric("mm_build_info", _G, "1", ("version", "revision", "scope"), "Always 1; the labels say what runs."),
+    Metric(
+        "mm_build_info",
+        _G,
+        "1",
+        ("version", "revision", "scope", "kernel"),
+        "Always 1; the labels say what runs; `kernel` is compiled or interpreted.",
+    ),
     # state
     Metric("mm_phase", _G, "0 or 1", ("phase",), "1 for the phase the trader is in, 0 for all others."),
     Metric("mm_quoting", _G, "0 or 1", (), "1 while the trader quotes."),

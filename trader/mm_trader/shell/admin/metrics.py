@@ -15,6 +15,7 @@ from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import Evidence, TraderPhase
 from mm_trader.core.state import KernelStatus
 from mm_trader.core.units import NS_PER_S
+from mm_trader.kernel import COMPILED
 from mm_trader.market.volatility import annualised
 from mm_trader.shell.ack_times import FIRST_BIT
 from mm_trader.shell.admin.catalogue import BY_NAME, MetricType
@@ -62,7 +63,9 @@ class TraderCollector(Collector):
     def _of_shell(self) -> Iterator[Family]:
         app = self._app
         config = app.config
-        yield self._family("mm_build_info", [((mm_trader.__version__, config.revision, config.scope), 1.0)])
+        kernel = "compiled" if COMPILED else "interpreted"
+        labels = (mm_trader.__version__, config.revision, config.scope, kernel)
+        yield self._family("mm_build_info", [(labels, 1.0)])
         state = app.state()
         yield self._family(
             "mm_phase", [((phase.value,), float(phase is state.phase)) for phase in TraderPhase]
