@@ -75,6 +75,16 @@ def test_a_position_that_our_fills_do_not_explain_at_two_comparisons_halts_once(
     assert compared(d, "1.2") == [], "a person has accepted it"
 
 
+def test_a_venue_that_started_over_is_compared_from_the_beginning() -> None:
+    d = driver()
+    d.start()
+    compared(d, "1.5")
+    d.feed(ev.VenueTrouble(ts=d.ts, trouble=ev.Trouble.RESET, detail="began anew"))
+    (halt_id,) = d.kernel.status().halts
+    d.feed(ev.HaltLifted(ts=d.ts, halt_id=halt_id))
+    assert [compared(d, "0") for _ in range(3)] == [[], [], []]
+
+
 def test_our_own_fills_explain_a_position_and_one_booked_during_the_question_proves_nothing() -> None:
     d = driver()
     bid, ask = d.quoting()
