@@ -60,7 +60,7 @@ setup(
     name="mm-rebuild-kernel",
     packages=[],
     py_modules=[],
-    ext_modules=mypycify([*options, *modules], opt_level="1", debug_level="0", target_dir=target + "-c"),
+    ext_modules=mypycify([*options, *modules], opt_level="3", debug_level="0", target_dir=target + "-c"),
 )
 """
 

@@ -7,7 +7,7 @@ the commands over. Anything that raises on the way stops trading: an event that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mm_api.redis_contract import Evidence, LedgerRecord, OrderRecord
 from mm_api.scalars import format_decimal
@@ -33,6 +33,7 @@ from mm_trader.risk.reasons import HaltReason
 from mm_trader.risk.self_test import run_self_test
 from mm_trader.strategy.registry import BUILT_IN, StrategyTypes
 
+_TICKER: Final = ev.BookTicker  # quick to look up: see `events.BUY`
 _ROUNDS = 3
 """Looks at the quotes within one event; more would mean that two symbols keep calling each other."""
 
@@ -107,11 +108,11 @@ class Kernel:
 
     def on_event(self, event: ev.Event) -> list[Command]:
         """Digest one event; what must be done now, in order."""
-        core = self._core
-        if event.ts > core.now:
-            core.now = event.ts
+        core, ts = self._core, event.ts
+        if ts > core.now:
+            core.now = ts
         try:
-            if type(event) is ev.BookTicker:
+            if type(event) is _TICKER:
                 if not self._market.on_ticker(event):
                     return []
             else:

@@ -25,8 +25,7 @@ class MarketSide:
         desk = core.desks.get(event.symbol)
         if desk is None:
             return False
-        ts = event.ts
-        top = desk.top
+        ts, top = event.ts, desk.top
         if ts >= desk.marks.next_due:
             desk.marks.settle(ts, top.mid2 if top.fresh(ts, core.settings.stale_after) else None)
         if not top.update(event):
@@ -39,7 +38,7 @@ class MarketSide:
             return True
         if signals is not None:
             signals.on_top(top)
-        if book.last_id == event.update_id and not book.agrees_with_top(
+        if book.last_id == top.update_id and not book.agrees_with_top(
             top.bid, top.bid_size, top.ask, top.ask_size
         ):
             self._lose_book(desk, ts)

@@ -29,21 +29,22 @@ class TopOfBook:
 
         A late one (lower id) is dropped; a crossed, locked or negative one makes the top unusable until the next good one.
         """
-        if event.update_id < self.update_id:
+        update_id = event.update_id
+        if update_id < self.update_id:
             self.rejected += 1
             return False
-        bid = event.bid
-        ask = event.ask
-        self.update_id = event.update_id
+        bid, bid_size = event.bid, event.bid_size
+        ask, ask_size = event.ask, event.ask_size
+        self.update_id = update_id
         self.ts = event.ts
-        if bid <= 0 or ask <= bid or event.bid_size < 0 or event.ask_size < 0:
+        if bid <= 0 or ask <= bid or bid_size < 0 or ask_size < 0:
             self.valid = False
             self.rejected += 1
             return True
         self.bid = bid
         self.ask = ask
-        self.bid_size = event.bid_size
-        self.ask_size = event.ask_size
+        self.bid_size = bid_size
+        self.ask_size = ask_size
         self.mid2 = bid + ask
         self.valid = True
         return True

@@ -9,25 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from mm_trader.core.events import BUY, Side
 from mm_trader.orders.order import Order
 from mm_trader.risk.ledger import Position
 
 
-class Exposure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """See the module's docstring."""
+class Exposure:
+    """See the module's docstring. Never changed once it is made."""
 
-    base: int
-    mark: int
-    """Price; 0 only while nothing is held."""
-    buys: int = 0
-    buy_money: int = 0
-    buy_high: int = 0
-    sells: int = 0
-    sell_money: int = 0
-    sell_high: int = 0
+    __slots__ = ("base", "buy_high", "buy_money", "buys", "mark", "sell_high", "sell_money", "sells")
+
+    def __init__(
+        self,
+        *,
+        base: int,
+        mark: int,
+        buys: int = 0,
+        buy_money: int = 0,
+        buy_high: int = 0,
+        sells: int = 0,
+        sell_money: int = 0,
+        sell_high: int = 0,
+    ) -> None:
+        """`mark`: a price; 0 only while nothing is held."""
+        self.base = base
+        self.mark = mark
+        self.buys = buys
+        self.buy_money = buy_money
+        self.buy_high = buy_high
+        self.sells = sells
+        self.sell_money = sell_money
+        self.sell_high = sell_high
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exposure) and self._sides() == other._sides()
+
+    def __hash__(self) -> int:
+        return hash(self._sides())
+
+    def _sides(self) -> tuple[int, ...]:
+        buys, sells = (
+            (self.buys, self.buy_money, self.buy_high),
+            (self.sells, self.sell_money, self.sell_high),
+        )
+        return (self.base, self.mark, *buys, *sells)
 
     def plus(self, side: Side, amount: int, price: int) -> Exposure:
         """With one more order."""

@@ -78,6 +78,9 @@ class PnlMonitor:
                 self.budget_start = self.scope_start if start is None else to_money(start)
         self.deepest_fall = 0
         """Largest peak − net since this object was made, money."""
+        self._usage = 0.0
+        self._usage_net: int | None = None
+        """The net PnL that `_usage` was worked out for; None: a baseline or limit has moved since."""
         self.floor: int
         self.refloor()
 
@@ -89,6 +92,7 @@ class PnlMonitor:
             if self.limits.budget is not None:
                 floor = max(floor, self.budget_start - self.limits.budget)
         self.floor = floor
+        self._usage_net = None
 
     def remark(self, position: Position, mid2: int) -> bool:
         """Mark one position to market. True: a limit is breached."""
@@ -162,6 +166,8 @@ class PnlMonitor:
     def usage(self) -> float:
         """How much of the tightest limit is used up: 0 none, 1 breached."""
         net, limits = self.net, self.limits
+        if net == self._usage_net:
+            return self._usage
         used = (self.day_start - net) / limits.daily_loss
         if self.scope_begun:
             fallen = (self.peak - net) / limits.drawdown
@@ -169,7 +175,8 @@ class PnlMonitor:
                 used = fallen
             if limits.budget is not None:
                 used = max(used, (self.budget_start - net) / limits.budget)
-        return used if used > 0.0 else 0.0
+        self._usage, self._usage_net = used if used > 0.0 else 0.0, net
+        return self._usage
 
 
 def _sentence(what: str, loss: int, limit: int) -> str:
