@@ -374,3 +374,12 @@ async def test_self_trade_prevention_is_no_matter_of_fok_orders_and_ends_with_a_
         change = {"symbol": SYMBOL, "orderId": far["orderId"], "side": "BUY", "quantity": "0.200"}
         changed = await wire.signed("PUT", "v1/order", **change, price=far["price"])
         assert changed.body["selfTradePreventionMode"] == "NONE"
+
+
+async def test_waiting_orders_outlive_a_cancel_of_all_orders_and_a_halt() -> None:
+    async with trading() as wire:
+        await place(wire, **STOP)
+        assert (await wire.signed("DELETE", "v1/allOpenOrders", symbol=SYMBOL)).status == 200
+        assert (await query(wire))["algoStatus"] == "NEW"
+        wire.sim.admin.do("status", symbol=SYMBOL, status="HALT")
+        assert (await place(wire, **{**STOP, "clientAlgoId": "halted"})).body["algoStatus"] == "NEW"
