@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 IMPORTED = """
 import sys
+at_start = set(sys.modules)  # what .pth files of development tools load
 from mm_trader import cli
 sys.argv = ["mm-trader", "simulate", "--market", "seeded:1", "--symbols", "NOPE"]
 code = 0
@@ -22,7 +23,7 @@ except SystemExit as error:
 import mm_trader.venue.simulator.market.both, mm_trader.venue.simulator.usdm.profile
 from importlib.metadata import packages_distributions
 known = packages_distributions()
-tops = {name.partition(".")[0] for name in sys.modules}
+tops = {name.partition(".")[0] for name in set(sys.modules) - at_start}
 print(code, *sorted({known[t][0].lower().replace("_", "-") for t in tops if t in known}))
 """
 
