@@ -7,8 +7,9 @@ Epoch and counter are the fencing token: two incarnations can never make the sam
 from __future__ import annotations
 
 from hashlib import blake2s
+from typing import Final
 
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def base36(number: int) -> str:

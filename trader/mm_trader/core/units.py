@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -18,8 +19,8 @@ ASSET_DIGITS = 8
 """Amounts of an asset (positions, balances, commissions) are counted in 10^-8, as the venue states them. A price of 8 digits times such an amount
 is a whole number of money units: that is why the ledger can be exact."""
 
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
 
 
 class UnitError(ValueError):

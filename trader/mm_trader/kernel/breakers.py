@@ -4,6 +4,8 @@ A call that a breaker holds back is answered as if the venue had not been reache
 
 from __future__ import annotations
 
+from typing import Final
+
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Command, Place, QueryOrder, RequestDepth, RequestReconcile
 from mm_trader.core.events import ErrorClass
@@ -109,7 +111,7 @@ class Breakers:
         self._halting.judge_call(endpoint, failed=failed)
 
 
-_TELLING = frozenset(
+_TELLING: Final = frozenset(
     {
         ev.OrderFound,
         ev.OrderNotFound,
@@ -121,8 +123,8 @@ _TELLING = frozenset(
     }
 )
 """Events that say something about the venue's health."""
-_MARKET = Endpoint.MARKET  # quick to look up: see `events.BUY`
-_CLOSED = BreakerState.CLOSED
+_MARKET: Final = Endpoint.MARKET  # quick to look up: see `events.BUY`
+_CLOSED: Final = BreakerState.CLOSED
 _CLASSES: dict[type[Command], Endpoint] = {
     Place: Endpoint.ORDERS,
     QueryOrder: Endpoint.QUERIES,

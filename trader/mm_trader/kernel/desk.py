@@ -21,7 +21,7 @@ from mm_trader.orders.table import OrderTable, SymbolOrders
 from mm_trader.orders.trades import TradeLog
 from mm_trader.portfolio.balances import Balances
 from mm_trader.portfolio.correlation import Correlations
-from mm_trader.portfolio.losses import NO_FLOOR, SymbolLosses
+from mm_trader.portfolio.losses import SymbolLosses
 from mm_trader.risk.behaviour import BehaviourMonitor
 from mm_trader.risk.breaker import CircuitBreaker, Endpoint
 from mm_trader.risk.dormant import Dormant
@@ -126,8 +126,8 @@ class Desk:
         """Share of the capital, money."""
         self.last_fill = -1
         """Ns when the last trade was booked."""
-        self.loss_floor = NO_FLOOR
-        """Net PnL of this symbol, money, at and below which it halts."""
+        self.loss_floor: int | None = None
+        """Net PnL of this symbol, money, at and below which it halts; None: there is no such limit."""
         self.next_look = 0
         """Before this, a market update does not look at the quotes again."""
         self.dirty = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mm_api.redis_contract import FillRecord
 from mm_trader.core.commands import FillBooked, FundingBooked
 from mm_trader.core.events import BUY, ErrorClass, FundingView, TradeView
@@ -14,10 +16,10 @@ from mm_trader.risk.breaker import Endpoint
 from mm_trader.risk.pnl import utc_day
 from mm_trader.risk.reasons import HaltReason
 
-_NOT_NOW = (ErrorClass.THROTTLED, ErrorClass.CLOCK)
+_NOT_NOW: Final = (ErrorClass.THROTTLED, ErrorClass.CLOCK)
 """Refusals that say nothing about the order and everything about the venue."""
-_ORDERS = Endpoint.ORDERS  # quick to look up: see `events.BUY`
-_RESTING = frozenset({NEW, PARTIALLY_FILLED, CANCELING})
+_ORDERS: Final = Endpoint.ORDERS  # quick to look up: see `events.BUY`
+_RESTING: Final = frozenset({NEW, PARTIALLY_FILLED, CANCELING})
 
 
 class Ears:
@@ -62,7 +64,7 @@ class Ears:
             )
         if breached:
             self._halting.check_losses(core.now)
-        if position.net <= desk.loss_floor:
+        if desk.loss_floor is not None and position.net <= desk.loss_floor:
             self._halting.check_symbol(desk, core.now)
         if desk.trades.crowded:
             core.reconciler.request(trade.symbol, "fills", core.now)

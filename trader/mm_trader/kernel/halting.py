@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mm_api.kinds.common import HaltLevel
 from mm_api.redis_contract import AlertRecord
 from mm_trader.core.commands import Alert, RaiseHalt
@@ -16,10 +18,15 @@ from mm_trader.risk.reasons import LOSS_REASONS, Caution, HaltReason
 _VIOLATIONS = LOSS_REASONS | {HaltReason.REJECT_STREAK, HaltReason.CANCEL_REFUSED}
 """Halts that are a breach of a limit, as the gates count them."""
 
-_LOSS, _CANCELS, _REJECTS = Caution.LOSS_NEAR_LIMIT, Caution.CANCEL_RATIO, Caution.REJECTS
+_LOSS: Final = Caution.LOSS_NEAR_LIMIT
 """Names that are quick to look up: see `events.BUY`."""
-_FILLS, _HALT = Caution.FILL_RATE, Caution.HALT
-_CLOSED, _OPEN, _HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
+_CANCELS: Final = Caution.CANCEL_RATIO
+_REJECTS: Final = Caution.REJECTS
+_FILLS: Final = Caution.FILL_RATE
+_HALT: Final = Caution.HALT
+_CLOSED: Final = BreakerState.CLOSED
+_OPEN: Final = BreakerState.OPEN
+_HALF_OPEN: Final = BreakerState.HALF_OPEN
 
 
 class Halting:

@@ -34,7 +34,7 @@ from mm_trader.risk.self_test import run_self_test
 from mm_trader.strategy.registry import BUILT_IN, StrategyTypes
 
 _TICKER: Final = ev.BookTicker  # quick to look up: see `events.BUY`
-_ROUNDS = 3
+_ROUNDS: Final = 3
 """Looks at the quotes within one event; more would mean that two symbols keep calling each other."""
 
 
@@ -361,5 +361,5 @@ class Kernel:
         ]
 
 
-_ADDING = frozenset({Place, CancelReplace, Amend, Modify})
+_ADDING: Final = frozenset({Place, CancelReplace, Amend, Modify})
 """Commands that a halt takes back."""

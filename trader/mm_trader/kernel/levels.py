@@ -7,13 +7,13 @@ but one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import OPEN_STATES, PENDING
 from mm_trader.strategy.base import Quote
 
-_STANDS = OPEN_STATES | {PENDING}
+_STANDS: Final = OPEN_STATES | {PENDING}
 """States in which an order stands for a level. One on its way out stands for none, and an UNKNOWN one for nobody knows which."""
 
 

@@ -44,7 +44,7 @@ class MarketSide:
             self._lose_book(desk, ts)
         if mid2 != position.mark2 and core.pnl.remark(position, mid2):
             self._halting.check_losses(ts)
-        if position.net <= desk.loss_floor:
+        if desk.loss_floor is not None and position.net <= desk.loss_floor:
             self._halting.check_symbol(desk, ts)
         if ts >= desk.volatility.next_sample:
             desk.volatility.sample(ts, mid2)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from mm_trader.core.units import NS_PER_MS
 
 HORIZONS_MS = (100, 1_000, 5_000, 30_000)
 _LIMIT = 4_096
 """Fills waiting per horizon; beyond that the oldest goes without a sample."""
-NEVER = 2**63 - 1
+NEVER: Final = 2**62 - 1
+"""Later than any time, and the largest number that machine code compares at once."""
 
 
 class MarkOuts:

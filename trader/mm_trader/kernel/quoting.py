@@ -48,7 +48,7 @@ class Quoter:
             # causes that follow from state are judged before every quote, the first of an incarnation included
             self._halting.check_losses(ts)
             return
-        if desk.position.net <= desk.loss_floor:
+        if desk.loss_floor is not None and desk.position.net <= desk.loss_floor:
             self._halting.check_symbol(desk, ts)
             if desk.symbol in core.halts.symbols:
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mm_trader.core.events import BUY, Side
 from mm_trader.core.units import margin_of
 from mm_trader.kernel.desk import Core, Desk
@@ -13,7 +15,7 @@ from mm_trader.risk.checks import Facts
 from mm_trader.risk.exposure import exposure_of
 from mm_trader.risk.reasons import Refusal
 
-_ORDERS = Endpoint.ORDERS  # quick to look up: see `events.BUY`
+_ORDERS: Final = Endpoint.ORDERS  # quick to look up: see `events.BUY`
 _LIMITS = (
     Refusal.INVENTORY,
     Refusal.SYMBOL_CAPITAL,

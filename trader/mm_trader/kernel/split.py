@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mm_api.kinds.common import SplitMethod
 from mm_trader.kernel.desk import Core
 from mm_trader.kernel.settings import ns
@@ -15,7 +17,7 @@ from mm_trader.portfolio.allocation import (
     shares,
 )
 
-_FIXED = SplitMethod.FIXED  # quick to look up: see `events.BUY`
+_FIXED: Final = SplitMethod.FIXED  # quick to look up: see `events.BUY`
 
 
 def share_capital(core: Core) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import exp, log, sqrt
+from typing import Final
 
 from mm_trader.market.two_scale import realised_variance, two_scale_variance
 
@@ -19,7 +20,7 @@ SECONDS_PER_YEAR = 365 * 86_400
 PRIOR = 3e-4
 """σ per √s before there is data: about 170 % a year, cautious for the majors. A neutral zero would quote tightest when least is known."""
 
-_SAMPLE_NS = 1_000_000_000
+_SAMPLE_NS: Final = 1_000_000_000
 _TAU_S = 60.0
 _RING = 300
 """Samples kept: five minutes of a market that is never still."""

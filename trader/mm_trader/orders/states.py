@@ -50,7 +50,7 @@ class IllegalTransitionError(Exception):
 
 _S = OrderState
 
-TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[OrderState, Mapping[OrderState, str]]] = MappingProxyType(
     {
         _S.PENDING: {
             _S.NEW: "the venue's acknowledgement",
@@ -115,9 +115,9 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, str]] = MappingProxyType(
     }
 )
 
-FINAL_STATES = frozenset({_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED})
+FINAL_STATES: Final = frozenset({_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED})
 """The order is over."""
-OPEN_STATES = frozenset({_S.NEW, _S.PARTIALLY_FILLED})
+OPEN_STATES: Final = frozenset({_S.NEW, _S.PARTIALLY_FILLED})
 """The venue has confirmed the order, and nothing is on its way for it."""
 
 
@@ -138,7 +138,7 @@ def validate_transition(before: OrderState, after: OrderState) -> None:
         raise IllegalTransitionError(f"{before} → {after} is not a transition; {before} may become {legal}")
 
 
-VENUE_STATES: Mapping[str, OrderState] = MappingProxyType(
+VENUE_STATES: Final[Mapping[str, OrderState]] = MappingProxyType(
     {
         "NEW": _S.NEW,
         "PENDING_NEW": _S.NEW,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from mm_trader.orders.order import Order
 from mm_trader.orders.states import UNKNOWN
 
-_RECENT = 2_000
+_RECENT: Final = 2_000
 """Ended orders kept for late fills and reports. An older one's fill is still booked, only without its order."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from mm_trader.core.units import NS_PER_MS, NS_PER_S
@@ -9,7 +11,7 @@ from mm_trader.core.units import NS_PER_MS, NS_PER_S
 ENGINE_TIMEOUT_NS = 10 * NS_PER_S
 """The venue's matching engine answers within 10 s or never: an accepted message cannot appear later."""
 
-ASK_AFTER_NS = 500 * NS_PER_MS
+ASK_AFTER_NS: Final = 500 * NS_PER_MS
 """An answer takes some ms, from the other side of the world some hundred. From here on the venue is asked as well: an order that is there is known within a
 second, whatever happened to its answer and its user event."""
 LEAVES_WITHIN_NS = 250 * NS_PER_MS

@@ -8,9 +8,6 @@ from decimal import Decimal
 from mm_trader.core.units import from_money, to_money
 from mm_trader.risk.ledger import Position
 
-NO_FLOOR = -(1 << 127)
-"""Below every possible net PnL."""
-
 
 class SymbolLosses:
     """Where each symbol's day began, and the net PnL at which it has lost too much."""
@@ -30,9 +27,9 @@ class SymbolLosses:
         """Money; None: no limit per symbol."""
         self._limit = limit
 
-    def floor(self, symbol: str) -> int:
-        """Net PnL of the symbol at and below which it halts."""
-        return NO_FLOOR if self._limit is None else self._starts[symbol] - self._limit
+    def floor(self, symbol: str) -> int | None:
+        """Net PnL of the symbol at and below which it halts; None: no limit per symbol."""
+        return None if self._limit is None else self._starts[symbol] - self._limit
 
     def loss(self, symbol: str) -> int:
         """Money lost since the day began; negative: gained."""

@@ -4,15 +4,26 @@ everything, has a fault that its PnL does not show yet."""
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from mm_trader.core.units import NS_PER_S
 
-WINDOW_S = 60
+WINDOW_S: Final = 60
 """Ratios are taken over this long."""
-MIN_SAMPLE = 20
+MIN_SAMPLE: Final = 20
 """Orders within the window below which a ratio says nothing."""
-LEAVE = 0.95
+LEAVE: Final = 0.95
 """A raised ratio must fall to this part of its limit before it counts as calm again."""
+
+
+class _Bucket:
+    """What went on in one second."""
+
+    __slots__ = ("canceled", "filled", "placed", "second")
+
+    def __init__(self, second: int) -> None:
+        self.second = second
+        self.placed = self.canceled = self.filled = 0
 
 
 class BehaviourMonitor:
@@ -20,7 +31,7 @@ class BehaviourMonitor:
 
     def __init__(self) -> None:
         self._last_second: deque[int] = deque()
-        self._buckets: deque[list[int]] = deque(maxlen=WINDOW_S)
+        self._buckets: deque[_Bucket] = deque(maxlen=WINDOW_S)
         self.reject_streak = 0
         self.ratio_raised = False
         self._judged_second = -1
@@ -30,15 +41,15 @@ class BehaviourMonitor:
     def placed(self, ts: int) -> None:
         """An order goes out."""
         self._last_second.append(ts)
-        self._bucket(ts)[1] += 1
+        self._bucket(ts).placed += 1
 
     def canceled(self, ts: int) -> None:
         """A cancel goes out."""
-        self._bucket(ts)[2] += 1
+        self._bucket(ts).canceled += 1
 
     def filled(self, ts: int) -> None:
         """A fill came in."""
-        self._bucket(ts)[3] += 1
+        self._bucket(ts).filled += 1
 
     def accepted(self) -> None:
         """The venue took an order: the streak ends."""
@@ -59,16 +70,20 @@ class BehaviourMonitor:
         """Cancels over orders within the window; None: too few orders to say."""
         second = ts // NS_PER_S
         placed = canceled = 0
-        for start, places, cancels, _ in self._buckets:
-            if second - start < WINDOW_S:
-                placed += places
-                canceled += cancels
+        for bucket in self._buckets:
+            if second - bucket.second < WINDOW_S:
+                placed += bucket.placed
+                canceled += bucket.canceled
         return canceled / placed if placed >= MIN_SAMPLE else None
 
     def fills_per_minute(self, ts: int) -> int:
         """Fills within the window, which is a minute."""
         second = ts // NS_PER_S
-        return sum(fills for start, _, _, fills in self._buckets if second - start < WINDOW_S)
+        filled = 0
+        for bucket in self._buckets:
+            if second - bucket.second < WINDOW_S:
+                filled += bucket.filled
+        return filled
 
     def fills_too_fast(self, ts: int, limit: int) -> bool:
         """True while fills come faster than the limit, with some hysteresis. Worked out once a second."""
@@ -94,8 +109,8 @@ class BehaviourMonitor:
             self.ratio_raised = False
         return self.ratio_raised
 
-    def _bucket(self, ts: int) -> list[int]:
+    def _bucket(self, ts: int) -> _Bucket:
         second = ts // NS_PER_S
-        if not self._buckets or self._buckets[-1][0] != second:
-            self._buckets.append([second, 0, 0, 0])
+        if not self._buckets or self._buckets[-1].second != second:
+            self._buckets.append(_Bucket(second))
         return self._buckets[-1]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mm_trader.core.state import CAUTIOUS, NORMAL, REDUCE_ONLY, RiskLevel
 from mm_trader.risk.reasons import Caution
 
-CAUTIOUS_USAGE = 0.5
+CAUTIOUS_USAGE: Final = 0.5
 """Half of a loss limit used: quote wider and smaller."""
-REDUCE_USAGE = 0.8
+REDUCE_USAGE: Final = 0.8
 """Four fifths used: only bring the position back."""
-RELEASE = 0.05
+RELEASE: Final = 0.05
 """A level is left when usage has fallen this far below its threshold, so that it does not flap."""
 
-CAUTIOUS_WIDEN = 1.5
+CAUTIOUS_WIDEN: Final = 1.5
 """Half spreads are multiplied by this in Cautious."""
-CAUTIOUS_SIZE = 2
+CAUTIOUS_SIZE: Final = 2
 """Sizes are divided by this in Cautious."""
-CAUTIOUS_PATIENCE = 4
+CAUTIOUS_PATIENCE: Final = 4
 """Looks at the quotes are this much rarer in Cautious: fewer orders and cancels."""
 
 

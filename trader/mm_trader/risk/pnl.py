@@ -10,6 +10,7 @@ The scope's own start (`scope_start`) never moves with an acknowledgement: evide
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Final
 
 import msgspec
 
@@ -19,7 +20,7 @@ from mm_trader.core.units import from_money, to_money
 from mm_trader.risk.ledger import Position
 from mm_trader.risk.reasons import HaltReason
 
-_DAY_MS = 86_400_000
+_DAY_MS: Final = 86_400_000
 
 
 class LossLimits(msgspec.Struct, kw_only=True):

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import ceil, floor
+from typing import Final
 
 from mm_trader.core.units import SymbolRules
 from mm_trader.strategy.base import DesiredQuotes, MarketView, Quote
 from mm_trader.strategy.parameters import parameter
 
-_LOT_EPSILON = 1e-6
+_LOT_EPSILON: Final = 1e-6
 """A whole number of lots must survive its way through a float; the exact check comes later, in integers."""
 
 ORDER_SIZE = parameter("orderSize", "0.01", "0.00000001", "1000000", "base units", "Size of each quote.")
