@@ -113,7 +113,7 @@ class Kernel:
             core.now = ts
         try:
             if type(event) is _TICKER:
-                if not self._market.on_ticker(event):
+                if not self._market.on_ticker(event, ts):
                     return []
             else:
                 self._breakers.observe(event)

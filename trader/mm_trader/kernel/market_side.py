@@ -19,13 +19,13 @@ class MarketSide:
         self._core = core
         self._halting = halting
 
-    def on_ticker(self, event: ev.BookTicker) -> bool:
-        """The hot path. False: nothing came of it, and there is nothing to send."""
+    def on_ticker(self, event: ev.BookTicker, ts: int) -> bool:
+        """The hot path; `ts` is the event's. False: nothing came of it, and there is nothing to send."""
         core = self._core
         desk = core.desks.get(event.symbol)
         if desk is None:
             return False
-        ts, top = event.ts, desk.top
+        top = desk.top
         if ts >= desk.marks.next_due:
             desk.marks.settle(ts, top.mid2 if top.fresh(ts, core.settings.stale_after) else None)
         if not top.update(event):

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import NamedTuple
 
 from mm_trader.core.events import BUY, SELL, Side
 from mm_trader.core.state import REDUCE_ONLY
@@ -27,12 +26,15 @@ from mm_trader.risk.checks import Intent, first_refusal, self_cross
 from mm_trader.strategy.base import DesiredQuotes, Quote
 
 
-class Wish(NamedTuple):
+class Wish:
     """A level that lacks its order."""
 
-    quote: Quote
-    old: Order | None
-    """It makes way for the new one. None: the side has a place free."""
+    __slots__ = ("old", "quote")
+
+    def __init__(self, quote: Quote, old: Order | None) -> None:
+        """`old` makes way for the new one; None: the side has a place free."""
+        self.quote = quote
+        self.old = old
 
 
 class Work:
