@@ -105,6 +105,23 @@ def test_a_crossed_locked_negative_or_empty_top_pulls_the_quotes_until_a_good_on
     assert driver.kernel.status().reason == ""
 
 
+def test_a_side_on_which_only_we_quote_is_not_quoted_as_fast_as_the_venue_answers() -> None:
+    """Our ask makes the market's ask; its cancel takes it away, which makes the market unusable; our next ask makes one again, and so on."""
+    driver = Driver()
+    placed = driver.quoting()
+    before = len(of(Place, driver.log))
+    for number in range(0, 40, 2):
+        ticker(driver, update_id=10**6 + number, ask=0)
+        ticker(driver, update_id=10**6 + number + 1)
+        for place in placed:
+            driver.report(place, "CANCELED", "CANCELED")
+        placed = [place for place in of(Place, driver.log[-8:]) if place not in placed]
+    assert len(of(Place, driver.log)) == before
+    driver.wait(300)
+    ticker(driver, update_id=2 * 10**6)
+    assert len(of(Place, driver.log)) == before + 2
+
+
 @pytest.mark.parametrize(("bids", "asks"), [([(250_010, 5)], []), ([], [(249_990, 5)])])
 def test_a_depth_that_crosses_makes_the_book_unusable_and_pulls_the_quotes(
     bids: list[ev.Level], asks: list[ev.Level]

@@ -34,6 +34,8 @@ class MarketSide:
         if not top.valid:
             if signals is not None:
                 signals.on_gap()
+            # where nobody else quotes, our quote makes a market that its cancel takes away again: without a pause that goes on as fast as the venue answers
+            desk.hold_until = max(desk.hold_until, ts + core.settings.requote_interval)
             desk.dirty = True
             return True
         if signals is not None:
