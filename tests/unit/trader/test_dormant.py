@@ -153,3 +153,33 @@ def test_its_money_is_what_its_position_would_have_made_of_it_to_the_last_digit(
     )
     position = Position(rules, record)
     assert net_of(record) == position.net == Dormant({"ETHUSDC": record}).net
+
+
+def test_what_is_written_off_is_closed_at_its_mark_and_its_trades_begin_anew() -> None:
+    record = PositionRecord(
+        position=Decimal("0.04"),
+        cash=Decimal(-100),
+        average_price=Decimal(2500),
+        realised=Decimal(-1),
+        fees=Decimal("0.1"),
+        mark=Decimal(2450),
+        last_trade_id=7,
+        booked_trade_ids=[9],
+    )
+    dormant = Dormant({"ETHUSDC": record})
+    net = dormant.net
+    dormant.write_off()
+    closed = dormant.records["ETHUSDC"]
+    assert dict(closed) == dict(record) | {
+        "position": Decimal(0),
+        "cash": Decimal(-2),
+        "realised": Decimal(-2),
+        "average_price": Decimal(0),
+        "last_trade_id": -1,
+        "booked_trade_ids": [],
+    }
+    assert net_of(closed) == net == -2 * 10**16
+
+
+def test_before_the_day_has_begun_no_start_of_a_day_is_known() -> None:
+    assert Dormant({"ETHUSDC": PositionRecord()}).day_starts == {}

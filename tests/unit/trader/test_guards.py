@@ -304,3 +304,18 @@ def test_a_restart_with_a_clock_that_went_back_keeps_the_days_loss() -> None:
     driver = Driver(restored=Restored(ledger=ledger))
     assert driver.kernel._core.pnl.day == "2023-11-15"
     assert driver.kernel.status().net_pnl_day == Decimal(-50)
+
+
+def test_fills_that_are_not_adverse_change_no_level() -> None:
+    g = guards()
+    fills(g, 9.0)
+    assert g.judge(0) is False
+    assert g.judge(NS_PER_S) is False
+    assert (g.level, g.reasons) == (RiskLevel.NORMAL, ())
+
+
+def test_with_every_threshold_unset_nothing_is_asked_for() -> None:
+    g = guards(jump_cautious=None, jump_reduce=None, vpin_cautious=None, vpin_reduce=None)
+    g.jump.ratio, g.vpin.value = 99.0, 1.0
+    assert g.judge(0) is False
+    assert g.level is RiskLevel.NORMAL

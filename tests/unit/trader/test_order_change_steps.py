@@ -353,3 +353,20 @@ def test_the_answer_to_a_change_is_digested_and_proves_nothing_about_a_cancel():
     assert journaled(desk.commands()) == [("CANCELING", "changed", *amounts(desk, HIGHER, SMALLER), 3000)]
     desk.manager.on_amended(ev.OrderAmended(ts=3 * SECOND, order=view(order, "NEW", client_id="x")))
     assert desk.commands() == []
+
+
+@pytest.mark.parametrize("size,filled,state", [(SIZE + 20, SIZE + 20, "FILLED"), (SIZE - 10, SIZE, "FILLED")])
+def test_what_fills_the_size_of_either_description_can_be_ours(size, filled, state):
+    desk = Desk()
+    order = desk.order(S.NEW)
+    described = view(order, state, filled, size=size)
+    desk.life.apply(order, described, "report", SECOND, answers_us=False)
+    assert (order.state, order.filled, order.size) == (S.FILLED, filled, size)
+    told = [entry[2] for entry in desk.heard() if entry[0] == "anomaly"]
+    assert told == [f"{order.client_id}: {SIZE} @ {PRICE} placed, {size} @ {PRICE} at the venue"]
+
+
+def test_an_order_that_only_the_venue_knows_is_adopted_as_the_venue_describes_it():
+    shown = view(Desk().order(S.NEW), "NEW", price=PRICE + 3, size=SIZE - 7)
+    adopted = Order.adopted(shown, SECOND, WALL_MS)
+    assert (adopted.price, adopted.risk_price, adopted.size) == (PRICE + 3, PRICE + 3, SIZE - 7)

@@ -345,3 +345,8 @@ def test_pauses_are_spread_by_the_order_and_the_attempt_and_those_of_questions_b
     desk.reconciler.on_failed(ev.ReconcileFailed(ts=SECOND, symbol=SYMBOL, reason="503", cause="timer"))
     assert desk.reconciler.sync[SYMBOL].retry_due == SECOND + 900 * MS
     assert asked == [(order.client_id, 3), (order.client_id, 1), (SYMBOL, 4)]
+    placed = desk.place()
+    desk.manager.doubt(placed, "timeout", 0)
+    desk.manager.on_not_found(not_found(placed, SECOND, CERTAIN))
+    assert asked[3:] == [(placed.client_id, 1)]
+    assert placed.query_due == SECOND + 112_500_000

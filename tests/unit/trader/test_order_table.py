@@ -52,6 +52,7 @@ def test_a_live_order_is_found_in_its_symbol_alone(orders: OrderTable) -> None:
     assert orders.get("BTCUSDC", "a") is None
     assert orders.get("XRPUSDC", "a") is None
     assert orders.by_venue_id("BTCUSDC", 7) is None
+    assert orders.by_venue_id("XRPUSDC", 7) is None
 
 
 def test_an_ended_order_with_one_lot_unbooked_is_unsettled_until_it_is_booked(orders: OrderTable) -> None:

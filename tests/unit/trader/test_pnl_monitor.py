@@ -258,3 +258,20 @@ def test_usage_counts_from_the_peak_and_before_the_scope_only_the_day():
     early = monitor(0, begun=False, drawdown=UNIT, budget=UNIT)
     at(early, -10)
     assert early.usage() == pytest.approx(0.1)
+
+
+def test_a_profit_uses_up_nothing_before_the_scope_either():
+    early = monitor(0, begun=False)
+    at(early, 30)
+    assert early.usage() == 0.0
+
+
+def test_usage_follows_a_limit_that_moves_while_the_money_stays():
+    found = monitor(0)
+    at(found, -50)
+    assert [found.usage(), found.usage()] == [0.5, 0.5]
+    found.limits = limits(daily_loss=60 * UNIT)
+    found.refloor()
+    assert found.usage() == pytest.approx(5 / 6)
+    found.accept_loss()
+    assert found.usage() == 0.0
