@@ -22,6 +22,7 @@ from mm_trader.orders.trades import TradeLog
 from mm_trader.shell.gate import PlaceGate
 from mm_trader.shell.journal import Journal
 from mm_trader.shell.store.port import LatchView
+from mm_trader.shell.venue_start import VenueStart
 
 SEEDS = range(1, 101)
 FAILED = [
@@ -169,7 +170,17 @@ def _a_full_disk_is_overlooked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Journal, "_write", careless)
 
 
+def _a_journal_is_trusted_after_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Journal, "lacks_lines", lambda self, report: False)
+
+
+def _ids_are_counted_by_redis_and_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VenueStart, "now_ns", lambda self, wall_ns: 0)
+
+
 DEFECTS = {
+    "a journal trusted after a power cut": (_a_journal_is_trusted_after_a_power_cut, "for one intent"),
+    "ids counted by what may be lost": (_ids_are_counted_by_redis_and_the_journal, "is used twice"),
     "a full disk overlooked": (_a_full_disk_is_overlooked, "before it is in the journal"),
     "sent before it is journaled": (_forget_journal_before_send, "before it is in the journal"),
     "a time-out taken for a refusal": (_timeouts_are_refusals, "the trader holds it for"),
@@ -185,6 +196,8 @@ DEFECTS = {
 
 
 FOUND_BY = {
+    "a journal trusted after a power cut": (456, 490),
+    "ids counted by what may be lost": (46, 80),
     "a full disk overlooked": (53,),
     "a Redis that went back written on": (27,),
     "a lift of an earlier halt with the same id": (160,),

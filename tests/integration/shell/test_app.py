@@ -120,14 +120,15 @@ async def test_a_store_that_is_away_until_the_lease_ends_stops_the_quotes_and_it
 ) -> None:
     lease = {"managed": False, "ttl": "2s", "renewInterval": "300ms", "margin": "500ms"}
     async with desk(tmp_path, lease=lease) as d:
-        await d.quoted()
+        before = (await d.quoted()).client_id
         d.store.available = False
         await until(lambda: not d.open_at_venue(), "it cancels before its lease can end", 10)
         assert d.app.gate.closed
         assert d.app.state().reason == "RedisUnreachable"
         d.store.available = True
         order = await d.quoted()
-        assert order.client_id.split("-")[2] == "2"  # a new incarnation makes new ids
+        counters = [int(each.split("-")[2], 36) for each in (before, order.client_id)]
+        assert counters[0] < counters[1], "a new incarnation makes new ids"
 
 
 async def test_a_store_that_lost_everything_gets_the_journals_halt_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from shellkit.redis_server import RedisServer
 from shellkit.waiting import until
 
 from mm_api.redis_contract import FillRecord, Keys, LedgerRecord
+from mm_trader.core.ids import base36
 
 KEYS = Keys("sim.acc1")
 LEASE = {"managed": False, "ttl": "1s", "renewInterval": "200ms", "margin": "300ms"}
@@ -76,10 +77,8 @@ async def test_a_restored_backup_without_the_lease_gets_back_what_it_lacks(tmp_p
             await until(lambda: whole(d, server), "Redis has everything again")
             await d.quoted()
             assert d.app.progress.counter >= 2, "it was taken anew, as the backup counts"
+            newest = base36(d.app.progress.ids[1])
             await until(
-                lambda: (
-                    {order.client_id.split("-")[2] for order in d.open_at_venue()}
-                    == {str(d.app.progress.counter)}
-                ),
+                lambda: {order.client_id.split("-")[2] for order in d.open_at_venue()} == {newest},
                 "only the newest incarnation has orders",
             )

@@ -53,6 +53,12 @@ class Disk:
         status = os.fstat(fd)
         self._synced[status.st_ino] = status.st_size
 
+    def lose(self, directory: Path) -> None:
+        """Nothing is left of it."""
+        for path in directory.glob("journal-*"):
+            path.unlink()
+        self._synced.clear()
+
     def power_cut(self, directory: Path) -> None:
         """Every file ends where it was last synced. Names are synced when they are given."""
         for path in sorted(directory.glob("journal-*")):

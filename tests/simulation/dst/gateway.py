@@ -75,6 +75,7 @@ class Gateway:
             streams={stream.value: up for stream, up in self.wire.up.items()},
             last_message_age_ms={},
             clock_offset_ms=self.wire.offset_ns / MS,
+            clock_base_ns=self.wire.base_ns,
             used_weight=0,
             weight_limit=0,
             reconnects={},

@@ -28,7 +28,7 @@ class Judge:
         self._latched: set[str] = set()
         """Halts of the trader's own that are on disk and that nobody has lifted."""
         self._forgotten: set[str] = set()
-        """Orders that a power cut took out of the journal: the trader need not know them, but must not quote beside them."""
+        """Orders that a power cut took out of the journal, at the venue or on the way there: the trader need not know them, but must not quote beside them."""
         self._obeyed: tuple[Latch, ...] = ()
         """Halts of the operator's that the running process knew after the last step."""
         self._seen: dict[str, tuple[object, ...]] = {}
@@ -53,16 +53,12 @@ class Judge:
         """A person has lifted it."""
         self._latched.discard(halt_id)
 
-    def power_cut(self) -> None:
-        """What was not on disk is forgotten: halts that nobody has, and orders that only the venue knows."""
+    def forgotten(self) -> None:
+        """What is not on disk is forgotten: halts that nobody has, and orders that only the venue knows."""
         journal = b"".join(path.read_bytes() for path in sorted(self._world.directory.glob("journal-*")))
         stored = {latch.id for latch in self._world.redis.latches().latches}
         self._latched = {halt for halt in self._latched if halt in stored or halt.encode() in journal}
-        self._forgotten |= {
-            order.client_id
-            for order in self._world.venue.account.open.values()
-            if order.client_id.encode() not in journal
-        }
+        self._forgotten |= {client_id for client_id in self._ids if client_id.encode() not in journal}
 
     def place_leaves(self, process: Process, place: Place) -> None:
         """In the last function before the socket."""

@@ -9,15 +9,13 @@ from mm_trader.core import events as ev
 from mm_trader.core.commands import Amend, Cancel, CancelReplace, Command, Place
 from mm_trader.venue.simulator.engine.errors import RefusalError
 
-from .timeline import MS, SECOND
-from .venue import CLOCK_CODE, CLOCK_MESSAGE, classify
+from .timeline import MS
+from .venue import CLOCK_CODE, CLOCK_MESSAGE, ENGINE_NS, classify
 from .wire import Making, Wire, dropped, refused, unknown
 
 if TYPE_CHECKING:
     from .process import Process
 
-ENGINE_NS = 10 * SECOND
-"""The longest that the engine may take over an order whose answer was a time-out."""
 THROTTLED = (ev.ErrorClass.THROTTLED, -1003, "Too many requests.")
 Execute = Callable[[int], None]
 """Carries a request out and answers it under its number; below zero nobody hears the answer."""
@@ -124,6 +122,9 @@ class OrderCalls:
                 wire.mend_clock()
             elif self._plan.chance(chances.throttled):
                 wire.answer(number, *refused(command, *THROTTLED))
+            elif slow and (later := self._world.take_late()) is not None:
+                wire.answer(number, *unknown(command, "-1007 timeout"))
+                self._timeline.after(later, lambda: execute(-1))
             elif slow and self._plan.chance(chances.slow_engine):
                 wire.answer(number, *unknown(command, "-1007 timeout"))
                 if self._plan.chance(0.7):

@@ -30,6 +30,7 @@ NETWORKS = (
 )
 
 
+LEFT = ("power cut with an order on the way", "volume lost with an order on the way")
 GOING_BACK = ("redis loses its tail", "redis restored")
 
 
@@ -79,6 +80,7 @@ class Plan:
         self._moves(Random(f"mm-rebuild simulation {seed}: moves"))
         self._losses(Random(f"mm-rebuild simulation {seed}: losses"))
         self._going_back(Random(f"mm-rebuild simulation {seed}: going back"))
+        self._left_on_the_way(Random(f"mm-rebuild simulation {seed}: left on the way"))
 
     def _moves(self, rng: Random) -> None:
         """Whether and how often quotes move in one request; dice of their own, so that the others fall as they did before there were any."""
@@ -121,6 +123,13 @@ class Plan:
                 halts = [max(0, at - rng.randrange(3 * SECOND)) for at, _ in back]
                 back += [(at, "operator halts") for at in halts]
         self.faults = sorted([*self.faults, *back])
+
+    def _left_on_the_way(self, rng: Random) -> None:
+        """An order that the engine takes up late, and meanwhile nobody is left who knows of it. Dice of their own, also while it runs."""
+        self.on_the_way = rng
+        if rng.random() < 0.25:
+            left = [(rng.randrange(self.length), rng.choice(LEFT)) for _ in range(rng.randint(1, 2))]
+            self.faults = sorted([*self.faults, *left])
 
     def _faults(self, rng: Random) -> list[tuple[int, str]]:
         kinds = (

@@ -99,6 +99,7 @@ class Process:
             store=connection,
             gateway_factory=lambda _config, _clock, before_send: self._make_gateway(before_send),
             sleep=asyncio.sleep,
+            boot=f"boot-{world.boots}",
         )
         parts = self.app.lifecycle._parts
         self.app.lifecycle = Lifecycle([part for part in parts if part is not self.app.admin])

@@ -30,7 +30,7 @@ class Scribe:
         store = MemoryStore(IDENTITY, self._clock)
         self._writer = Writer(store, IDENTITY, self._refused, lambda: self._refused("behind"))
         lease = self._loop.run_until_complete(store.acquire(HOLDER, FOR_EVER_MS, EPOCH, issue_own=True))
-        self._journal.start(EPOCH, lease.counter, "bench")
+        self._journal.start((EPOCH, lease.counter), lease.counter, "bench")
         self._writer.follow(Token(holder=HOLDER, epoch=EPOCH, counter=lease.counter), "")
         self._writer.repair([], kernel.ledger(), [], set())
         self._running = self._loop.create_task(self._writer.run())

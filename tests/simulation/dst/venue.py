@@ -31,13 +31,15 @@ from mm_trader.venue.simulator.engine.types import (
 )
 
 from .plan import Plan
-from .timeline import MS, WALL, Timeline
+from .timeline import MS, SECOND, WALL, Timeline
 
 ACCOUNT = "trader"
 START = {"ETHUSDC": 250_000, "BTCUSDC": 6_000_000, "BNBUSDC": 60_000, "PAXGUSDC": 265_000}
 """Mid in ticks."""
 HELD = {"ETH": 10 * E8, "BTC": E8, "BNB": 10 * E8, "PAXG": 10 * E8, "USDC": 200_000 * E8}
 CLOCK_CODE, CLOCK_MESSAGE = -1021, "Timestamp for this request is outside of the recvWindow."
+ENGINE_NS = 10 * SECOND
+"""The longest that the engine may take over an order whose answer was a time-out."""
 AHEAD_MS = 1_000
 """The venue takes a timestamp that is this far in its future."""
 

@@ -34,6 +34,7 @@ class Wire:
         self.recv_window_ms = round(process.config.venue.recv_window.total_seconds() * 1000)
         self.sink: EventSink | None = None
         self.offset_ns = 0
+        self.base_ns: int | None = None
         """The venue's clock less ours, as last measured."""
         self._measuring = False
         self._pending: dict[int, Command] = {}
@@ -180,7 +181,9 @@ class Wire:
     def measure_clock(self) -> None:
         """Now."""
         self._measuring = False
-        self.offset_ns = self._venue.wall_ns() - self._process.clock.wall_ns()
+        clock = self._process.clock
+        self.offset_ns = self._venue.wall_ns() - clock.wall_ns()
+        self.base_ns = clock.wall_ns() - clock.monotonic_ns()
 
 
 def parts(command: Command) -> list[tuple[str, str, str]]:

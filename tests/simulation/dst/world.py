@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from .plan import CALM, GOING_BACK, Chances, Plan
 from .process import IDENTITY, SCOPE, Process
 from .redis_model import Copy, Redis
 from .timeline import MS, SECOND, WALL, Timeline
-from .venue import Venue
+from .venue import ENGINE_NS, Venue
 
 QUIET_NS = 150 * SECOND
 """Within this long after the last fault everything must be reconciled."""
@@ -81,6 +81,10 @@ class World:
         self.over = False
         self._quiet = False
         self._epoch = 1
+        self.boots = 0
+        """Starts of the machine."""
+        self.late_place: Callable[[], None] | None = None
+        """The next place is taken up late, and this happens meanwhile."""
         self._processes = 0
         self._crashes = list(plan.crash_at_write)
         self._latches: dict[str, Latch] = {}
@@ -211,10 +215,11 @@ class World:
                 self.disk.unsyncable = True
                 self.timeline.after(length, self._mend_disk)
             case ["power", "cut"]:
-                if process is not None:
-                    process.kill()
-                    self.disk.power_cut(self.directory)
-                    self.judge.power_cut()
+                self._power_cut()
+            case ["power", "cut", *_]:
+                self.late_place = self._power_cut
+            case ["volume", "lost", *_]:
+                self.late_place = self._volume_lost
             case ["redis", "rolled", "back"]:
                 self._redis_rolls_back()
             case ["redis", "restored"]:
@@ -233,6 +238,32 @@ class World:
                 self._command(CommandKind.RECONCILE)
             case other:
                 raise ValueError(other)
+
+    def _power_cut(self) -> None:
+        process = self.process
+        if process is not None:
+            process.kill()
+            self.boots += 1
+            self.disk.power_cut(self.directory)
+            self.judge.forgotten()
+
+    def _volume_lost(self) -> None:
+        """The node is gone, and what was on it: the next process finds no journal."""
+        process = self.process
+        if process is not None:
+            process.kill()
+            self.boots += 1
+            self.disk.lose(self.directory)
+            self.judge.forgotten()
+
+    def take_late(self) -> int | None:
+        """Whether the engine takes the place that has just arrived up later, in ns, because a fault wants that; the fault itself follows before."""
+        fault, rng = self.late_place, self.plan.on_the_way
+        if fault is None:
+            return None
+        self.late_place = None
+        self.timeline.after(rng.randrange(300 * MS), fault)
+        return rng.randrange(300 * MS, ENGINE_NS)
 
     def _redis_away(self, length: int) -> None:
         self.redis.up = False
@@ -344,6 +375,7 @@ class World:
     def _quiet_down(self) -> None:
         self.note("world", "no more faults")
         self._quiet = True
+        self.late_place = None
         self._mend_disk()
         self.venue_net = self.user_net = self.market_net = self.store_net = CALM
         self.chances = NO_TROUBLE

@@ -155,6 +155,7 @@ class FakeGateway:
             streams={"market": True},
             last_message_age_ms={"market": 1},
             clock_offset_ms=0.0,
+            clock_base_ns=None,
             used_weight=1,
             weight_limit=6000,
             reconnects={"market": 0},

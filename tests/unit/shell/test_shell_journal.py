@@ -15,7 +15,7 @@ from shell_doubles import fill, latch, ledger, order
 from mm_trader.core.clock import ManualClock
 from mm_trader.shell.errors import JournalInUseError
 from mm_trader.shell.journal import Journal, decode_line, encode_line
-from mm_trader.shell.journal_state import RECENT_FILLS, Kind
+from mm_trader.shell.journal_state import RECENT_FILLS, JournalState, Kind
 
 
 def opened(directory: Path, **options: int) -> Journal:
@@ -26,7 +26,7 @@ def opened(directory: Path, **options: int) -> Journal:
 
 def test_everything_written_is_there_after_a_restart(tmp_path: Path) -> None:
     journal = opened(tmp_path)
-    journal.start(1, 7, "local")
+    journal.start((1, 7), 7, "local")
     journal.order(order("a"), closed=False, cause="placed")
     journal.order(order("b"), closed=False, cause="placed")
     journal.order(order("a", state="CANCELED"), closed=True, cause="canceled")
@@ -48,10 +48,68 @@ def test_everything_written_is_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_only_a_goodbye_makes_a_stop_clean(tmp_path: Path) -> None:
     journal = opened(tmp_path)
-    journal.start(1, 1, "local")
+    journal.start((1, 1), 1, "local")
     journal.stop()
     journal.close()
     assert not opened(tmp_path).state.running
+
+
+def started(directory: Path, boot: str, *, in_doubt: bool = False) -> None:
+    """A process that ran and was killed."""
+    journal = Journal(directory, ManualClock(), boot=boot)
+    journal.open()
+    journal.start((1, journal.state.counter + 1), 1, "local", in_doubt=in_doubt)
+    journal.close()
+
+
+def in_doubt(directory: Path, boot: str) -> bool:
+    journal = Journal(directory, ManualClock(), boot=boot)
+    report = journal.open()
+    journal.close()
+    return journal.lacks_lines(report)
+
+
+def test_a_journal_is_complete_after_a_kill_and_in_doubt_after_a_start_of_the_machine(tmp_path: Path) -> None:
+    started(tmp_path, "boot-1")
+    assert not in_doubt(tmp_path, "boot-1")
+    assert not in_doubt(tmp_path, "boot-1"), "a checkpoint says so, too"
+    assert in_doubt(tmp_path, "boot-2")
+
+
+def test_a_journal_of_a_system_that_does_not_name_its_runs_is_in_doubt(tmp_path: Path) -> None:
+    started(tmp_path, "")
+    assert in_doubt(tmp_path, "")
+
+
+def test_a_lost_journal_is_in_doubt(tmp_path: Path) -> None:
+    assert in_doubt(tmp_path, "boot-1")
+
+
+def test_doubt_outlives_a_process_that_died_before_it_had_waited(tmp_path: Path) -> None:
+    started(tmp_path, "boot-1")
+    started(tmp_path, "boot-2", in_doubt=True)
+    assert in_doubt(tmp_path, "boot-2")
+    started(tmp_path, "boot-2")
+    assert not in_doubt(tmp_path, "boot-2")
+
+
+def test_a_line_that_cannot_be_read_may_have_been_an_order(tmp_path: Path) -> None:
+    started(tmp_path, "boot-1")
+    newest = max(tmp_path.glob("journal-*.jsonl"))
+    with newest.open("ab") as file:
+        file.write(b"00000000 no line\n")
+    assert in_doubt(tmp_path, "boot-1")
+
+
+def test_a_journal_from_before_it_named_the_run_is_in_doubt() -> None:
+    state = JournalState()
+    state.apply(Kind.START, {"epoch": 1, "counter": 2, "scope": "local"})
+    assert (state.boot, state.running) == ("", True)
+    body = state.checkpoint()
+    assert state.lease == (1, -1)
+    del body["boot"], body["lease"]
+    state.apply(Kind.CHECKPOINT, body)
+    assert (state.boot, state.counter, state.lease) == ("", 2, (-1, -1))
 
 
 def test_limits_of_an_older_revision_are_forgotten(tmp_path: Path) -> None:
@@ -132,7 +190,7 @@ def test_a_start_that_cannot_be_read_gives_none_of_its_ids_away_again_and_was_no
     tmp_path: Path,
 ) -> None:
     for offset in (0, 15, 17, 40):
-        again = damaged(tmp_path / str(offset), offset, 1, lambda journal: journal.start(1, 1, "local"))
+        again = damaged(tmp_path / str(offset), offset, 1, lambda journal: journal.start((1, 1), 1, "local"))
         again.open()
         assert (again.state.counter, again.state.running) == (1, True)
 
@@ -235,7 +293,7 @@ def test_a_line_that_a_full_disk_cut_short_is_taken_back_and_costs_no_other_line
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = opened(tmp_path)
-    journal.start(1, 1, "scope")
+    journal.start((1, 1), 1, "scope")
     real = os.write
 
     def full(fd: int, data: bytes) -> int:
@@ -245,10 +303,10 @@ def test_a_line_that_a_full_disk_cut_short_is_taken_back_and_costs_no_other_line
 
     monkeypatch.setattr("mm_trader.shell.journal.os.write", full)
     with pytest.raises(OSError, match="No space"):
-        journal.start(1, 2, "scope")
+        journal.start((1, 2), 2, "scope")
     assert journal.state.counter == 1, "what is not on disk has not happened"
     monkeypatch.undo()
-    journal.start(1, 3, "scope")
+    journal.start((1, 3), 3, "scope")
     journal.close()
     again = Journal(tmp_path, ManualClock())
     report = again.open()

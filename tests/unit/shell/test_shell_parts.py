@@ -206,6 +206,17 @@ async def test_a_sweep_is_repeated_until_the_venue_shows_nothing_and_a_person_is
     assert flattener.zero_confirmed_ms is None
 
 
+async def test_while_an_order_may_still_land_nothing_open_is_no_confirmation() -> None:
+    clock, gateway = ManualClock(), FakeGateway()
+    flattener = Flattener(gateway, ["ETHUSDC"], clock, Alerts([]))
+    flattener.late_until_ns = clock.monotonic_ns() + 1
+    assert await flattener.sweep(1.0)
+    assert flattener.zero_confirmed_ms is None
+    clock.advance(1)
+    assert await flattener.sweep(1.0)
+    assert flattener.zero_confirmed_ms == clock.wall_ns() // 1_000_000
+
+
 def effects_on(
     tmp_path: Path, *, lease_valid: bool, connected: bool = True
 ) -> tuple[ShellEffects, FakeGateway, list[Event], PlaceGate]:

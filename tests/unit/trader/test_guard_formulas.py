@@ -335,33 +335,33 @@ def test_at_the_release_itself_the_level_is_kept(now, usage):
 WALL = 1_700_000_000 * SECOND
 
 
-def test_the_skew_is_what_was_measured_and_a_jump_of_the_wall_clock_shows_at_once():
+def test_before_a_measurement_the_skew_is_what_the_wall_clock_has_jumped_since_the_first_tick():
     skew = ClockSkew()
     assert skew.ns == 0
-    skew.on_tick(5 * SECOND, WALL, None)
+    skew.on_tick(5 * SECOND, WALL, 0, None)
     assert skew.ns == 0
-    skew.on_tick(6 * SECOND, WALL + SECOND + 7, None)
+    skew.on_tick(6 * SECOND, WALL + SECOND + 7, 0, None)
     assert skew.ns == -7, "our clock has gone ahead of the venue's"
-    skew.on_tick(7 * SECOND, WALL + 2 * SECOND - 9, None)
+    skew.on_tick(7 * SECOND, WALL + 2 * SECOND - 9, 0, None)
     assert skew.ns == 9
 
 
-def test_a_new_measurement_begins_anew_and_the_same_one_again_does_not():
+def test_after_one_it_is_what_was_measured_and_what_the_wall_clock_has_jumped_since():
     skew = ClockSkew()
-    skew.on_tick(0, WALL, 100)
+    skew.on_tick(0, WALL, 100, WALL)
     assert skew.ns == 100
-    skew.on_tick(SECOND, WALL + SECOND + 30, 100)
+    skew.on_tick(SECOND, WALL + SECOND + 30, 100, WALL)
     assert skew.ns == 70
-    skew.on_tick(2 * SECOND, WALL + 2 * SECOND + 30, 80)
+    skew.on_tick(2 * SECOND, WALL + 2 * SECOND + 30, 80, WALL + 30)
     assert skew.ns == 80
-    skew.on_tick(3 * SECOND, WALL + 3 * SECOND + 30, None)
-    assert skew.ns == 80
-    skew.on_tick(4 * SECOND, WALL + 4 * SECOND + 30, 0)
+    skew.on_tick(3 * SECOND, WALL + 3 * SECOND + 30, 80, WALL)
+    assert skew.ns == 50, "the same offset, measured before the jump"
+    skew.on_tick(4 * SECOND, WALL + 4 * SECOND + 30, 0, WALL + 30)
     assert skew.ns == 0
 
 
 def test_the_first_tick_may_bring_no_measurement_and_the_next_a_first_one():
     skew = ClockSkew()
-    skew.on_tick(0, WALL, None)
-    skew.on_tick(SECOND, WALL + SECOND + 50, 1)
+    skew.on_tick(0, WALL, 0, None)
+    skew.on_tick(SECOND, WALL + SECOND + 50, 1, WALL + 50)
     assert skew.ns == 1

@@ -241,23 +241,42 @@ def test_fills_faster_than_their_limit_make_the_trader_cautious() -> None:
 
 def test_skew_is_the_measured_offset_and_a_jump_of_the_wall_clock_shows_at_once() -> None:
     skew = ClockSkew()
-    skew.on_tick(0, 1000, None)
+    skew.on_tick(0, 1000, 0, None)
     assert skew.ns == 0
-    skew.on_tick(10, 1010, 5)
+    skew.on_tick(5, 1005 + 7, 0, None)
+    assert skew.ns == -7, "before the first measurement a jump shows against the first tick"
+    skew.on_tick(10, 1010, 5, 1000)
     assert skew.ns == 5
-    skew.on_tick(20, 1020 + 300, 5)
+    skew.on_tick(20, 1020 + 300, 5, 1000)
     assert skew.ns == 5 - 300
-    skew.on_tick(30, 1030 + 300, -295)
+    skew.on_tick(30, 1030 + 300, -295, 1300)
     assert skew.ns == -295
 
 
-def tick(driver: Driver, offset_ms: int | None, jump_ms: int = 0) -> None:
+def test_a_measurement_that_equals_the_one_before_is_one_all_the_same() -> None:
+    skew = ClockSkew()
+    skew.on_tick(0, 1000 - 300, 0, None)
+    skew.on_tick(10, 1010, 0, None)
+    assert skew.ns == -300, "the clock was set"
+    skew.on_tick(20, 1020, 0, 1000)
+    assert skew.ns == 0, "and it is right now, as the venue says"
+
+
+def test_a_clock_that_was_set_between_the_measurement_and_the_tick_is_seen() -> None:
+    skew = ClockSkew()
+    skew.on_tick(0, 1000, 0, 1000)
+    skew.on_tick(10, 1010 + 300, 300, 1000)
+    assert skew.ns == 0
+
+
+def tick(driver: Driver, offset_ms: int, jump_ms: int = 0) -> None:
     driver.wait(50)
     driver.feed(
         ev.Tick(
             ts=driver.ts,
             wall_ns=driver.wall0 + driver.ts + jump_ms * MS,
-            clock_offset_ns=None if offset_ms is None else offset_ms * MS,
+            clock_offset_ns=offset_ms * MS,
+            clock_base_ns=driver.wall0,
         )
     )
 

@@ -52,7 +52,11 @@ def test_an_acceptance_of_an_order_nobody_placed_is_asked_about():
     driver = Driver()
     driver.quoting()
     stranger = Place(
-        symbol="ETHUSDC", client_id=driver.kernel._prefix + "1-1-zz", side=Side.BUY, price=1, size=1
+        symbol="ETHUSDC",
+        client_id=driver.kernel._core.manager.ids.prefix + "1-1-zz",
+        side=Side.BUY,
+        price=1,
+        size=1,
     )
     assert [q.client_id for q in of(QueryOrder, driver.accept(stranger))] == [stranger.client_id]
     assert driver.evidence().order_anomalies == 1

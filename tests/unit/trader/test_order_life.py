@@ -281,7 +281,11 @@ def test_an_order_of_our_prefix_that_nobody_here_placed_is_adopted_cancelled_and
     driver = Driver()
     driver.quoting()
     stranger = Place(
-        symbol="ETHUSDC", client_id=driver.kernel._prefix + "0-9-1", side=Side.BUY, price=240_000, size=10
+        symbol="ETHUSDC",
+        client_id=driver.kernel._core.manager.ids.prefix + "0-9-1",
+        side=Side.BUY,
+        price=240_000,
+        size=10,
     )
     commands = driver.report(stranger, "NEW", "NEW")
     assert stranger.client_id in {c.client_id for c in of(Cancel, commands)}

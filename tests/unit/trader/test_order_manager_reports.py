@@ -18,12 +18,16 @@ from order_desk import (
 from mm_trader.core import events as ev
 from mm_trader.core.commands import Cancel
 from mm_trader.core.events import ErrorClass, Side
+from mm_trader.core.ids import ClientIds
 from mm_trader.orders.states import OrderState
 
 S = OrderState
 
 
 # --- reports and answers to questions -----------------------------------------------------------------------------------------------------
+
+LOST = ClientIds("test", 0, 9).next()
+"""Of an incarnation before."""
 
 
 def report(order: ev.OrderView, traded: ev.TradeView | None = None, ts: int = SECOND) -> ev.ExecutionReport:
@@ -34,7 +38,7 @@ def test_a_report_with_a_trade_books_it_as_news_and_brings_the_order_up_to_date(
     desk = Desk()
     order = desk.place()
     fill = trade(30)
-    desk.manager.on_report(report(view(order, "PARTIALLY_FILLED", 30), fill, 2 * SECOND), own=True)
+    desk.manager.on_report(report(view(order, "PARTIALLY_FILLED", 30), fill, 2 * SECOND))
     assert desk.heard() == [("accepted", order.client_id), ("fill", fill, order.client_id, True)]
     assert causes(desk) == [("PARTIALLY_FILLED", "fill")]
     assert differs(order) == {"acked_ts": 2 * SECOND, "venue_id": 7, "filled": 30, "booked": 30}
@@ -44,7 +48,7 @@ def test_a_trade_reported_under_another_number_is_still_of_the_order_that_is_nam
     desk = Desk()
     order = desk.order(S.NEW)
     fill = trade(30, venue_id=8)
-    desk.manager.on_report(report(view(order, "PARTIALLY_FILLED", 30, venue_id=8), fill), own=True)
+    desk.manager.on_report(report(view(order, "PARTIALLY_FILLED", 30, venue_id=8), fill))
     assert ("fill", fill, order.client_id, True) in desk.heard()
     assert (order.booked, order.filled, order.state) == (30, 30, S.PARTIALLY_FILLED)
 
@@ -52,7 +56,7 @@ def test_a_trade_reported_under_another_number_is_still_of_the_order_that_is_nam
 def test_a_report_without_a_trade_says_so_in_the_journal():
     desk = Desk()
     order = desk.order(S.NEW)
-    desk.manager.on_report(report(view(order, "CANCELED"), ts=2 * SECOND), own=True)
+    desk.manager.on_report(report(view(order, "CANCELED"), ts=2 * SECOND))
     (change,) = desk.commands()
     assert (change.cause, change.record.updated_ms) == ("report", WALL_MS + 2000)
 
@@ -60,31 +64,40 @@ def test_a_report_without_a_trade_says_so_in_the_journal():
 def test_a_report_under_another_name_is_found_by_the_venues_number():
     desk = Desk()
     order = desk.order(S.NEW)
-    desk.manager.on_report(report(view(order, "CANCELED", client_id="web_1")), own=False)
+    desk.manager.on_report(report(view(order, "CANCELED", client_id="web_1")))
     assert order.state is S.CANCELED
 
 
 def test_a_report_does_not_prove_that_a_cancel_failed():
     desk = Desk()
     order = desk.order(S.CANCELING)
-    desk.manager.on_report(report(view(order, "NEW")), own=True)
+    desk.manager.on_report(report(view(order, "NEW")))
     assert order.state is S.CANCELING
 
 
 def test_a_report_of_an_order_of_ours_that_nobody_knows_is_told_and_the_order_adopted_and_cancelled():
     desk = Desk()
-    stranger = view(desk.place(), "NEW", client_id="lost", venue_id=9, side=Side.SELL, price=5, size=6)
-    desk.manager.on_report(report(stranger, ts=2 * SECOND), own=True)
-    order = desk.table.get(SYMBOL, "lost")
-    assert ("anomaly", SYMBOL, "lost: reported, but unknown to us") in desk.ears.heard
+    stranger = view(desk.place(), "NEW", client_id=LOST, venue_id=9, side=Side.SELL, price=5, size=6)
+    desk.manager.on_report(report(stranger, ts=2 * SECOND))
+    order = desk.table.get(SYMBOL, LOST)
+    assert ("anomaly", SYMBOL, f"{LOST}: reported, but unknown to us") in desk.ears.heard
     assert (order.side, order.price, order.size, order.state) == (Side.SELL, 5, 6, S.CANCELING)
-    assert Cancel(symbol=SYMBOL, client_id="lost", venue_id=9) in desk.commands()
+    assert Cancel(symbol=SYMBOL, client_id=LOST, venue_id=9) in desk.commands()
+
+
+def test_a_report_of_a_later_incarnations_order_is_left_to_it():
+    desk = Desk()
+    theirs = ClientIds("test", 1, 2).next()
+    stranger = view(desk.place(), "NEW", client_id=theirs, venue_id=9)
+    desk.manager.on_report(report(stranger, ts=2 * SECOND))
+    assert (desk.commands(), desk.ears.heard) == ([], [])
+    assert desk.table.get(SYMBOL, theirs) is None
 
 
 def test_somebody_elses_report_is_none_of_our_business():
     desk = Desk()
     stranger = view(desk.place(), "NEW", client_id="web_1", venue_id=9)
-    desk.manager.on_report(report(stranger, trade(5, venue_id=9)), own=False)
+    desk.manager.on_report(report(stranger, trade(5, venue_id=9)))
     assert (desk.commands(), desk.ears.heard) == ([], [])
 
 
@@ -108,7 +121,7 @@ def test_an_adopted_order_is_an_inherited_leftover_that_the_venue_knows():
 def test_a_report_of_a_refused_place_is_told_as_a_refusal():
     desk = Desk()
     order = desk.place()
-    desk.manager.on_report(report(view(order, "REJECTED"), ts=2 * SECOND), own=True)
+    desk.manager.on_report(report(view(order, "REJECTED"), ts=2 * SECOND))
     assert ("refused", order.client_id, ErrorClass.REFUSED, "REJECTED") in desk.heard()
     (change,) = desk.commands()
     assert (change.record.state, change.cause) == ("REJECTED", "report")
@@ -119,7 +132,7 @@ def test_an_order_wanted_gone_that_a_report_shows_open_is_cancelled():
     desk = Desk()
     order = desk.place()
     order.cancel_wanted = True
-    desk.manager.on_report(report(view(order, "NEW"), ts=2 * SECOND), own=True)
+    desk.manager.on_report(report(view(order, "NEW"), ts=2 * SECOND))
     assert desk.sent() == [cancel(order)]
     assert order.next_cancel == 2 * SECOND + 100 * MS
 
@@ -127,7 +140,7 @@ def test_an_order_wanted_gone_that_a_report_shows_open_is_cancelled():
 def test_an_order_wanted_gone_that_a_report_ends_is_not_cancelled():
     desk = Desk()
     order = desk.order(S.CANCELING, cancel_wanted=True)
-    desk.manager.on_report(report(view(order, "CANCELED")), own=True)
+    desk.manager.on_report(report(view(order, "CANCELED")))
     assert desk.sent() == []
 
 

@@ -10,6 +10,7 @@ from order_desk import ANSWER_TIMEOUT, INTERVAL, SYMBOL, WALL_MS, Desk, trade, v
 
 from mm_trader.core import events as ev
 from mm_trader.core.commands import OrderChanged, QueryOrder, RequestReconcile
+from mm_trader.core.ids import ClientIds
 from mm_trader.orders.reconciler import CANCEL_ALL, Findings
 from mm_trader.orders.states import OrderState
 
@@ -69,13 +70,13 @@ def test_a_question_without_an_answer_is_put_again_when_its_time_is_over_and_for
     desk = Desk()
     desk.reconciler.request(SYMBOL, "command", SECOND)
     desk.forget()
-    desk.reconciler.on_timer(SECOND + ANSWER_TIMEOUT - 1, periodic=True)
+    desk.reconciler.on_timer(SECOND + ANSWER_TIMEOUT - 1)
     assert asked(desk) == []
-    desk.reconciler.on_timer(SECOND + ANSWER_TIMEOUT, periodic=False)
+    desk.reconciler.on_timer(SECOND + ANSWER_TIMEOUT)
     assert asked(desk) == ["command"]
-    desk.reconciler.on_timer(SECOND + 2 * ANSWER_TIMEOUT - 1, periodic=False)
+    desk.reconciler.on_timer(SECOND + 2 * ANSWER_TIMEOUT - 1)
     assert asked(desk) == []
-    desk.reconciler.on_timer(SECOND + 2 * ANSWER_TIMEOUT, periodic=False)
+    desk.reconciler.on_timer(SECOND + 2 * ANSWER_TIMEOUT)
     assert asked(desk) == ["command"]
 
 
@@ -87,12 +88,12 @@ def test_a_failed_question_is_put_again_after_a_pause_that_grows(failures, pause
         desk.reconciler.on_failed(failed(2 * SECOND))
     desk.forget()
     assert desk.reconciler.statistics.failures == failures
-    desk.reconciler.on_timer(2 * SECOND + pause - 1, periodic=False)
+    desk.reconciler.on_timer(2 * SECOND + pause - 1)
     assert asked(desk) == []
-    desk.reconciler.on_timer(2 * SECOND + pause, periodic=False)
+    desk.reconciler.on_timer(2 * SECOND + pause)
     assert asked(desk) == ["command"]
     assert desk.reconciler.sync[SYMBOL].retry_due is None
-    desk.reconciler.on_timer(2 * SECOND + pause, periodic=False)
+    desk.reconciler.on_timer(2 * SECOND + pause)
     assert asked(desk) == []
 
 
@@ -103,7 +104,7 @@ def test_an_answer_ends_the_growing_of_the_pauses():
     snapshot(desk)
     desk.reconciler.on_failed(failed(3 * SECOND))
     desk.forget()
-    desk.reconciler.on_timer(3 * SECOND + 800 * MS, periodic=False)
+    desk.reconciler.on_timer(3 * SECOND + 800 * MS)
     assert len(asked(desk)) == 1
 
 
@@ -111,20 +112,19 @@ def test_a_failed_cancel_all_and_a_symbol_nobody_trades_are_no_failed_questions(
     desk = Desk()
     desk.reconciler.on_failed(failed(SECOND, CANCEL_ALL))
     desk.reconciler.on_failed(failed(SECOND, symbol="XYZUSDC"))
-    desk.reconciler.on_timer(60 * SECOND, periodic=True)
+    desk.reconciler.on_timer(60 * SECOND)
     assert asked(desk) == []
     assert desk.reconciler.statistics.failures == 0
 
 
-def test_the_regular_question_comes_an_interval_after_the_last_answer_and_only_where_it_is_wanted():
+def test_the_regular_question_comes_an_interval_after_the_last_answer():
     desk = Desk()
-    desk.reconciler.on_timer(INTERVAL, periodic=True)
+    desk.reconciler.on_timer(INTERVAL)
     assert asked(desk) == [], "nothing was read yet: the start asks"
     snapshot(desk, ts=2 * SECOND)
-    desk.reconciler.on_timer(2 * SECOND + INTERVAL - 1, periodic=True)
-    desk.reconciler.on_timer(2 * SECOND + INTERVAL, periodic=False)
+    desk.reconciler.on_timer(2 * SECOND + INTERVAL - 1)
     assert asked(desk) == []
-    desk.reconciler.on_timer(2 * SECOND + INTERVAL, periodic=True)
+    desk.reconciler.on_timer(2 * SECOND + INTERVAL)
     assert asked(desk) == ["timer"]
 
 
@@ -132,34 +132,34 @@ def test_the_pace_can_be_changed():
     desk = Desk()
     snapshot(desk, ts=2 * SECOND)
     desk.reconciler.use_pace(interval=SECOND, answer_timeout=3 * SECOND)
-    desk.reconciler.on_timer(3 * SECOND, periodic=True)
+    desk.reconciler.on_timer(3 * SECOND)
     assert asked(desk) == ["timer"]
-    desk.reconciler.on_timer(6 * SECOND, periodic=True)
+    desk.reconciler.on_timer(6 * SECOND)
     assert asked(desk) == ["timer"]
 
 
 def test_a_trade_that_is_known_to_be_missing_is_asked_for_half_a_second_after_the_last_answer():
     desk = Desk()
-    desk.reconciler.on_timer(SECOND, periodic=False)
+    desk.reconciler.on_timer(SECOND)
     snapshot(desk, ts=2 * SECOND)
     desk.order(S.CANCELED, filled=30)
-    desk.reconciler.on_timer(2 * SECOND + 500 * MS - 1, periodic=False)
+    desk.reconciler.on_timer(2 * SECOND + 500 * MS - 1)
     assert asked(desk) == []
-    desk.reconciler.on_timer(2 * SECOND + 500 * MS, periodic=False)
+    desk.reconciler.on_timer(2 * SECOND + 500 * MS)
     assert asked(desk) == ["unknown"]
 
 
 def test_where_no_trade_is_missing_nothing_is_asked_between():
     desk = Desk()
     snapshot(desk, ts=2 * SECOND)
-    desk.reconciler.on_timer(4 * SECOND, periodic=False)
+    desk.reconciler.on_timer(4 * SECOND)
     assert asked(desk) == []
 
 
 def test_before_the_first_answer_a_missing_trade_is_not_asked_for():
     desk = Desk()
     desk.order(S.CANCELED, filled=30)
-    desk.reconciler.on_timer(SECOND, periodic=False)
+    desk.reconciler.on_timer(SECOND)
     assert asked(desk) == []
 
 
@@ -237,11 +237,20 @@ def test_orders_of_ours_that_nobody_knows_are_adopted_and_cancelled():
         ev.CommandDropped(ts=0, symbol=SYMBOL, client_id=like.client_id, command="place", reason="x")
     )
     desk.forget()
-    seen = [view(like, "NEW", client_id=name, venue_id=number) for name, number in (("a", 8), ("b", 9))]
+    one, other = ClientIds("test", 0, 9).next(), ClientIds("test", 1, 1).prefix + "of no incarnation"
+    seen = [view(like, "NEW", client_id=name, venue_id=number) for name, number in ((one, 8), (other, 9))]
     assert snapshot(desk, *seen) == Findings(adopted=2)
     cancels = [(c.client_id, c.venue_id) for c in desk.sent()]
-    assert cancels == [("a", 8), ("b", 9)]
-    assert desk.table.get(SYMBOL, "a").next_cancel == 2 * SECOND + 100 * MS
+    assert cancels == [(one, 8), (other, 9)]
+    assert desk.table.get(SYMBOL, one).next_cancel == 2 * SECOND + 100 * MS
+
+
+def test_an_order_of_a_later_incarnation_is_left_to_it():
+    desk = Desk()
+    theirs = ClientIds("test", 2, 1).next()
+    listed = view(desk.order(S.CANCELED), "NEW", client_id=theirs, venue_id=8)
+    assert snapshot(desk, listed) == NONE
+    assert (desk.sent(), desk.table.get(SYMBOL, theirs)) == ([], None)
 
 
 def test_an_order_that_ended_after_the_question_left_is_not_opened_again_and_the_next_is_still_read():

@@ -339,8 +339,10 @@ class Tick(Event, frozen=True, kw_only=True, gc=False):
     """Time has passed. The shell sends one every 50 ms or so, and with it the wall clock (UTC day roll, records)."""
 
     wall_ns: int
-    clock_offset_ns: int | None = None
-    """Venue's clock minus ours as the gateway measured it last; None: not yet."""
+    clock_offset_ns: int = 0
+    """Venue's clock minus ours as the gateway measured it last."""
+    clock_base_ns: int | None = None
+    """Wall minus monotonic clock at that measurement; None: nothing is measured yet."""
 
 
 class HaltsChanged(Event, frozen=True, kw_only=True):

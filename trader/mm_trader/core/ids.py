@@ -1,7 +1,8 @@
 """Client order ids: `mm<identity hash>-<epoch>-<counter>-<sequence>`, all in base 36 after the hash.
 
 The prefix belongs to the trading identity, so that a new incarnation finds and cancels what an old one left, and never touches anybody else's orders.
-Epoch and counter are the fencing token: two incarnations can never make the same id. At most 36 characters of `[A-Za-z0-9-]`, as the venue demands.
+The epoch is that of the fencing token, and the counter grows from incarnation to incarnation: two can never make the same id.
+At most 36 characters of `[A-Za-z0-9-]`, as the venue demands.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ def client_id_prefix(identity: str) -> str:
     return f"mm{blake2s(identity.encode(), digest_size=4).hexdigest()}-"
 
 
+def incarnation_of(client_id: str, prefix: str) -> tuple[int, int] | None:
+    """Epoch and counter in a client order id under this prefix; None: it has none that could be read."""
+    words = client_id.removeprefix(prefix).split("-")
+    try:
+        return int(words[0], 36), int(words[1], 36)
+    except (ValueError, IndexError):
+        return None
+
+
 class ClientIds:
     """Makes the client order ids of one incarnation."""
 
@@ -39,6 +49,14 @@ class ClientIds:
         self._sequence = 0
         self._block = self._stem
         """All but the last digit of the next id."""
+
+    def may_touch(self, client_id: str) -> bool:
+        """True: an order of this incarnation, or of one before it. One under the prefix that cannot be read is nobody else's, so it is among them;
+        one of a later incarnation is in the hands of whoever has the lease now."""
+        if not client_id.startswith(self.prefix):
+            return False
+        made_by = incarnation_of(client_id, self.prefix)
+        return made_by is None or made_by <= (self.epoch, self.counter)
 
     def next(self) -> str:
         """The next id, never given out before under this identity."""

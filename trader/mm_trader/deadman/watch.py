@@ -1,14 +1,14 @@
 """When to cancel, and what: pure, no clock of its own.
 
-Never two who fight over the same orders: every client order id carries its incarnation's fencing token (epoch, counter), and the dead man takes only what is as
-old as the last token it has heard of, or older. A successor elsewhere has a higher token: its orders are left alone, and it sweeps the older ones itself.
+Never two who fight over the same orders: every client order id carries its incarnation's epoch and counter, and the dead man takes only what is as
+old as the last one it has heard of, or older. A successor elsewhere has a higher one: its orders are left alone, and it sweeps the older ones itself.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-from mm_trader.core.ids import client_id_prefix
+from mm_trader.core.ids import client_id_prefix, incarnation_of
 from mm_trader.deadman.heartbeat import Beat
 
 
@@ -66,12 +66,10 @@ def may_cancel(client_id: str, identity: str, newest: tuple[int, int | None]) ->
     prefix = client_id_prefix(identity)
     if not client_id.startswith(prefix):
         return False
-    epoch, counter = newest
-    words = client_id.removeprefix(prefix).split("-")
-    try:
-        its_epoch, its_counter = int(words[0], 36), int(words[1], 36)
-    except (ValueError, IndexError):
+    made_by = incarnation_of(client_id, prefix)
+    if made_by is None:
         return True
-    if its_epoch != epoch:
-        return its_epoch < epoch
-    return counter is None or its_counter <= counter
+    epoch, counter = newest
+    if made_by[0] != epoch:
+        return made_by[0] < epoch
+    return counter is None or made_by[1] <= counter

@@ -55,7 +55,6 @@ class Kernel:
     ) -> None:
         """`rules`: of every configured symbol. `strategies`: built-in ones, and plug-ins the shell has found. `jitter`: of the pauses between attempts.
         Raises ConfigurationError or ParameterError."""
-        self._prefix = ids.prefix
         self._core, self._halting = build(
             config, rules, ids, restored, strategies, ts=ts, wall_ns=wall_ns, jitter=jitter
         )
@@ -177,7 +176,7 @@ class Kernel:
 
     def _on_report(self, event: ev.ExecutionReport) -> None:
         if event.order.symbol in self._core.desks:
-            self._core.manager.on_report(event, own=event.order.client_id.startswith(self._prefix))
+            self._core.manager.on_report(event)
 
     def _on_dropped(self, event: ev.CommandDropped) -> None:
         core = self._core
@@ -233,7 +232,7 @@ class Kernel:
         core = self._core
         ts = event.ts
         core.wall.set(ts, event.wall_ns)
-        core.skew.on_tick(ts, event.wall_ns, event.clock_offset_ns)
+        core.skew.on_tick(ts, event.wall_ns, event.clock_offset_ns, event.clock_base_ns)
         # a clock that is wrong must not give the day a new start, and with it a new loss limit
         honest = abs(core.skew.ns) <= core.settings.max_clock_skew
         if honest is not self._clock_honest:
@@ -247,7 +246,7 @@ class Kernel:
             for desk in core.desks.values():
                 self._halting.begin_symbol(desk)
         core.manager.on_timer(ts)
-        core.reconciler.on_timer(ts, periodic=core.allowed)
+        core.reconciler.on_timer(ts)
         trading, stale_after = False, core.settings.stale_after
         for desk in self._desks:
             fresh = desk.top.fresh(ts, stale_after)

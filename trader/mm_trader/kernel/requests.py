@@ -29,6 +29,7 @@ class Requests:
         core.allowed = event.allowed
         core.allowed_reason = event.reason or "WaitingForLease"
         core.manager.enabled = core.manager.enabled or event.allowed
+        core.manager.alone = event.allowed
         for order in core.table.all_live():
             order.leftover = order.cancel_wanted = True
             if event.allowed and order.state is OrderState.UNKNOWN:

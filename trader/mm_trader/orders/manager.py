@@ -80,6 +80,8 @@ class OrderManager:
         self.changes = Changes(lifecycle, outbox, listener, self.doubt, self.cancel)
         self.enabled = False
         """False until this process has been allowed to trade once: what an earlier incarnation left may be another's now."""
+        self.alone = False
+        """The lease is ours: nobody else works under our prefix. Without it a later incarnation may, and its orders are left to it."""
 
     def use_timings(self, timings: Timings) -> None:
         """For what is sent or asked from now on; deadlines that run stay."""
@@ -273,14 +275,18 @@ class OrderManager:
             opened = PARTIALLY_FILLED if order.filled else NEW
             self._life.move(order, opened, "cancel dropped", event.ts)
 
-    def on_report(self, event: ExecutionReport, *, own: bool) -> None:
-        """A user-stream event. `own`: the client id is under our prefix."""
+    def is_ours(self, client_id: str) -> bool:
+        """True: an order of this incarnation or of one before it."""
+        return self.ids.may_touch(client_id) or (self.alone and client_id.startswith(self.ids.prefix))
+
+    def on_report(self, event: ExecutionReport) -> None:
+        """A user-stream event."""
         view = event.order
         order = self._table.get(view.symbol, view.client_id)
         if order is None:
             order = self._table.by_venue_id(view.symbol, view.venue_id)
         if order is None:
-            if not own:
+            if not self.is_ours(view.client_id):
                 return
             self._listener.on_anomaly(view.symbol, f"{view.client_id}: reported, but unknown to us")
             order = self.adopt(view, event.ts)

@@ -159,8 +159,8 @@ class Reconciler:
         sync.done_ts = None
         self._ask(symbol, sync, cause, ts)
 
-    def on_timer(self, ts: int, *, periodic: bool) -> None:
-        """Retries, lost answers and, where `periodic`, the regular comparison."""
+    def on_timer(self, ts: int) -> None:
+        """Retries, lost answers, and the regular comparison, which goes on without the lease: what is open then is still ours to know."""
         for symbol, sync in self.sync.items():
             if sync.asked_ts is not None:
                 if ts - sync.asked_ts >= self._answer_timeout:
@@ -174,7 +174,7 @@ class Reconciler:
                 and self._table.of(symbol).unsettled
             ):
                 self._ask(symbol, sync, "unknown", ts)
-            elif periodic and sync.done_ts is not None and ts - sync.done_ts >= self._interval:
+            elif sync.done_ts is not None and ts - sync.done_ts >= self._interval:
                 self._ask(symbol, sync, "timer", ts)
 
     def on_failed(self, event: ReconcileFailed) -> None:
@@ -245,6 +245,8 @@ class Reconciler:
         for view in event.open_orders:
             order = self._table.get(view.symbol, view.client_id)
             if order is None:
+                if not self._manager.is_ours(view.client_id):
+                    continue
                 order = self._manager.adopt(view, event.ts)
                 adopted += 1
             elif order.over and not order.presumed_over:

@@ -32,11 +32,13 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
         """So long before an answer is overdue the venue is asked; 0: only then."""
         return max(0, self.order_timeout - ASK_AFTER_NS)
 
-    @property
-    def lands_within(self) -> int:
-        """After its decision a place has reached the venue's engine, or never will: the venue itself refuses it from then on."""
-        return LEAVES_WITHIN_NS + CLOCK_ERROR_NS + self.recv_window
-
     def certain_after(self, ts: int) -> int:
-        """Who asks later than this about an order of `ts` and is told that there is none knows that there will be none."""
-        return ts + self.lands_within + ENGINE_TIMEOUT_NS
+        """See the function."""
+        return certain_after(ts, self.recv_window)
+
+
+def certain_after(ts: int, recv_window: int) -> int:
+    """Who asks later than this about an order of `ts` and is told that there is none knows that there will be none. All in ns."""
+    lands_within = LEAVES_WITHIN_NS + CLOCK_ERROR_NS + recv_window
+    """From then on the venue itself refuses it."""
+    return ts + lands_within + ENGINE_TIMEOUT_NS

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 
 class ClockSkew:
-    """Follows the pair (monotonic, wall) of the ticks, and the offsets that the gateway measured. Ns."""
+    """Follows the pair (monotonic, wall) of the ticks from that of the last measurement, or, before the first, from that of the first tick. Ns."""
 
-    __slots__ = ("_base", "_offset", "ns")
+    __slots__ = ("_first", "ns")
 
     def __init__(self) -> None:
-        self._base: int | None = None
-        self._offset = 0
+        self._first: int | None = None
+        """Wall minus monotonic at the first tick."""
         self.ns = 0
         """Venue minus local, now; signed."""
 
-    def on_tick(self, ts: int, wall_ns: int, offset_ns: int | None) -> None:
-        """`offset_ns`: the gateway's last measurement of venue minus local; None: there is none yet."""
-        if self._base is None or (offset_ns is not None and offset_ns != self._offset):
-            self._base = wall_ns - ts
-            self._offset = offset_ns or 0
-        self.ns = self._offset + self._base - (wall_ns - ts)
+    def on_tick(self, ts: int, wall_ns: int, offset_ns: int, base_ns: int | None) -> None:
+        """`offset_ns`: venue minus local as the gateway measured it last, when wall minus monotonic was `base_ns`; None: it has not measured yet."""
+        if self._first is None:
+            self._first = wall_ns - ts
+        if base_ns is None:
+            offset_ns, base_ns = 0, self._first
+        self.ns = offset_ns + base_ns - (wall_ns - ts)

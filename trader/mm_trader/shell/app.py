@@ -27,7 +27,7 @@ from mm_trader.shell.ack_times import AckTimes
 from mm_trader.shell.admin.server import AdminServer
 from mm_trader.shell.alerts import Alerts, log_channel, warning
 from mm_trader.shell.alerts.build import AlertsPart, build_outlets
-from mm_trader.shell.clock import SystemClock
+from mm_trader.shell.clock import SystemClock, boot_id
 from mm_trader.shell.collector import Collector
 from mm_trader.shell.command_stream import CommandStream
 from mm_trader.shell.config import redis_password
@@ -88,8 +88,10 @@ class App:
         kernel_factory: KernelFactory | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         config_file: Path | None = None,
+        boot: str | None = None,
     ) -> None:
-        """Builds; nothing is opened yet. `config_file`: watched for changes. Raises ConfigError for secrets that cannot be read."""
+        """Builds; nothing is opened yet. `config_file`: watched for changes. `boot`: names this run of the machine, where it is not the real one.
+        Raises ConfigError for secrets that cannot be read."""
         self.config = config
         self.clock: Clock = clock or SystemClock()
         self.store: Store = store or make_store(config, self.clock)
@@ -100,7 +102,7 @@ class App:
         """A task that must not end has ended, or the process gives itself up: it is not alive any more."""
         self.gave_up = ""
         """Why the process gives itself up, CamelCase; empty while it does not."""
-        self.journal = Journal(config.journal_dir, self.clock)
+        self.journal = Journal(config.journal_dir, self.clock, boot=boot_id() if boot is None else boot)
         self.recorder: Recorder | None = None
         """Writes down what the kernel is told, where the config wants it."""
         self.progress = Progress(holder=holder, epoch=config.epoch)

@@ -1,8 +1,19 @@
-"""The clock of the system, the one real implementation of `core.clock.Clock`. Tests use `ManualClock`."""
+"""The clock of the system, the one real implementation of `core.clock.Clock`, and the name of this run of the machine. Tests use `ManualClock`."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """Another one after each start of the machine. Empty: this system has none."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 class SystemClock:

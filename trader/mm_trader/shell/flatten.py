@@ -39,6 +39,8 @@ class Flattener:
         self._sleep = sleep
         self.zero_confirmed_ms: int | None = None
         """Wall time at which the venue last showed nothing open. None: since then orders were placed, or it never did."""
+        self.late_until_ns = 0
+        """Monotonic: until then an order of a process before may still land. Nothing open before that says nothing to a successor."""
 
     def include(self, symbols: Iterable[str]) -> None:
         """Sweep these, too: symbols of an earlier config, in which orders may be open. Replaces the ones of before."""
@@ -50,9 +52,11 @@ class Flattener:
 
     async def sweep(self, timeout_s: float) -> bool:
         """One attempt. True: the venue shows nothing open."""
+        asked_ns = self._clock.monotonic_ns()
         if not await self._gateway.cancel_all_own((*self._symbols, *self._left_open), timeout_s):
             return False
-        self.zero_confirmed_ms = self._clock.wall_ns() // NS_PER_MS
+        if asked_ns >= self.late_until_ns:
+            self.zero_confirmed_ms = self._clock.wall_ns() // NS_PER_MS
         return True
 
     async def until_zero(self, cause: str) -> None:

@@ -11,7 +11,13 @@ from mm_trader.core.units import SymbolRules
 from mm_trader.venue.port import Capabilities, EventSink, GatewayHealth, VenueGateway
 
 NOT_CONNECTED = GatewayHealth(
-    streams={}, last_message_age_ms={}, clock_offset_ms=0.0, used_weight=0, weight_limit=0, reconnects={}
+    streams={},
+    last_message_age_ms={},
+    clock_offset_ms=0.0,
+    clock_base_ns=None,
+    used_weight=0,
+    weight_limit=0,
+    reconnects={},
 )
 
 

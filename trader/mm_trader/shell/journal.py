@@ -77,10 +77,13 @@ class Journal:
         directory: str | Path,
         clock: Clock,
         *,
+        boot: str = "",
         segment_bytes: int = SEGMENT_BYTES,
         keep_segments: int = KEEP_SEGMENTS,
     ) -> None:
+        """`boot`: names this run of the machine (`clock.boot_id`)."""
         self.directory = Path(directory)
+        self.boot = boot
         self.state = JournalState()
         self._clock = clock
         self._segment_bytes = segment_bytes
@@ -106,10 +109,21 @@ class Journal:
 
     # --- writing ------------------------------------------------------------------------------------------------------------------------
 
-    def start(self, epoch: int, counter: int, scope: str) -> None:
-        """An incarnation begins to make client ids; on disk when this returns, since one that a power cut had wiped out would be begun again, with its ids."""
-        self._write(Kind.START, json.dumps({"epoch": epoch, "counter": counter, "scope": scope}))
+    def start(self, ids: tuple[int, int], lease: int, scope: str, *, in_doubt: bool = False) -> None:
+        """An incarnation begins to make client ids; on disk when this returns, since one that a power cut had wiped out would be begun again, with its ids.
+        `ids`: epoch and counter in them; `lease`: the counter of the lease. `in_doubt`: an order nobody knows of may be on its way; said once more without it
+        when that has landed and is gone."""
+        boot = "" if in_doubt else self.boot
+        epoch, counter = ids
+        body = {"epoch": epoch, "counter": counter, "lease": lease, "scope": scope, "boot": boot}
+        self._write(Kind.START, json.dumps(body))
         _sync(self._fd)
+
+    def lacks_lines(self, report: JournalReport) -> bool:
+        """To be asked before `start`: may an order have been sent whose line was in here and is lost?
+        It is written before the order is sent, but not synced: a power cut takes the last ones. One that cannot be read may have been an order's, too."""
+        same_run = self.boot != "" and self.state.boot == self.boot
+        return not (report.existed and same_run and not report.corrupt_lines)
 
     def order(self, record: OrderRecord, *, closed: bool, cause: str) -> None:
         """An order changed."""

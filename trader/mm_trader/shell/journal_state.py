@@ -18,7 +18,7 @@ class Kind(StrEnum):
     """What a line says."""
 
     START = "start"
-    """An incarnation got its token: epoch, counter, scope."""
+    """An incarnation got its token: epoch, counter of its ids and of its lease, scope, and the run of the machine in which it writes."""
     ORDER = "order"
     """An order changed; written before it is sent, when it is new."""
     FILL = "fill"
@@ -51,6 +51,10 @@ class JournalState:
         """Highest incarnation counter that made client ids."""
         self.running = False
         """An incarnation started and has not said goodbye."""
+        self.lease = (-1, -1)
+        """Epoch and counter of the last lease under which this journal was written; those of the ids are above them."""
+        self.boot = ""
+        """The run of the machine in which it started; empty: not known, or what the one before left on its way was not waited for yet."""
 
     def apply(self, kind: Kind, body: dict[str, Any]) -> None:
         """Fold one line in. Raises KeyError or TypeError if the line lacks what its kind needs."""
@@ -58,6 +62,8 @@ class JournalState:
             case Kind.START:
                 self.counter = max(self.counter, int(body["counter"]))
                 self.running = True
+                self.boot = body.get("boot", "")
+                self.lease = (int(body.get("epoch", -1)), int(body.get("lease", -1)))
             case Kind.ORDER:
                 record = body["record"]
                 if body["closed"]:
@@ -101,6 +107,8 @@ class JournalState:
             "tightened": self.tightened,
             "counter": self.counter,
             "running": self.running,
+            "boot": self.boot,
+            "lease": self.lease,
         }
 
     def _load(self, body: dict[str, Any]) -> None:
@@ -111,6 +119,9 @@ class JournalState:
         self.tightened = dict(body["tightened"])
         self.counter = int(body["counter"])
         self.running = bool(body["running"])
+        self.boot = body.get("boot", "")
+        epoch, counter = body.get("lease", (-1, -1))
+        self.lease = (int(epoch), int(counter))
 
     @property
     def ledger(self) -> LedgerRecord | None:

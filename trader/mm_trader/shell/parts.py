@@ -295,16 +295,17 @@ class SessionPart:
         return PartHealth(healthy=age < LOOP_STUCK_NS, detail=f"last tick {age // NS_PER_MS} ms ago")
 
     async def _tick(self) -> None:
-        offset_ms = 0.0
+        offset_ns, base_ns = 0, None
         while True:
             now = self._clock.monotonic_ns()
             self.last_tick_ns = now
             self._keeper.check()
             if now >= self._look_at_clock_ns:
                 self._look_at_clock_ns = now + NS_PER_S
-                offset_ms = self._gateway.health().clock_offset_ms
+                health = self._gateway.health()
+                offset_ns, base_ns = round(health.clock_offset_ms * NS_PER_MS), health.clock_base_ns
             self._dispatcher(
-                Tick(ts=now, wall_ns=self._clock.wall_ns(), clock_offset_ns=round(offset_ms * NS_PER_MS))
+                Tick(ts=now, wall_ns=self._clock.wall_ns(), clock_offset_ns=offset_ns, clock_base_ns=base_ns)
             )
             if self._sign is not None and not self._dispatcher.crashed:
                 self._sign.give()

@@ -23,6 +23,7 @@ from mm_trader.core.events import LimitsTightened, StopRequested, TradingAllowed
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import UNHEARD, Restored
 from mm_trader.core.units import NS_PER_MS, NS_PER_S, SymbolRules
+from mm_trader.orders.timing import certain_after
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.command_stream import parse_limits
 from mm_trader.shell.dispatcher import Dispatcher, KernelPort
@@ -35,7 +36,7 @@ from mm_trader.shell.left_behind import LeftBehind
 from mm_trader.shell.repairer import Memory, Repairer
 from mm_trader.shell.reporter import INTERNAL_ERROR, Progress
 from mm_trader.shell.restore import merge, newest_evidence, was_clean
-from mm_trader.shell.store.port import Store, Token
+from mm_trader.shell.store.port import Store, StoredState, Token
 from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.venue_start import VenueStart
 from mm_trader.shell.writer import Writer
@@ -103,6 +104,8 @@ class Session:
         """Something failed since the last bring-up began: after the acknowledgement there is another."""
         self._up = False
         """Everything is settled: what is left is the word to trade."""
+        self._in_doubt = False
+        """An order that nobody here knows of may be on its way to the venue, and land until `Flattener.late_until_ns`."""
         self._unheard = False
         """The dead man hears nothing of us."""
         self.connected = False
@@ -258,12 +261,21 @@ class Session:
         """Wait until the venue takes nothing more of the incarnation before, and see nothing open."""
         p = self._p
         settle = p.config.venue.recv_window + SETTLE_EXTRA
-        left_ns = granted_ns + round(settle.total_seconds() * NS_PER_S) - self._now()
-        if left_ns > 0:
-            await p.sleep(left_ns / NS_PER_S)
+        settled_ns = granted_ns + round(settle.total_seconds() * NS_PER_S)
+        if self._in_doubt:
+            settled_ns = max(settled_ns, p.flattener.late_until_ns)
+        await self._wait_until(settled_ns)
         self._cancel(self._sweeping)  # one of an earlier time must not cancel what is placed from now on
         await p.flattener.until_zero("before quoting")
+        if self._in_doubt:
+            self._in_doubt = False
+            p.journal.start(p.progress.ids, token.counter, p.config.scope)
         self._swept = token
+
+    async def _wait_until(self, ns: int) -> None:
+        left_ns = ns - self._now()
+        if left_ns > 0:
+            await self._p.sleep(left_ns / NS_PER_S)
 
     async def _prepare_kernel(self, token: Token, memory: Memory) -> bool:
         """False: the venue's rules and the config do not fit together; a person has to change one of them."""
@@ -273,44 +285,47 @@ class Session:
             return True
         before = self._counter_before
         alone = before is not None and token.counter in (before, before + 1) and not self._strangers
-        ids = ClientIds(p.config.identity, token.epoch, max(token.counter, p.journal.state.counter + 1))
+        rules = self._rules or await p.venue.rules()
+        self._rules = p.effects.rules = rules
+        ids = self._new_ids(token)
         if kernel is not None and alone:
-            self._announce(token)
+            self._announce(token, ids)
             kernel.begin_incarnation(ids)
-        elif not await self._build_kernel(token, ids, memory):
+        elif not await self._build_kernel(token, ids, memory, rules):
             return False
         if self.connected:
             p.tell_streams()  # a new kernel has not seen the connections come up
         else:
-            await p.venue.connect(self._rules or {}, p.dispatcher)
+            await p.venue.connect(rules, p.dispatcher)
             p.attach_gate()
             self.connected = True
         self._counter_before = token.counter
         self._prepared, self._strangers = token, False
         return True
 
-    async def _build_kernel(self, token: Token, ids: ClientIds, memory: Memory) -> bool:
+    async def _build_kernel(
+        self, token: Token, ids: ClientIds, memory: Memory, rules: dict[str, SymbolRules]
+    ) -> bool:
         """From all that journal and store know. False: config refused."""
         p = self._p
         stored, before = memory.recalled.stored, p.dispatcher.kernel
         report = p.report()
         assert report is not None, "the journal is opened before a lease is asked for"
-        first = self._rules is None
+        first = before is None and self._counter_before is None
         clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
-        if self._rules is None:
-            self._rules = await p.venue.rules()
-            p.effects.rules = self._rules
+        if (first and not clean and p.journal.lacks_lines(report)) or self._had_another(stored):
+            self._doubt()
         if before is not None:
             evidence = newest_evidence(stored.evidence, before.evidence(p.clock.wall_ns()))
             stored = msgspec.structs.replace(stored, evidence=evidence)
         self._repairer.journal_what_only_the_store_has(memory)
         restored = merge(p.journal.state, report, stored, p.halts.current, clean=clean)
         try:
-            kernel = p.kernel_factory(self._rules, ids, restored)
+            kernel = p.kernel_factory(rules, ids, restored)
         except ValueError as error:
             self._config_refused(str(error))
             return False
-        self._announce(token)
+        self._announce(token, ids)
         p.dispatcher.attach(kernel)
         p.restore_drills(stored.evidence)
         limits = p.journal.state.tightened.get(p.config.revision)
@@ -318,16 +333,39 @@ class Session:
             p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))
         return True
 
+    def _had_another(self, stored: StoredState) -> bool:
+        """The lease was another's since this journal was written, and that one did not leave in good order: what it has sent is in no journal of ours."""
+        state = stored.state
+        if state is None or state.phase is TraderPhase.STOPPED:
+            return False
+        return (state.epoch, state.counter) > self._p.journal.state.lease
+
+    def _doubt(self) -> None:
+        """The one before may have sent what the journal does not tell of: wait for the longest that the venue may take to let it appear."""
+        if self._in_doubt:
+            return
+        window_ns = round(self._p.config.venue.recv_window.total_seconds() * NS_PER_S)
+        until_ns = certain_after(self._now(), window_ns)
+        self._in_doubt, self._p.flattener.late_until_ns = True, until_ns
+        log.warning("journal_may_lack_orders", quoting_waits_s=(until_ns - self._now()) / NS_PER_S)
+
     def _config_refused(self, message: str) -> None:
         log.error("config_refused", message=message)
         self._p.progress.error_reason, self._p.progress.error = "ConfigRefused", message
         self._stage(TraderPhase.NOT_QUOTING, "ConfigRefused")
 
-    def _announce(self, token: Token) -> None:
+    def _new_ids(self, token: Token) -> ClientIds:
+        """Of an incarnation that begins now. Their counter is above all that were used before, also where Redis and the journal have forgotten them: the
+        venue's second, since one incarnation ends before the next begins, and to settle takes longer than a second."""
         p = self._p
-        counter = max(token.counter, p.journal.state.counter + 1)
-        p.journal.start(token.epoch, counter, p.config.scope)
-        p.progress.ids = (token.epoch, counter)
+        second = p.venue.now_ns(p.clock.wall_ns()) // NS_PER_S
+        counter = max(token.counter, p.journal.state.counter + 1, second)
+        return ClientIds(p.config.identity, token.epoch, counter)
+
+    def _announce(self, token: Token, ids: ClientIds) -> None:
+        p = self._p
+        p.progress.ids = (ids.epoch, ids.counter)
+        p.journal.start(p.progress.ids, token.counter, p.config.scope, in_doubt=self._in_doubt)
         self.started_trading = True
         p.alerts.send(
             AlertRecord(
@@ -371,7 +409,11 @@ class Session:
     # --- inside -------------------------------------------------------------------------------------------------------------------------
 
     async def _sweep_once(self) -> None:
-        await self._p.flattener.sweep(self._p.config.lease.margin.total_seconds())
+        margin_s = self._p.config.lease.margin.total_seconds()
+        await self._p.flattener.sweep(margin_s)
+        if self._in_doubt:
+            await self._wait_until(self._p.flattener.late_until_ns)
+            await self._p.flattener.sweep(margin_s)
 
     def _sweep(self, work: Coroutine[object, object, None]) -> None:
         self._cancel(self._sweeping)

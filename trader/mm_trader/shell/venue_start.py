@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from mm_trader.core.ids import client_id_prefix
-from mm_trader.core.units import SymbolRules
+from mm_trader.core.units import NS_PER_MS, SymbolRules
 from mm_trader.shell.reporter import Progress
 from mm_trader.venue.port import EventSink, VenueError, VenueGateway
 
@@ -59,6 +59,10 @@ class VenueStart:
             self._progress.unlisted = unlisted
             self._failed(NOT_LISTED, f"the venue does not list or does not trade {', '.join(unlisted)}")
             await self._sleep(PERMANENT_RETRY_S)
+
+    def now_ns(self, wall_ns: int) -> int:
+        """The venue's time, as it was measured when the rules were read or later. `wall_ns`: ours."""
+        return wall_ns + round(self._gateway.health().clock_offset_ms * NS_PER_MS)
 
     async def connect(self, rules: dict[str, SymbolRules], sink: EventSink) -> None:
         """The three connections; returns when the gateway has taken over keeping them open."""

@@ -47,6 +47,9 @@ class GatewayHealth(msgspec.Struct, frozen=True, kw_only=True):
     streams: dict[str, bool]
     last_message_age_ms: dict[str, int]
     clock_offset_ms: float
+    """Venue's clock minus ours, as it was measured last."""
+    clock_base_ns: int | None
+    """Wall minus monotonic clock at that measurement; None: nothing is measured yet."""
     used_weight: int
     weight_limit: int
     reconnects: dict[str, int]

@@ -347,6 +347,7 @@ class BinanceGateway:
             streams={stream.value: link.session is not None for stream, link in self._links.items()},
             last_message_age_ms=ages,
             clock_offset_ms=self._venue_clock.offset_ms,
+            clock_base_ns=self._venue_clock.base_ns,
             used_weight=used,
             weight_limit=limit,
             reconnects={stream.value: max(0, link.connects - 1) for stream, link in self._links.items()},

@@ -19,8 +19,8 @@ class VenueClock:
         self.clock = clock
         self._offset_ns = 0
         self._measured_at: int | None = None
-        self._base_ns = 0
-        """Wall minus monotonic at the last measurement: what a step of the wall clock changes."""
+        self.base_ns: int | None = None
+        """Wall minus monotonic at the last measurement: what a step of the wall clock changes. None: nothing is measured yet."""
         self._measuring = asyncio.Lock()
 
     @property
@@ -39,22 +39,21 @@ class VenueClock:
     async def measure(self, ask: Callable[[], Awaitable[int]], samples: int) -> None:
         """Ask the venue's time (epoch ms) several times and believe the quickest answer. Whatever `ask` raises passes through."""
         async with self._measuring:
-            best: tuple[int, int] | None = None
+            best: tuple[int, int, int] | None = None
             for _ in range(samples):
                 wall, start = self.clock.wall_ns(), self.clock.monotonic_ns()
                 server_ms = await ask()
                 trip = self.clock.monotonic_ns() - start
                 offset = server_ms * NS_PER_MS + _HALF_MS - (wall + trip // 2)
                 if best is None or trip < best[0]:
-                    best = (trip, offset)
+                    best = (trip, offset, wall - start)
             if best is not None:
-                self._offset_ns = best[1]
+                _, self._offset_ns, self.base_ns = best
                 self._measured_at = self.clock.monotonic_ns()
-                self._base_ns = self.clock.wall_ns() - self._measured_at
 
     def doubt_ms(self) -> float:
         """How far from the venue's our clock is, or how far it has jumped since that was measured, whichever is more."""
-        jump = self.clock.wall_ns() - self.clock.monotonic_ns() - self._base_ns
+        jump = self.clock.wall_ns() - self.clock.monotonic_ns() - (self.base_ns or 0)
         return max(abs(self._offset_ns), abs(jump)) / NS_PER_MS
 
     def age_s(self) -> float:
