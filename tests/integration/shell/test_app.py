@@ -14,7 +14,8 @@ from shellkit.waiting import until
 
 from mm_api.redis_contract import AlertRecord, Command, CommandKind, FillRecord, Keys, Latch, ReportedState
 from mm_trader.core.events import Tick
-from mm_trader.shell.session import SETTLE_EXTRA, Session
+from mm_trader.shell.session import Session
+from mm_trader.shell.settling import SETTLE_EXTRA
 from mm_trader.shell.store.port import Token
 
 KEYS = Keys("sim.acc1")

@@ -29,6 +29,8 @@ class Judge:
         """Halts of the trader's own that are on disk and that nobody has lifted."""
         self._forgotten: set[str] = set()
         """Orders that a power cut took out of the journal, at the venue or on the way there: the trader need not know them, but must not quote beside them."""
+        self._gone: set[str] = set()
+        """Orders of which a process that left in good order has said that none is open."""
         self._obeyed: tuple[Latch, ...] = ()
         """Halts of the operator's that the running process knew after the last step."""
         self._seen: dict[str, tuple[object, ...]] = {}
@@ -60,6 +62,11 @@ class Judge:
         self._latched = {halt for halt in self._latched if halt in stored or halt.encode() in journal}
         self._forgotten |= {client_id for client_id in self._ids if client_id.encode() not in journal}
 
+    def left(self, *, zero: bool) -> None:
+        """A process has ended; `zero`: it says that nothing is open."""
+        if zero:
+            self._gone |= self._ids
+
     def place_leaves(self, process: Process, place: Place) -> None:
         """In the last function before the socket."""
         app = process.app
@@ -88,6 +95,8 @@ class Judge:
         sides: Counter[tuple[str, Side]] = Counter()
         worst: dict[tuple[str, Side], int] = {}
         for order in world.venue.account.open.values():
+            if order.client_id in self._gone:
+                self.fail(f"{order.client_id} is open, and a trader that has left said that nothing was")
             key = (order.symbol, order.side)
             sides[key] += 1
             worst[key] = worst.get(key, 0) + order.remaining * world.lots[order.symbol]

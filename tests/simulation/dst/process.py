@@ -124,7 +124,7 @@ class Process:
             self.loop.stop()
             return
         await self._stop.wait()
-        await self.app.stop("SIGTERM")
+        self.world.judge.left(zero=await self.app.stop("SIGTERM"))
         self.loop.stop()
 
     def terminate(self) -> None:

@@ -186,6 +186,9 @@ class FakeKernel:
     def is_flat(self) -> bool:
         return True
 
+    def may_land(self) -> bool:
+        return False
+
     def ledger(self) -> LedgerRecord:
         return ledger(99)
 

@@ -15,7 +15,7 @@ from mm_trader.core.ids import ClientIds
 from mm_trader.core.units import NS_PER_S
 from mm_trader.orders.timing import certain_after
 from mm_trader.shell.app import App
-from mm_trader.shell.session import SETTLE_EXTRA
+from mm_trader.shell.settling import SETTLE_EXTRA
 from mm_trader.shell.store.memory import MemoryStore
 from mm_trader.shell.store.port import StoredState, Token
 
@@ -82,8 +82,7 @@ async def test_after_a_power_cut_the_longest_that_the_venue_may_take_is_waited_f
     desk = Desk(tmp_path, monkeypatch)
     app, session = desk.app, desk.app.session
     report = app.journal.open()
-    assert app.journal.lacks_lines(report)
-    session._doubt()
+    session.settling.look_back(StoredState(), report)
     session._announce(TOKEN, ClientIds("sim.acc1", 0, 1))
     assert app.journal.state.boot == "", "a process that follows before the wait is over is in the same doubt"
     desk.pass_s(3)
@@ -100,10 +99,12 @@ async def test_who_loses_the_lease_in_doubt_sweeps_once_more_when_nothing_can_la
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(tmp_path, monkeypatch)
-    await desk.app.session._sweep_once()
+    settling = desk.app.session.settling
+    await settling.sweep_without_lease()
     assert desk.done == [("sweep", 0)]
-    desk.app.session._doubt()
-    await desk.app.session._sweep_once()
+    settling.look_back(StoredState(), desk.app.journal.open())
+    await settling.sweep_without_lease()
+    desk.app.journal.close()
     assert desk.done[1:] == [("sweep", 0), ("sweep", desk.certain_s)]
 
 
@@ -125,14 +126,14 @@ def test_orders_of_another_process_that_had_the_lease_since_and_did_not_leave_ar
     desk = Desk(tmp_path, monkeypatch)
     desk.app.journal.open()
     desk.app.journal.start((1, 99), 7, "local")
-    assert desk.app.session._had_another(reported(phase, counter)) is other
+    assert desk.app.session.settling.had_another(reported(phase, counter)) is other
     desk.app.journal.close()
 
 
 def test_where_redis_knows_of_nobody_there_was_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not Desk(tmp_path, monkeypatch).app.session._had_another(StoredState())
+    assert not Desk(tmp_path, monkeypatch).app.session.settling.had_another(StoredState())
 
 
 async def test_the_ids_of_an_incarnation_begin_with_the_venues_second(

@@ -63,7 +63,7 @@ async def test_a_clock_that_has_jumped_or_differs_is_measured_until_it_is_right_
         return (clock.wall_ns() + server_ahead[0]) // 1_000_000
 
     settings = GatewaySettings(clock_look_s=0.0, clock_samples=1)
-    keeper = ClockKeeper(venue, ask, settings, Background(1), lambda words: None)
+    keeper = ClockKeeper(venue, ask, 1000, settings, Background(1), lambda words: None)
     await venue.measure(ask, 1)
     running = asyncio.create_task(keeper.run())
 
@@ -86,6 +86,28 @@ async def test_a_clock_that_has_jumped_or_differs_is_measured_until_it_is_right_
     clock.advance(601 * 1_000_000_000)
     assert await looks() == 1
     running.cancel()
+
+
+@pytest.mark.parametrize(("age_ms", "told"), [(999, True), (1000, False), (30_000, False)])
+async def test_a_refusal_for_the_clock_of_a_request_that_was_long_on_its_way_says_nothing_against_the_clock(
+    age_ms: int, told: bool
+) -> None:
+    """Two hiccups of a network within ten minutes halted."""
+    clock, asked, said = ManualClock(), [0], list[str]()
+    venue, chores = VenueClock(clock), Background(1)
+
+    async def ask() -> int:
+        asked[0] += 1
+        return clock.wall_ns() // MS
+
+    keeper = ClockKeeper(venue, ask, 1000, GatewaySettings(clock_samples=1), chores, said.append)
+    for _ in range(2):
+        clock.advance(2_000 * MS)
+        keeper.refused(age_ms * MS)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert asked[0] == 2, "it is measured all the same"
+    assert bool(said) is told
 
 
 def test_waits_double_up_to_the_bound_with_jitter_and_start_over_after_success() -> None:

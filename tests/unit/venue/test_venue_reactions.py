@@ -105,7 +105,7 @@ class Bench:
         self.reflexes = Reflexes(
             self.governor,
             lambda text: text.replace("canary", "***"),
-            lambda: self.done.append("resync"),
+            lambda age_ns: self.done.append(f"resync {age_ns}"),
             lambda: self.done.append("disconnect"),
             lambda: self.done.append("reread"),
             lambda trouble, _detail: self.done.append(trouble.value),
@@ -113,7 +113,7 @@ class Bench:
 
     def http(self, status: int, code: int, headers: dict[str, str]) -> ErrorClass:
         body = json.dumps({"code": code, "msg": "canary"}).encode()
-        failure = self.reflexes.on_http(status, body, headers, Purpose.PLACE)
+        failure = self.reflexes.on_http(status, body, headers, Purpose.PLACE, 7)
         assert failure.message == "***"
         return failure.error
 
@@ -153,13 +153,13 @@ def test_a_418_bans_everything_and_disconnects_the_order_socket() -> None:
 def test_a_clock_refusal_asks_for_a_new_measurement() -> None:
     bench = Bench()
     assert bench.http(400, -1021, {}) is ErrorClass.CLOCK
-    assert bench.done == ["resync"]
+    assert bench.done == ["resync 7"]
 
 
 def test_a_body_that_is_not_the_venues_is_never_a_definite_refusal() -> None:
     bench = Bench()
     for body in (b"", b"<html>", b"[]", b'{"code":"x"}', b"\xff\xfe", b'{"code":-2010,"msg":"\xe4"}'):
-        assert bench.reflexes.on_http(400, body, {}, Purpose.PLACE).error is ErrorClass.AMBIGUOUS
+        assert bench.reflexes.on_http(400, body, {}, Purpose.PLACE, 0).error is ErrorClass.AMBIGUOUS
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "٣"])

@@ -396,7 +396,7 @@ class ConfigChanged(Event, frozen=True, kw_only=True):
 
 
 class StopRequested(Event, frozen=True, kw_only=True, gc=False):
-    """Cancel everything and quote no more; the shell leaves once `Kernel.is_flat()`."""
+    """Cancel everything and quote no more; the shell leaves once nothing is open and not `Kernel.may_land()`."""
 
     reason: str
 

@@ -147,6 +147,10 @@ class Kernel:
         """No order is, or may be, open."""
         return self._core.table.counts() == (0, 0)
 
+    def may_land(self) -> bool:
+        """An order may be on its way that the venue has not spoken of: nothing open there says nothing about it."""
+        return any(order.acked_ts is None for order in self._core.table.all_live())
+
     def ledger(self) -> LedgerRecord:
         """For the store."""
         return ledger_of(self._core)

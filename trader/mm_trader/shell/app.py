@@ -59,7 +59,7 @@ from mm_trader.venue.products import CAPABILITIES
 if TYPE_CHECKING:
     from mm_trader.shell.recording.kernel import Recorder
 
-STOP_TIMEOUT_S = 12.0
+STOP_TIMEOUT_S = 14.0
 """For seeing every order cancelled; the pod's grace period is 20 s by default."""
 log = structlog.get_logger("app")
 

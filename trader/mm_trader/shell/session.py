@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import timedelta
 
 import msgspec
 import structlog
@@ -23,7 +22,6 @@ from mm_trader.core.events import LimitsTightened, StopRequested, TradingAllowed
 from mm_trader.core.ids import ClientIds
 from mm_trader.core.state import UNHEARD, Restored
 from mm_trader.core.units import NS_PER_MS, NS_PER_S, SymbolRules
-from mm_trader.orders.timing import certain_after
 from mm_trader.shell.alerts import Alerts
 from mm_trader.shell.command_stream import parse_limits
 from mm_trader.shell.dispatcher import Dispatcher, KernelPort
@@ -36,14 +34,15 @@ from mm_trader.shell.left_behind import LeftBehind
 from mm_trader.shell.repairer import Memory, Repairer
 from mm_trader.shell.reporter import INTERNAL_ERROR, Progress
 from mm_trader.shell.restore import merge, newest_evidence, was_clean
-from mm_trader.shell.store.port import Store, StoredState, Token
+from mm_trader.shell.settling import Settling
+from mm_trader.shell.store.port import Store, Token
 from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.venue_start import VenueStart
 from mm_trader.shell.writer import Writer
 
-SETTLE_EXTRA = timedelta(milliseconds=250)
-"""On top of recvWindow: the way of a request to the venue's clock check."""
 BEHIND = "RedisWentBack"
+LOOK_S = 0.05
+"""Between two looks at the kernel while leaving: its ticks ask the venue."""
 
 log = structlog.get_logger("session")
 
@@ -88,6 +87,7 @@ class Session:
             p.store, p.config.scope, p.journal, p.writer, p.halts, p.alerts, p.clock, p.sleep
         )
         self._left_behind = LeftBehind(p.config.symbols, p.journal, p.writer, p.flattener, p.alerts, p.clock)
+        self.settling = Settling(p.config, p.clock, p.journal, p.flattener, p.sleep)
         self._rules: dict[str, SymbolRules] | None = None
         self._token: Token | None = None
         self._counter_before: int | None = None
@@ -104,8 +104,6 @@ class Session:
         """Something failed since the last bring-up began: after the acknowledgement there is another."""
         self._up = False
         """Everything is settled: what is left is the word to trade."""
-        self._in_doubt = False
-        """An order that nobody here knows of may be on its way to the venue, and land until `Flattener.late_until_ns`."""
         self._unheard = False
         """The dead man hears nothing of us."""
         self.connected = False
@@ -138,7 +136,7 @@ class Session:
         self._stage(TraderPhase.WAITING_FOR_LEASE, reason)
         self._p.dispatcher(TradingAllowed(ts=self._now(), allowed=False, reason=reason))
         if self.connected and not self._stopping:  # who leaves has swept, and gives the lease back last
-            self._sweep(self._sweep_once())
+            self._sweep(self.settling.sweep_without_lease())
 
     def store_behind(self) -> None:
         """The lease is ours, and the store has lost what it had acknowledged: nothing is quoted until it has it again.
@@ -260,22 +258,13 @@ class Session:
     async def _sweep_before(self, token: Token, granted_ns: int) -> None:
         """Wait until the venue takes nothing more of the incarnation before, and see nothing open."""
         p = self._p
-        settle = p.config.venue.recv_window + SETTLE_EXTRA
-        settled_ns = granted_ns + round(settle.total_seconds() * NS_PER_S)
-        if self._in_doubt:
-            settled_ns = max(settled_ns, p.flattener.late_until_ns)
-        await self._wait_until(settled_ns)
+        await self.settling.wait(granted_ns)
         self._cancel(self._sweeping)  # one of an earlier time must not cancel what is placed from now on
         await p.flattener.until_zero("before quoting")
-        if self._in_doubt:
-            self._in_doubt = False
+        if self.settling.in_doubt:
+            self.settling.in_doubt = False
             p.journal.start(p.progress.ids, token.counter, p.config.scope)
         self._swept = token
-
-    async def _wait_until(self, ns: int) -> None:
-        left_ns = ns - self._now()
-        if left_ns > 0:
-            await self._p.sleep(left_ns / NS_PER_S)
 
     async def _prepare_kernel(self, token: Token, memory: Memory) -> bool:
         """False: the venue's rules and the config do not fit together; a person has to change one of them."""
@@ -313,8 +302,7 @@ class Session:
         assert report is not None, "the journal is opened before a lease is asked for"
         first = before is None and self._counter_before is None
         clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
-        if (first and not clean and p.journal.lacks_lines(report)) or self._had_another(stored):
-            self._doubt()
+        self.settling.look_back(stored, report if first and not clean else None)
         if before is not None:
             evidence = newest_evidence(stored.evidence, before.evidence(p.clock.wall_ns()))
             stored = msgspec.structs.replace(stored, evidence=evidence)
@@ -333,22 +321,6 @@ class Session:
             p.dispatcher(LimitsTightened(ts=self._now(), limits=parse_limits(limits)))
         return True
 
-    def _had_another(self, stored: StoredState) -> bool:
-        """The lease was another's since this journal was written, and that one did not leave in good order: what it has sent is in no journal of ours."""
-        state = stored.state
-        if state is None or state.phase is TraderPhase.STOPPED:
-            return False
-        return (state.epoch, state.counter) > self._p.journal.state.lease
-
-    def _doubt(self) -> None:
-        """The one before may have sent what the journal does not tell of: wait for the longest that the venue may take to let it appear."""
-        if self._in_doubt:
-            return
-        window_ns = round(self._p.config.venue.recv_window.total_seconds() * NS_PER_S)
-        until_ns = certain_after(self._now(), window_ns)
-        self._in_doubt, self._p.flattener.late_until_ns = True, until_ns
-        log.warning("journal_may_lack_orders", quoting_waits_s=(until_ns - self._now()) / NS_PER_S)
-
     def _config_refused(self, message: str) -> None:
         log.error("config_refused", message=message)
         self._p.progress.error_reason, self._p.progress.error = "ConfigRefused", message
@@ -356,7 +328,7 @@ class Session:
 
     def _new_ids(self, token: Token) -> ClientIds:
         """Of an incarnation that begins now. Their counter is above all that were used before, also where Redis and the journal have forgotten them: the
-        venue's second, since one incarnation ends before the next begins, and to settle takes longer than a second."""
+        venue's second; a lease lasts longer than one."""
         p = self._p
         second = p.venue.now_ns(p.clock.wall_ns()) // NS_PER_S
         counter = max(token.counter, p.journal.state.counter + 1, second)
@@ -365,7 +337,7 @@ class Session:
     def _announce(self, token: Token, ids: ClientIds) -> None:
         p = self._p
         p.progress.ids = (ids.epoch, ids.counter)
-        p.journal.start(p.progress.ids, token.counter, p.config.scope, in_doubt=self._in_doubt)
+        p.journal.start(p.progress.ids, token.counter, p.config.scope, in_doubt=self.settling.in_doubt)
         self.started_trading = True
         p.alerts.send(
             AlertRecord(
@@ -386,11 +358,12 @@ class Session:
         self._cancel(self._sweeping)
         p.dispatcher(StopRequested(ts=self._now(), reason=reason))
         self._stage(TraderPhase.STOPPING, reason)
-        zero = True
+        zero = not p.journal.state.running  # a process that was killed may have left something, and this one has not come to look
         if self.connected:
+            zero = True
             try:
                 async with asyncio.timeout(timeout_s):
-                    await p.flattener.until_zero("stop")
+                    await self._until_nothing_lands()
             except TimeoutError:
                 zero = False
                 log.warning("stopped_with_orders_perhaps_open")
@@ -406,14 +379,20 @@ class Session:
         )
         return zero
 
-    # --- inside -------------------------------------------------------------------------------------------------------------------------
+    async def _until_nothing_lands(self) -> None:
+        """Nothing open, and nothing on its way: an order that the venue's engine takes up late would rest there with nobody to know."""
+        while True:
+            await self._p.flattener.until_zero("stop")
+            if not self._may_land():
+                return
+            while self._may_land():
+                await self._p.sleep(LOOK_S)
 
-    async def _sweep_once(self) -> None:
-        margin_s = self._p.config.lease.margin.total_seconds()
-        await self._p.flattener.sweep(margin_s)
-        if self._in_doubt:
-            await self._wait_until(self._p.flattener.late_until_ns)
-            await self._p.flattener.sweep(margin_s)
+    def _may_land(self) -> bool:
+        kernel, crashed = self._p.dispatcher.kernel, self._p.dispatcher.crashed
+        return self.settling.may_land() or (kernel is not None and not crashed and kernel.may_land())
+
+    # --- inside -------------------------------------------------------------------------------------------------------------------------
 
     def _sweep(self, work: Coroutine[object, object, None]) -> None:
         self._cancel(self._sweeping)

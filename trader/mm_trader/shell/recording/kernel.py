@@ -144,6 +144,10 @@ class RecordedKernel:
         """The kernel's."""
         return self._kernel.is_flat()
 
+    def may_land(self) -> bool:
+        """The kernel's."""
+        return self._kernel.may_land()
+
     def ledger(self) -> LedgerRecord:
         """The kernel's."""
         return self._kernel.ledger()

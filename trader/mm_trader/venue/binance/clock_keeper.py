@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from mm_trader.core.units import NS_PER_MS
 from mm_trader.venue.binance.settings import GatewaySettings
 from mm_trader.venue.binance.transport.background import Background
 from mm_trader.venue.binance.transport.rest import CallError
@@ -23,12 +24,14 @@ class ClockKeeper:
         self,
         venue_clock: VenueClock,
         ask: Callable[[], Awaitable[int]],
+        recv_window_ms: int,
         settings: GatewaySettings,
         chores: Background,
         tell: Callable[[str], None],
     ) -> None:
         self._venue_clock = venue_clock
         self._ask = ask
+        self._recv_window_ns = recv_window_ms * NS_PER_MS
         self._settings = settings
         self._chores = chores
         self._tell = tell
@@ -37,15 +40,17 @@ class ClockKeeper:
         """The last measurement was made for a refusal."""
         self._told = False
 
-    def refused(self) -> None:
-        """-1021. Measured once for a burst of refusals; one that comes after a measurement says that measuring does not help."""
+    def refused(self, request_age_ns: int) -> None:
+        """-1021. Measured once for a burst of refusals; one that comes after a measurement says that measuring does not help. Not so one whose answer took as
+        long as recvWindow: it may have been on its way for too long, by the best of clocks."""
         age_s, settings = self._venue_clock.age_s(), self._settings
-        if self._resynced and settings.clock_grace_s <= age_s <= settings.clock_patience_s and not self._told:
+        late = request_age_ns >= self._recv_window_ns
+        if not late and self._resynced and settings.clock_grace_s <= age_s <= settings.clock_patience_s and not self._told:
             self._told = True
             offset = self._venue_clock.offset_ms
             self._tell(f"-1021 again, {age_s:.0f} s after the offset ({offset:.0f} ms) was measured for it")
         if not self._resyncing and age_s >= settings.clock_resync_min_s:
-            self._resyncing = self._chores.start(self._measure("refused"), "clock-resync")
+            self._resyncing = self._chores.start(self._measure("late" if late else "refused"), "clock-resync")
 
     async def run(self) -> None:
         """Until cancelled. A clock that is in doubt is measured at every look, so that nothing more is refused for its time once it is right again."""

@@ -95,7 +95,7 @@ class BinanceGateway:
         self._reflexes = Reflexes(
             self._governor,
             self._credentials.redact,
-            lambda: self._clock_keeper.refused(),
+            lambda age_ns: self._clock_keeper.refused(age_ns),
             lambda: self._drop(StreamName.ORDERS),
             self._look_at_rules,
             self._trouble,
@@ -115,6 +115,7 @@ class BinanceGateway:
         self._clock_keeper = ClockKeeper(
             self._venue_clock,
             self._time_ms,
+            self._encoder.recv_window_ms,
             self._settings,
             self._chores,
             lambda detail: self._trouble(Trouble.CLOCK, detail),

@@ -260,7 +260,7 @@ class OrderChannel:
     def _frame(self, session: Session, command: OrderCommand) -> tuple[str, bytes]:
         """Its request id, under which it is pending from now on, and the frame to write."""
         window_ns = (self._encoder.recv_window_ms + _LANDING_MARGIN_MS) * NS_PER_MS
-        request_id = self._pending.add(command, session, self._venue_clock.clock.monotonic_ns() + window_ns)
+        request_id = self._pending.add(command, session, self._venue_clock.clock.monotonic_ns(), window_ns)
         request = self._request_of(command, self._numbers[command.symbol])
         now_ms = self._venue_clock.now_ms()
         encode = self._encoder.session_frame if session in self._logged_on else self._encoder.signed_frame
@@ -349,7 +349,8 @@ class OrderChannel:
         self._governor.observe(reply.rate_limits)
         hello = self._hello.get(session)
         if pending is not None:
-            if not self._replies.answer(pending.command, reply):
+            age_ns = self._venue_clock.clock.monotonic_ns() - pending.sent
+            if not self._replies.answer(pending.command, reply, age_ns):
                 self._pending.doubt(pending)
         elif hello is not None and reply.id == _HELLO_ID and not hello.done():
             hello.set_result(reply)

@@ -45,13 +45,13 @@ class OrderReplies:
         self._answers = answers
         self._note_order = note_order
 
-    def answer(self, command: OrderCommand, reply: ApiReply) -> bool:
-        """Give the command its one answer, a CancelReplace one for each half. False: whether a new order rests at the venue is left in doubt."""
+    def answer(self, command: OrderCommand, reply: ApiReply, age_ns: int) -> bool:
+        """Give the command its one answer, a CancelReplace one for each half. `age_ns`: since the command got its timestamp. False: whether a new order rests at the venue is left in doubt."""
         succeeded = (reply.status or 0) // 100 == 2
         if isinstance(command, CancelReplace):
-            return self._replaced(command, reply, succeeded)
+            return self._replaced(command, reply, succeeded, age_ns)
         if not succeeded:
-            return self._failed(command, self._reflexes.on_reply(reply, cost_of(command)[0]))
+            return self._failed(command, self._reflexes.on_reply(reply, cost_of(command)[0], age_ns))
         try:
             self._carried_out(command, reply.result)
         except FrameError:
@@ -81,8 +81,8 @@ class OrderReplies:
 
     # --- cancel-replace ------------------------------------------------------------------------------------------------------------------
 
-    def _replaced(self, command: CancelReplace, reply: ApiReply, succeeded: bool) -> bool:
-        failure = None if succeeded else self._reflexes.on_reply(reply, cost_of(command)[0])
+    def _replaced(self, command: CancelReplace, reply: ApiReply, succeeded: bool, age_ns: int) -> bool:
+        failure = None if succeeded else self._reflexes.on_reply(reply, cost_of(command)[0], age_ns)
         halves = _halves(reply, succeeded)
         cancel = cancel_half(command)
         if halves is None:
@@ -93,10 +93,10 @@ class OrderReplies:
             # refused as a whole before either half was tried, or nobody can say
             self._failed(cancel, failure)
             return self._failed(command.place, failure)
-        self._half(cancel, halves.cancel_result, halves.cancel_response)
-        return self._half(command.place, halves.new_order_result, halves.new_order_response)
+        self._half(cancel, halves.cancel_result, halves.cancel_response, age_ns)
+        return self._half(command.place, halves.new_order_result, halves.new_order_response, age_ns)
 
-    def _half(self, command: Place | Cancel, outcome: Half, response: msgspec.Raw) -> bool:
+    def _half(self, command: Place | Cancel, outcome: Half, response: msgspec.Raw, age_ns: int) -> bool:
         if outcome is Half.NOT_ATTEMPTED:
             self._answers.dropped(command, NOT_ATTEMPTED)
             return True
@@ -105,7 +105,7 @@ class OrderReplies:
                 self._carried_out(command, response)
             else:
                 error = read_body(response, ErrorBody)
-                return self._failed(command, self._reflexes.on_half(error, cost_of(command)[0]))
+                return self._failed(command, self._reflexes.on_half(error, cost_of(command)[0], age_ns))
         except FrameError:
             self._answers.unknown(command, f"{outcome.value.lower()} with a result that cannot be read")
             return False

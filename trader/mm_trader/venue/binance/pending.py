@@ -12,14 +12,16 @@ from mm_trader.venue.binance.transport.session import Session
 class Pending:
     """One such command."""
 
-    __slots__ = ("command", "lands_by", "session", "timer")
+    __slots__ = ("command", "lands_by", "sent", "session", "timer")
 
     def __init__(
-        self, command: OrderCommand, session: Session, timer: asyncio.TimerHandle, lands_by: int
+        self, command: OrderCommand, session: Session, timer: asyncio.TimerHandle, sent: int, lands_by: int
     ) -> None:
         self.command = command
         self.session = session
         self.timer = timer
+        self.sent = sent
+        """Monotonic ns: when it got its timestamp."""
         self.lands_by = lands_by
         """Monotonic ns: the venue itself refuses it when it gets it later."""
 
@@ -34,13 +36,13 @@ class PendingCommands:
         self._in_doubt_until: dict[str, int] = {}
         self._sequence = 0
 
-    def add(self, command: OrderCommand, session: Session, lands_by: int) -> str:
-        """Before the write. Returns the request id."""
+    def add(self, command: OrderCommand, session: Session, now: int, window_ns: int) -> str:
+        """Before the write, at `now` (monotonic ns); the venue refuses it when it gets it `window_ns` later. Returns the request id."""
         self._sequence += 1
         request_id = str(self._sequence)
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self._timeout_s, self._on_timeout, request_id)
-        self._by_id[request_id] = Pending(command, session, timer, lands_by)
+        self._by_id[request_id] = Pending(command, session, timer, now, now + window_ns)
         return request_id
 
     def pop(self, request_id: str) -> Pending | None:

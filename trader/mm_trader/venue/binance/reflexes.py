@@ -36,7 +36,7 @@ class Reflexes:
         self,
         governor: RateGovernor,
         redact: Callable[[str], str],
-        resync_clock: Callable[[], None],
+        resync_clock: Callable[[int], None],
         disconnect_orders: Callable[[], None],
         look_at_rules: Callable[[], None],
         tell: Callable[[Trouble, str], None],
@@ -48,21 +48,23 @@ class Reflexes:
         self._look_at_rules = look_at_rules
         self._tell = tell
 
-    def on_http(self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose) -> Failure:
-        """A REST reply other than 2xx; `Retry-After` is in seconds."""
+    def on_http(
+        self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose, age_ns: int
+    ) -> Failure:
+        """A REST reply other than 2xx; `Retry-After` is in seconds. `age_ns`: since the request got its timestamp, here and below; 0 where that is not known."""
         try:
             error: ErrorBody | None = _decode_error(body)
         except DECODE_ERRORS:
             error = None
-        return self._judge(status, error, retry_after(headers), purpose)
+        return self._judge(status, error, retry_after(headers), purpose, age_ns)
 
-    def on_reply(self, reply: ApiReply, purpose: Purpose) -> Failure:
+    def on_reply(self, reply: ApiReply, purpose: Purpose, age_ns: int = 0) -> Failure:
         """A WebSocket API reply other than 2xx; `retryAfter` is epoch ms."""
-        return self._judge(reply.status or 0, reply.error, self._wait(reply.error), purpose)
+        return self._judge(reply.status or 0, reply.error, self._wait(reply.error), purpose, age_ns)
 
-    def on_half(self, error: ErrorBody, purpose: Purpose) -> Failure:
+    def on_half(self, error: ErrorBody, purpose: Purpose, age_ns: int) -> Failure:
         """The error of one half of a cancel-replace: as if the half had been a request of its own, refused with a 400."""
-        return self._judge(400, error, self._wait(error), purpose)
+        return self._judge(400, error, self._wait(error), purpose, age_ns)
 
     def _wait(self, error: ErrorBody | None) -> float | None:
         if error is None or not bytes(error.data):
@@ -73,7 +75,9 @@ class Reflexes:
             return None
         return None if until_ms is None else self._governor.wait_of(until_ms)
 
-    def _judge(self, status: int, error: ErrorBody | None, wait_s: float | None, purpose: Purpose) -> Failure:
+    def _judge(
+        self, status: int, error: ErrorBody | None, wait_s: float | None, purpose: Purpose, age_ns: int
+    ) -> Failure:
         code = error.code if error is not None else None
         message = error.msg if error is not None else f"status {status} with a body that is not the venue's"
         reaction = classify(status, code, message)
@@ -84,7 +88,7 @@ class Reflexes:
                 self._tell(Trouble.BANNED, "status 418: the venue has banned this address for a while")
             self._disconnect_orders()
         elif reaction.step is Step.RESYNC:
-            self._resync_clock()
+            self._resync_clock(age_ns)
         elif reaction.step is Step.REREAD:
             self._look_at_rules()
         shown = self.redact(message)[:_MAX_MESSAGE]
