@@ -134,7 +134,12 @@ def failures(data: bytes) -> None:
     clock = VenueClock(ManualClock())
     governor = RateGovernor(clock, GatewaySettings())
     reflexes = Reflexes(
-        governor, lambda text: text, lambda _age: None, lambda: None, lambda: None, lambda _trouble, _detail: None
+        governor,
+        lambda text: text,
+        lambda _age: None,
+        lambda: None,
+        lambda: None,
+        lambda _trouble, _detail: None,
     )
     status = 300 + int.from_bytes(data[:2]) % 300
     headers = {"Retry-After": data[2:10].decode("latin-1")}

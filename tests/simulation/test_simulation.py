@@ -21,6 +21,7 @@ from mm_trader.orders.states import OrderState
 from mm_trader.orders.trades import TradeLog
 from mm_trader.shell.gate import PlaceGate
 from mm_trader.shell.journal import Journal
+from mm_trader.shell.session import Session
 from mm_trader.shell.store.port import LatchView
 from mm_trader.shell.venue_start import VenueStart
 
@@ -178,7 +179,12 @@ def _ids_are_counted_by_redis_and_the_journal(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(VenueStart, "now_ns", lambda self, wall_ns: 0)
 
 
+def _it_leaves_while_an_order_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "_may_land", lambda self: False)
+
+
 DEFECTS = {
+    "gone with an order on its way": (_it_leaves_while_an_order_is_on_its_way, "said that nothing was"),
     "a journal trusted after a power cut": (_a_journal_is_trusted_after_a_power_cut, "for one intent"),
     "ids counted by what may be lost": (_ids_are_counted_by_redis_and_the_journal, "is used twice"),
     "a full disk overlooked": (_a_full_disk_is_overlooked, "before it is in the journal"),
@@ -196,7 +202,8 @@ DEFECTS = {
 
 
 FOUND_BY = {
-    "a journal trusted after a power cut": (456, 490),
+    "gone with an order on its way": (123, 138),
+    "a journal trusted after a power cut": (456,),
     "ids counted by what may be lost": (46, 80),
     "a full disk overlooked": (53,),
     "a Redis that went back written on": (27,),

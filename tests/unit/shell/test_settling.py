@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from shell_doubles import FakeKernel
 
 from mm_api.kinds.common import Environment
 from mm_api.redis_contract import ReportedState
@@ -15,6 +17,7 @@ from mm_trader.core.ids import ClientIds
 from mm_trader.core.units import NS_PER_S
 from mm_trader.orders.timing import certain_after
 from mm_trader.shell.app import App
+from mm_trader.shell.session import LOOK_S
 from mm_trader.shell.settling import SETTLE_EXTRA
 from mm_trader.shell.store.memory import MemoryStore
 from mm_trader.shell.store.port import StoredState, Token
@@ -54,6 +57,7 @@ class Desk:
 
     async def _sleep(self, seconds: float) -> None:
         self.pass_s(seconds)
+        await asyncio.sleep(0)
 
     async def _until_zero(self, cause: str) -> None:
         self._note(cause)
@@ -149,4 +153,68 @@ async def test_the_ids_of_an_incarnation_begin_with_the_venues_second(
     journal.open()
     journal.start((1, second), 7, "local")
     assert session._new_ids(TOKEN).counter == second + 1, "and never less than before"
+    journal.close()
+
+
+# --- leaving ------------------------------------------------------------------------------------------------------------------------------
+
+
+class OnItsWay(FakeKernel):
+    """One order is on its way for so many looks."""
+
+    looks = 3
+
+    def may_land(self) -> bool:
+        self.looks -= 1
+        return self.looks > 0
+
+
+async def test_who_leaves_waits_for_an_order_on_its_way_and_sweeps_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, monkeypatch)
+    desk.app.session.connected = True
+    desk.app.dispatcher.attach(OnItsWay())
+    assert await desk.app.session.leave("test", 14.0)
+    assert desk.done == [("stop", 0), ("stop", pytest.approx(LOOK_S))]
+
+
+async def test_who_leaves_in_doubt_waits_until_nothing_can_land(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, monkeypatch)
+    desk.app.session.connected = True
+    desk.app.session.settling.look_back(StoredState(), desk.app.journal.open())
+    assert await desk.app.session.leave("test", 14.0)
+    assert [what for what, _ in desk.done] == ["stop", "stop"]
+    assert desk.done[1][1] >= desk.certain_s
+    desk.app.journal.close()
+
+
+async def test_an_order_that_never_lands_in_time_is_no_zero(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path, monkeypatch)
+    desk.app.session.connected = True
+    kernel = OnItsWay()
+    kernel.looks = 10**9
+    desk.app.dispatcher.attach(kernel)
+    assert not await desk.app.session.leave("test", 0.05)
+
+
+@pytest.mark.parametrize(
+    ("before", "zero"), [("nothing", False), ("killed", False), ("left in good order", True)]
+)
+async def test_who_never_came_to_the_venue_knows_only_what_its_journal_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, zero: bool
+) -> None:
+    desk = Desk(tmp_path, monkeypatch)
+    journal = desk.app.journal
+    journal.open()
+    if before != "nothing":
+        journal.start((0, 1), 1, "local")
+    if before == "left in good order":
+        journal.stop()
+    assert await desk.app.session.leave("test", 14.0) is zero
+    assert desk.done == []
     journal.close()

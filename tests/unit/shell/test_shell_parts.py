@@ -42,8 +42,7 @@ from mm_trader.shell.store.port import StoredState
 from mm_trader.shell.tasks import Tasks
 from mm_trader.shell.writer import Writer
 
-EMPTY = JournalReport(lines=0, corrupt_lines=0, corrupt_latch=False, existed=False)
-THERE = JournalReport(lines=9, corrupt_lines=0, corrupt_latch=False, existed=True)
+THERE = JournalReport(lines=9, corrupt_lines=0, corrupt_latch=False)
 
 
 def test_the_gate_begins_closed_and_opens_only_when_nobody_holds_it() -> None:
@@ -148,12 +147,12 @@ def state(phase: str) -> ReportedState:
 def test_the_journal_says_how_the_last_one_ended_and_without_it_the_reported_state_does() -> None:
     running = JournalState()
     running.apply(Kind.START, {"counter": 1})
-    assert not was_clean(running, THERE, StoredState())
+    assert not was_clean(running, StoredState())
     running.apply(Kind.STOP, {})
-    assert was_clean(running, THERE, StoredState(state=state("Quoting")))
-    assert was_clean(JournalState(), EMPTY, StoredState())
-    assert was_clean(JournalState(), EMPTY, StoredState(state=state("Stopped")))
-    assert not was_clean(JournalState(), EMPTY, StoredState(state=state("Quoting")))
+    assert was_clean(running, StoredState(state=state("Quoting")))
+    assert was_clean(JournalState(), StoredState())
+    assert was_clean(JournalState(), StoredState(state=state("Stopped")))
+    assert not was_clean(JournalState(), StoredState(state=state("Quoting")))
 
 
 def test_the_holder_is_given_or_from_the_environment_or_kept_beside_the_journal(tmp_path: Path) -> None:

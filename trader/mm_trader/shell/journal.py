@@ -48,8 +48,6 @@ class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
     corrupt_lines: int
     corrupt_latch: bool
     """One of the untrusted lines may have been a halt."""
-    existed: bool
-    """False: the directory held no journal (first start, or the volume was lost)."""
 
 
 def encode_line(kind: Kind, ms: int, body_json: str) -> bytes:
@@ -123,7 +121,7 @@ class Journal:
         """To be asked before `start`: may an order have been sent whose line was in here and is lost?
         It is written before the order is sent, but not synced: a power cut takes the last ones. One that cannot be read may have been an order's, too."""
         same_run = self.boot != "" and self.state.boot == self.boot
-        return not (report.existed and same_run and not report.corrupt_lines)
+        return not same_run or report.corrupt_lines > 0
 
     def order(self, record: OrderRecord, *, closed: bool, cause: str) -> None:
         """An order changed."""
@@ -279,9 +277,7 @@ class Journal:
                         if kind in (None, Kind.START):
                             self.state.lost_start()
                     self._keep_aside(segment, line, str(error))
-        return JournalReport(
-            lines=lines, corrupt_lines=corrupt, corrupt_latch=corrupt_latch, existed=bool(segments)
-        )
+        return JournalReport(lines=lines, corrupt_lines=corrupt, corrupt_latch=corrupt_latch)
 
     def _keep_aside(self, segment: Path, line: bytes, why: str) -> None:
         aside = segment.with_suffix(".corrupt")

@@ -48,9 +48,9 @@ def merge(
     )
 
 
-def was_clean(journal: JournalState, report: JournalReport, stored: StoredState) -> bool:
-    """Did the incarnation before say goodbye? By the journal where there is one, else by the last reported state."""
-    if report.existed:
+def was_clean(journal: JournalState, stored: StoredState) -> bool:
+    """Did the incarnation before say goodbye? By the journal where it tells of one, else by the last reported state."""
+    if journal.counter:
         return not journal.running
     return stored.state is None or stored.state.phase is TraderPhase.STOPPED
 

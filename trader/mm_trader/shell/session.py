@@ -301,7 +301,7 @@ class Session:
         report = p.report()
         assert report is not None, "the journal is opened before a lease is asked for"
         first = before is None and self._counter_before is None
-        clean = was_clean(p.journal.state, report, stored) if first else not p.dispatcher.crashed
+        clean = was_clean(p.journal.state, stored) if first else not p.dispatcher.crashed
         self.settling.look_back(stored, report if first and not clean else None)
         if before is not None:
             evidence = newest_evidence(stored.evidence, before.evidence(p.clock.wall_ns()))
@@ -350,7 +350,7 @@ class Session:
     # --- back ---------------------------------------------------------------------------------------------------------------------------
 
     async def leave(self, reason: str, timeout_s: float) -> bool:
-        """The orderly way out: no place any more, everything cancelled, seen by the venue. True: nothing is open."""
+        """The orderly way out: no place any more, everything cancelled, seen by the venue. True: nothing is open, nor will be."""
         p = self._p
         self._stopping, self._up = True, False
         p.gate.block(Blocker.STOPPING)
@@ -358,23 +358,27 @@ class Session:
         self._cancel(self._sweeping)
         p.dispatcher(StopRequested(ts=self._now(), reason=reason))
         self._stage(TraderPhase.STOPPING, reason)
-        zero = not p.journal.state.running  # a process that was killed may have left something, and this one has not come to look
-        if self.connected:
-            zero = True
+        severity, message = "info", "nothing open at the venue"
+        if not self.connected:
+            if p.journal.state.running or not p.journal.state.counter:
+                severity = "warning"
+                message = "the venue was never asked: what a process before has left may be open"
+        else:
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._until_nothing_lands()
             except TimeoutError:
-                zero = False
+                severity, message = "critical", "orders may be open at the venue"
                 log.warning("stopped_with_orders_perhaps_open")
+        zero = severity == "info"
         self._stage(TraderPhase.STOPPED, reason)
         p.alerts.send(
             AlertRecord(
                 kind="Stopped",
-                severity="info" if zero else "critical",
+                severity=severity,
                 at_ms=p.clock.wall_ns() // NS_PER_MS,
                 reason=reason,
-                message="nothing open at the venue" if zero else "orders may be open at the venue",
+                message=message,
             )
         )
         return zero

@@ -45,7 +45,12 @@ class ClockKeeper:
         long as recvWindow: it may have been on its way for too long, by the best of clocks."""
         age_s, settings = self._venue_clock.age_s(), self._settings
         late = request_age_ns >= self._recv_window_ns
-        if not late and self._resynced and settings.clock_grace_s <= age_s <= settings.clock_patience_s and not self._told:
+        if (
+            not late
+            and self._resynced
+            and settings.clock_grace_s <= age_s <= settings.clock_patience_s
+            and not self._told
+        ):
             self._told = True
             offset = self._venue_clock.offset_ms
             self._tell(f"-1021 again, {age_s:.0f} s after the offset ({offset:.0f} ms) was measured for it")

@@ -46,7 +46,8 @@ class OrderReplies:
         self._note_order = note_order
 
     def answer(self, command: OrderCommand, reply: ApiReply, age_ns: int) -> bool:
-        """Give the command its one answer, a CancelReplace one for each half. `age_ns`: since the command got its timestamp. False: whether a new order rests at the venue is left in doubt."""
+        """Give the command its one answer, a CancelReplace one for each half. `age_ns`: since the command got its timestamp.
+        False: whether a new order rests at the venue is left in doubt."""
         succeeded = (reply.status or 0) // 100 == 2
         if isinstance(command, CancelReplace):
             return self._replaced(command, reply, succeeded, age_ns)

@@ -51,7 +51,8 @@ class Reflexes:
     def on_http(
         self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose, age_ns: int
     ) -> Failure:
-        """A REST reply other than 2xx; `Retry-After` is in seconds. `age_ns`: since the request got its timestamp, here and below; 0 where that is not known."""
+        """A REST reply other than 2xx; `Retry-After` is in seconds. `age_ns`: since the request got its timestamp, here and
+        below; 0 where that is not known."""
         try:
             error: ErrorBody | None = _decode_error(body)
         except DECODE_ERRORS:
