@@ -86,7 +86,7 @@ async def serve(app: App) -> int:
     failed = app.failed.is_set()
     zero = await app.stop(app.gave_up or ("InternalError" if failed else (told[0] if told else "Stopped")))
     log.info("trader_stopped", nothing_open=zero)
-    return EXIT_OK if zero and not failed else EXIT_FAILED
+    return EXIT_FAILED if failed or app.session.orders_perhaps_open else EXIT_OK
 
 
 async def _first_of(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> None:

@@ -109,6 +109,8 @@ class Session:
         self.connected = False
         self.started_trading = False
         """An incarnation of this process made client ids."""
+        self.orders_perhaps_open = False
+        """It has left, and the venue did not say in time that nothing is open."""
         self.ready = asyncio.Event()
         """The kernel was allowed to trade at least once."""
 
@@ -369,6 +371,7 @@ class Session:
                     await self._until_nothing_lands()
             except TimeoutError:
                 severity, message = "critical", "orders may be open at the venue"
+                self.orders_perhaps_open = True
                 log.warning("stopped_with_orders_perhaps_open")
         zero = severity == "info"
         self._stage(TraderPhase.STOPPED, reason)
