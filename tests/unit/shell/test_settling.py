@@ -218,3 +218,13 @@ async def test_who_never_came_to_the_venue_knows_only_what_its_journal_says(
     assert await desk.app.session.leave("test", 14.0) is zero
     assert desk.done == []
     journal.close()
+
+
+def test_no_hand_over_rests_on_nothing_open_while_something_may_land(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Desk(tmp_path, monkeypatch).app
+    app.flattener.zero_confirmed_ms = 5
+    assert app.state().zero_orders_confirmed_ms == 5
+    app.flattener.late_until_ns = 10
+    assert app.state().zero_orders_confirmed_ms is None

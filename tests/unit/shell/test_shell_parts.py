@@ -214,6 +214,7 @@ async def test_while_an_order_may_still_land_nothing_open_is_no_confirmation() -
     clock.advance(1)
     assert await flattener.sweep(1.0)
     assert flattener.zero_confirmed_ms == clock.wall_ns() // 1_000_000
+    assert flattener.late_until_ns is None
 
 
 def effects_on(

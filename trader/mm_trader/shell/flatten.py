@@ -39,8 +39,9 @@ class Flattener:
         self._sleep = sleep
         self.zero_confirmed_ms: int | None = None
         """Wall time at which the venue last showed nothing open. None: since then orders were placed, or it never did."""
-        self.late_until_ns = 0
-        """Monotonic: until then an order of a process before may still land. Nothing open before that says nothing to a successor."""
+        self.late_until_ns: int | None = None
+        """Monotonic: until then an order of a process before may still land, and "nothing open" confirms nothing. None: no such order is thought of, or the
+        venue has shown nothing open since."""
 
     def include(self, symbols: Iterable[str]) -> None:
         """Sweep these, too: symbols of an earlier config, in which orders may be open. Replaces the ones of before."""
@@ -55,7 +56,8 @@ class Flattener:
         asked_ns = self._clock.monotonic_ns()
         if not await self._gateway.cancel_all_own((*self._symbols, *self._left_open), timeout_s):
             return False
-        if asked_ns >= self.late_until_ns:
+        if self.late_until_ns is None or asked_ns >= self.late_until_ns:
+            self.late_until_ns = None
             self.zero_confirmed_ms = self._clock.wall_ns() // NS_PER_MS
         return True
 

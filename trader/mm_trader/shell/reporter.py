@@ -114,6 +114,11 @@ class Reporter:
             return self._progress.phase or TraderPhase.STARTING, self._progress.reason
         return status.phase, status.reason
 
+    def _zero_confirmed_ms(self, status: KernelStatus | None) -> int | None:
+        if self._flattener.late_until_ns is not None:
+            return None  # what nobody here knows of may land yet
+        return (status and status.zero_orders_confirmed_ms) or self._flattener.zero_confirmed_ms
+
     def state(self, status: KernelStatus | None) -> ReportedState:
         """The reported state as it is now."""
         progress, config = self._progress, self.config
@@ -136,8 +141,7 @@ class Reporter:
                 "halts": [latch.id for latch in self._halts.current],
                 "openOrders": status.open_orders if status is not None else 0,
                 "unknownOrders": status.unknown_orders if status is not None else 0,
-                "zeroOrdersConfirmedMs": (status.zero_orders_confirmed_ms if status is not None else None)
-                or self._flattener.zero_confirmed_ms,
+                "zeroOrdersConfirmedMs": self._zero_confirmed_ms(status),
                 "positions": status.positions if status is not None else {},
                 "lastCommandId": progress.last_command(),
                 "unlistedSymbols": progress.unlisted,

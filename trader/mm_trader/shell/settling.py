@@ -44,7 +44,7 @@ class Settling:
         self._flattener = flattener
         self._sleep = sleep
         self.in_doubt = False
-        """An order that nobody here knows of may be on its way, and land until `Flattener.late_until_ns`."""
+        """An order that nobody here knows of may be on its way (`Flattener.late_until_ns`), and the journal does not say yet that this was waited for."""
 
     def look_back(self, stored: StoredState, lost: JournalReport | None) -> None:
         """Before the journal's start is written: is there doubt? `lost`: what reading the journal found, where the process before did not say goodbye."""
@@ -53,9 +53,9 @@ class Settling:
         if not (lost is not None and self._journal.lacks_lines(lost)) and not self.had_another(stored):
             return
         now = self._clock.monotonic_ns()
-        self.in_doubt, self._flattener.late_until_ns = True, certain_after(now, self._window_ns)
-        waits_s = (self._flattener.late_until_ns - now) / NS_PER_S
-        log.warning("journal_may_lack_orders", quoting_waits_s=waits_s)
+        until_ns = certain_after(now, self._window_ns)
+        self.in_doubt, self._flattener.late_until_ns = True, until_ns
+        log.warning("journal_may_lack_orders", quoting_waits_s=(until_ns - now) / NS_PER_S)
 
     def had_another(self, stored: StoredState) -> bool:
         """The lease was another's since this journal was written, and that one did not leave in good order: what it has sent is in no journal of ours."""
@@ -67,18 +67,18 @@ class Settling:
     async def wait(self, granted_ns: int) -> None:
         """Until the venue takes nothing more of the incarnation before. `granted_ns`: when this one got its lease."""
         until_ns = granted_ns + self._window_ns + round(SETTLE_EXTRA.total_seconds() * NS_PER_S)
-        if self.in_doubt:
-            until_ns = max(until_ns, self._flattener.late_until_ns)
+        until_ns = max(until_ns, self._flattener.late_until_ns or 0)
         await self._wait_until(until_ns)
 
     def may_land(self) -> bool:
         """An order that nobody here knows of may still be on its way."""
-        return self.in_doubt and self._clock.monotonic_ns() < self._flattener.late_until_ns
+        late_until_ns = self._flattener.late_until_ns
+        return late_until_ns is not None and self._clock.monotonic_ns() < late_until_ns
 
     async def sweep_without_lease(self) -> None:
         """What is open goes at once; in doubt also what lands after that: nobody else may be there to see it."""
         await self._flattener.sweep(self._margin_s)
-        if self.in_doubt:
+        if self._flattener.late_until_ns is not None:
             await self._wait_until(self._flattener.late_until_ns)
             await self._flattener.sweep(self._margin_s)
 
