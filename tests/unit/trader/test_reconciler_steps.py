@@ -247,10 +247,22 @@ def test_orders_of_ours_that_nobody_knows_are_adopted_and_cancelled():
 
 def test_an_order_of_a_later_incarnation_is_left_to_it():
     desk = Desk()
-    theirs = ClientIds("test", 2, 1).next()
-    listed = view(desk.order(S.CANCELED), "NEW", client_id=theirs, venue_id=8)
-    assert snapshot(desk, listed) == NONE
-    assert (desk.sent(), desk.table.get(SYMBOL, theirs)) == ([], None)
+    theirs, ours = ClientIds("test", 2, 1).next(), ClientIds("test", 1, 0).next()
+    like = desk.order(S.CANCELED)
+    listed = [view(like, "NEW", client_id=name, venue_id=number) for name, number in ((theirs, 8), (ours, 9))]
+    assert snapshot(desk, *listed) == Findings(adopted=1)
+    assert [c.client_id for c in desk.sent()] == [ours]
+    assert desk.table.get(SYMBOL, theirs) is None
+
+
+def test_who_has_the_lease_takes_whatever_is_under_its_prefix():
+    desk = Desk()
+    desk.manager.alone = True
+    newer = ClientIds("test", 2, 1).next()
+    listed = view(desk.order(S.CANCELED), "NEW", client_id=newer, venue_id=8)
+    assert snapshot(desk, listed) == Findings(adopted=1)
+    foreign = view(desk.order(S.CANCELED), "NEW", client_id="web_1", venue_id=9)
+    assert snapshot(desk, foreign) == Findings(vanished=0)
 
 
 def test_an_order_that_ended_after_the_question_left_is_not_opened_again_and_the_next_is_still_read():

@@ -37,6 +37,15 @@ def test_one_more_order_adds_its_amount_its_money_and_perhaps_the_highest_price(
     assert (third.base, third.mark) == (5, 7)
 
 
+def test_two_exposures_are_equal_when_they_count_the_same():
+    one = Exposure(base=5, mark=7).plus(Side.BUY, 10, 100)
+    same, other = Exposure(base=5, mark=7).plus(Side.BUY, 10, 100), Exposure(base=5, mark=7)
+    assert (one == same, one == other, one == "an exposure") == (True, False, False)
+    assert hash(one) == hash(same)
+    assert len({one, same, other}) == 2
+    assert hash(one) != hash(other)
+
+
 @pytest.mark.parametrize(
     "base,money",
     [
