@@ -128,7 +128,7 @@ async def _measure(folder: Path, venue: Program) -> Watch:
         async with websockets.connect(f"{venue.ws_url}/ws-api/v3", compression=None) as counterparty:
             with (
                 _watched(app, watch),
-                apart(venue),
+                apart(venue.process.pid),
             ):  # from here on: threads of the trader that stand may run anywhere
                 await _be_filled(app, watch, counterparty)
     finally:

@@ -1,4 +1,5 @@
-"""Stops by the garbage collector of a whole trader: ten minutes of two recorded symbols at ten times their speed, the simulator in another process.
+"""Stops by the garbage collector of a whole trader: ten minutes of two recorded symbols at ten times their speed, the simulator in another process, each on a
+core of its own.
 
 `--only process` counts the same in the kernel alone, which takes seconds.
 """
@@ -15,6 +16,7 @@ from benchkit import Figure
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from quotingtrader import quoting_trader, recordings
+from simkit import apart
 
 SPEED = 10
 SECONDS = float(os.environ.get("MM_BENCH_PAUSE_S", "600"))
@@ -37,17 +39,18 @@ def value(samples: list[Sample], name: str, **labels: str) -> float:
 
 async def measure(market: str) -> list[Sample]:
     """The metrics after the time, of a trader that still quotes. Raises RuntimeError as soon as it has halted: it would do little from then on."""
-    async with quoting_trader(market) as (_venue, trader):
-        ends = time.monotonic() + SECONDS
-        while (left := ends - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, LOOK_S))
-            status = await trader.status()
-            if status is not None and status["halts"]:
-                raise RuntimeError(f"{left:.0f} s before the end it has halted: {status['halts']}")
-        await trader.quoting(60)
-        port = trader.admin_port()
-        assert port is not None
-        return await metrics(port)
+    async with quoting_trader(market) as (venue, trader):
+        with apart(venue.pid, trader.pid):
+            ends = time.monotonic() + SECONDS
+            while (left := ends - time.monotonic()) > 0:
+                await asyncio.sleep(min(left, LOOK_S))
+                status = await trader.status()
+                if status is not None and status["halts"]:
+                    raise RuntimeError(f"{left:.0f} s before the end it has halted: {status['halts']}")
+            await trader.quoting(60)
+            port = trader.admin_port()
+            assert port is not None
+            return await metrics(port)
 
 
 def run(data_dir: Path | None) -> list[Figure]:
