@@ -240,20 +240,18 @@ class World:
                 raise ValueError(other)
 
     def _power_cut(self) -> None:
-        process = self.process
-        if process is not None:
-            process.kill()
-            self.boots += 1
-            self.disk.power_cut(self.directory)
-            self.judge.forgotten()
+        self._forget(self.disk.power_cut)
 
     def _volume_lost(self) -> None:
         """The node is gone, and what was on it: the next process finds no journal."""
-        process = self.process
-        if process is not None:
-            process.kill()
+        self._forget(self.disk.lose)
+
+    def _forget(self, damage: Callable[[Path], None]) -> None:
+        """The machine ends, with the process; another start of it finds what `damage` leaves of the journal."""
+        if self.process is not None:
+            self.process.kill()
             self.boots += 1
-            self.disk.lose(self.directory)
+            damage(self.directory)
             self.judge.forgotten()
 
     def take_late(self) -> int | None:

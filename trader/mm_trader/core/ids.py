@@ -30,13 +30,16 @@ def client_id_prefix(identity: str) -> str:
     return f"mm{blake2s(identity.encode(), digest_size=4).hexdigest()}-"
 
 
-def incarnation_of(client_id: str, prefix: str) -> tuple[int, int] | None:
-    """Epoch and counter in a client order id under this prefix; None: it has none that could be read."""
+def is_up_to(client_id: str, prefix: str, epoch: int, counter: float) -> bool:
+    """True: an id under this prefix, of this incarnation or of one before it. One that cannot be read is nobody else's, so it is among them.
+    `counter` infinite: any of this epoch."""
+    if not client_id.startswith(prefix):
+        return False
     words = client_id.removeprefix(prefix).split("-")
     try:
-        return int(words[0], 36), int(words[1], 36)
+        return (int(words[0], 36), int(words[1], 36)) <= (epoch, counter)
     except (ValueError, IndexError):
-        return None
+        return True
 
 
 class ClientIds:
@@ -51,12 +54,8 @@ class ClientIds:
         """All but the last digit of the next id."""
 
     def may_touch(self, client_id: str) -> bool:
-        """True: an order of this incarnation, or of one before it. One under the prefix that cannot be read is nobody else's, so it is among them;
-        one of a later incarnation is in the hands of whoever has the lease now."""
-        if not client_id.startswith(self.prefix):
-            return False
-        made_by = incarnation_of(client_id, self.prefix)
-        return made_by is None or made_by <= (self.epoch, self.counter)
+        """True: an order of this incarnation, or of one before it; one of a later incarnation is in the hands of whoever has the lease now."""
+        return is_up_to(client_id, self.prefix, self.epoch, self.counter)
 
     def next(self) -> str:
         """The next id, never given out before under this identity."""

@@ -7,8 +7,9 @@ old as the last one it has heard of, or older. A successor elsewhere has a highe
 from __future__ import annotations
 
 from enum import Enum
+from math import inf
 
-from mm_trader.core.ids import client_id_prefix, incarnation_of
+from mm_trader.core.ids import client_id_prefix, is_up_to
 from mm_trader.deadman.heartbeat import Beat
 
 
@@ -63,13 +64,5 @@ class Watch:
 
 def may_cancel(client_id: str, identity: str, newest: tuple[int, int | None]) -> bool:
     """True: this order is this trader's, or of one before it. An id under the prefix that cannot be read is nobody else's, so it is taken too."""
-    prefix = client_id_prefix(identity)
-    if not client_id.startswith(prefix):
-        return False
-    made_by = incarnation_of(client_id, prefix)
-    if made_by is None:
-        return True
     epoch, counter = newest
-    if made_by[0] != epoch:
-        return made_by[0] < epoch
-    return counter is None or made_by[1] <= counter
+    return is_up_to(client_id, client_id_prefix(identity), epoch, inf if counter is None else counter)

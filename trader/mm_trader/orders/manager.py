@@ -3,7 +3,7 @@
 Policies
 - A time-out asks the venue, and never guesses: PENDING or CANCELING without an answer becomes UNKNOWN and is queried until the venue has spoken. The first
   question leaves long before, so that an order that is there is not missed for as long.
-- "Not found" means "never placed" only when it was asked after created + `lands_within` + the venue's engine time-out: until then the place may still arrive,
+- "Not found" means "never placed" only when it was asked late enough (`timing.certain_after`): until then the place may still arrive,
   and the question is put again with growing pauses.
 - A refused cancel asks for the status. Cancels repeat with growing pauses and are capped; at the cap trading halts and a person is called.
 - An order that we want gone stays wanted gone: a late ack is answered by another cancel.

@@ -39,6 +39,5 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 def certain_after(ts: int, recv_window: int) -> int:
     """Who asks later than this about an order of `ts` and is told that there is none knows that there will be none. All in ns."""
-    lands_within = LEAVES_WITHIN_NS + CLOCK_ERROR_NS + recv_window
-    """From then on the venue itself refuses it."""
-    return ts + lands_within + ENGINE_TIMEOUT_NS
+    refused_from = ts + LEAVES_WITHIN_NS + CLOCK_ERROR_NS + recv_window  # by the venue itself: too old
+    return refused_from + ENGINE_TIMEOUT_NS
