@@ -136,7 +136,7 @@ def failures(data: bytes) -> None:
     reflexes = Reflexes(
         governor,
         lambda text: text,
-        lambda _age: None,
+        lambda _sent: None,
         lambda: None,
         lambda: None,
         lambda _trouble, _detail: None,

@@ -105,7 +105,7 @@ class Bench:
         self.reflexes = Reflexes(
             self.governor,
             lambda text: text.replace("canary", "***"),
-            lambda age_ns: self.done.append(f"resync {age_ns}"),
+            lambda sent_ns: self.done.append(f"resync {sent_ns}"),
             lambda: self.done.append("disconnect"),
             lambda: self.done.append("reread"),
             lambda trouble, _detail: self.done.append(trouble.value),

@@ -40,11 +40,12 @@ class ClockKeeper:
         """The last measurement was made for a refusal."""
         self._told = False
 
-    def refused(self, request_age_ns: int) -> None:
+    def refused(self, sent_ns: int | None) -> None:
         """-1021. Measured once for a burst of refusals; one that comes after a measurement says that measuring does not help. Not so one whose answer took as
         long as recvWindow: it may have been on its way for too long, by the best of clocks."""
         age_s, settings = self._venue_clock.age_s(), self._settings
-        late = request_age_ns >= self._recv_window_ns
+        now_ns = self._venue_clock.clock.monotonic_ns()
+        late = sent_ns is not None and now_ns - sent_ns >= self._recv_window_ns
         if (
             not late
             and self._resynced

@@ -95,7 +95,7 @@ class BinanceGateway:
         self._reflexes = Reflexes(
             self._governor,
             self._credentials.redact,
-            lambda age_ns: self._clock_keeper.refused(age_ns),
+            lambda sent_ns: self._clock_keeper.refused(sent_ns),
             lambda: self._drop(StreamName.ORDERS),
             self._look_at_rules,
             self._trouble,

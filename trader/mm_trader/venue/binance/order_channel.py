@@ -349,8 +349,7 @@ class OrderChannel:
         self._governor.observe(reply.rate_limits)
         hello = self._hello.get(session)
         if pending is not None:
-            age_ns = self._venue_clock.clock.monotonic_ns() - pending.sent
-            if not self._replies.answer(pending.command, reply, age_ns):
+            if not self._replies.answer(pending.command, reply, pending.sent):
                 self._pending.doubt(pending)
         elif hello is not None and reply.id == _HELLO_ID and not hello.done():
             hello.set_result(reply)

@@ -45,14 +45,14 @@ class OrderReplies:
         self._answers = answers
         self._note_order = note_order
 
-    def answer(self, command: OrderCommand, reply: ApiReply, age_ns: int) -> bool:
-        """Give the command its one answer, a CancelReplace one for each half. `age_ns`: since the command got its timestamp.
+    def answer(self, command: OrderCommand, reply: ApiReply, sent_ns: int) -> bool:
+        """Give the command its one answer, a CancelReplace one for each half. `sent_ns`: when the command got its timestamp.
         False: whether a new order rests at the venue is left in doubt."""
         succeeded = (reply.status or 0) // 100 == 2
         if isinstance(command, CancelReplace):
-            return self._replaced(command, reply, succeeded, age_ns)
+            return self._replaced(command, reply, succeeded, sent_ns)
         if not succeeded:
-            return self._failed(command, self._reflexes.on_reply(reply, cost_of(command)[0], age_ns))
+            return self._failed(command, self._reflexes.on_reply(reply, cost_of(command)[0], sent_ns))
         try:
             self._carried_out(command, reply.result)
         except FrameError:
@@ -82,8 +82,8 @@ class OrderReplies:
 
     # --- cancel-replace ------------------------------------------------------------------------------------------------------------------
 
-    def _replaced(self, command: CancelReplace, reply: ApiReply, succeeded: bool, age_ns: int) -> bool:
-        failure = None if succeeded else self._reflexes.on_reply(reply, cost_of(command)[0], age_ns)
+    def _replaced(self, command: CancelReplace, reply: ApiReply, succeeded: bool, sent_ns: int) -> bool:
+        failure = None if succeeded else self._reflexes.on_reply(reply, cost_of(command)[0], sent_ns)
         halves = _halves(reply, succeeded)
         cancel = cancel_half(command)
         if halves is None:
@@ -94,10 +94,10 @@ class OrderReplies:
             # refused as a whole before either half was tried, or nobody can say
             self._failed(cancel, failure)
             return self._failed(command.place, failure)
-        self._half(cancel, halves.cancel_result, halves.cancel_response, age_ns)
-        return self._half(command.place, halves.new_order_result, halves.new_order_response, age_ns)
+        self._half(cancel, halves.cancel_result, halves.cancel_response, sent_ns)
+        return self._half(command.place, halves.new_order_result, halves.new_order_response, sent_ns)
 
-    def _half(self, command: Place | Cancel, outcome: Half, response: msgspec.Raw, age_ns: int) -> bool:
+    def _half(self, command: Place | Cancel, outcome: Half, response: msgspec.Raw, sent_ns: int) -> bool:
         if outcome is Half.NOT_ATTEMPTED:
             self._answers.dropped(command, NOT_ATTEMPTED)
             return True
@@ -106,7 +106,7 @@ class OrderReplies:
                 self._carried_out(command, response)
             else:
                 error = read_body(response, ErrorBody)
-                return self._failed(command, self._reflexes.on_half(error, cost_of(command)[0], age_ns))
+                return self._failed(command, self._reflexes.on_half(error, cost_of(command)[0], sent_ns))
         except FrameError:
             self._answers.unknown(command, f"{outcome.value.lower()} with a result that cannot be read")
             return False

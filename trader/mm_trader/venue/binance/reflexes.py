@@ -36,7 +36,7 @@ class Reflexes:
         self,
         governor: RateGovernor,
         redact: Callable[[str], str],
-        resync_clock: Callable[[int], None],
+        resync_clock: Callable[[int | None], None],
         disconnect_orders: Callable[[], None],
         look_at_rules: Callable[[], None],
         tell: Callable[[Trouble, str], None],
@@ -49,23 +49,23 @@ class Reflexes:
         self._tell = tell
 
     def on_http(
-        self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose, age_ns: int
+        self, status: int, body: bytes, headers: Mapping[str, str], purpose: Purpose, sent_ns: int | None
     ) -> Failure:
-        """A REST reply other than 2xx; `Retry-After` is in seconds. `age_ns`: since the request got its timestamp, here and
-        below; 0 where that is not known."""
+        """A REST reply other than 2xx; `Retry-After` is in seconds. `sent_ns`: when the request got its timestamp, here and
+        below; None where that is not known."""
         try:
             error: ErrorBody | None = _decode_error(body)
         except DECODE_ERRORS:
             error = None
-        return self._judge(status, error, retry_after(headers), purpose, age_ns)
+        return self._judge(status, error, retry_after(headers), purpose, sent_ns)
 
-    def on_reply(self, reply: ApiReply, purpose: Purpose, age_ns: int = 0) -> Failure:
+    def on_reply(self, reply: ApiReply, purpose: Purpose, sent_ns: int | None = None) -> Failure:
         """A WebSocket API reply other than 2xx; `retryAfter` is epoch ms."""
-        return self._judge(reply.status or 0, reply.error, self._wait(reply.error), purpose, age_ns)
+        return self._judge(reply.status or 0, reply.error, self._wait(reply.error), purpose, sent_ns)
 
-    def on_half(self, error: ErrorBody, purpose: Purpose, age_ns: int) -> Failure:
+    def on_half(self, error: ErrorBody, purpose: Purpose, sent_ns: int | None) -> Failure:
         """The error of one half of a cancel-replace: as if the half had been a request of its own, refused with a 400."""
-        return self._judge(400, error, self._wait(error), purpose, age_ns)
+        return self._judge(400, error, self._wait(error), purpose, sent_ns)
 
     def _wait(self, error: ErrorBody | None) -> float | None:
         if error is None or not bytes(error.data):
@@ -77,7 +77,12 @@ class Reflexes:
         return None if until_ms is None else self._governor.wait_of(until_ms)
 
     def _judge(
-        self, status: int, error: ErrorBody | None, wait_s: float | None, purpose: Purpose, age_ns: int
+        self,
+        status: int,
+        error: ErrorBody | None,
+        wait_s: float | None,
+        purpose: Purpose,
+        sent_ns: int | None,
     ) -> Failure:
         code = error.code if error is not None else None
         message = error.msg if error is not None else f"status {status} with a body that is not the venue's"
@@ -89,7 +94,7 @@ class Reflexes:
                 self._tell(Trouble.BANNED, "status 418: the venue has banned this address for a while")
             self._disconnect_orders()
         elif reaction.step is Step.RESYNC:
-            self._resync_clock(age_ns)
+            self._resync_clock(sent_ns)
         elif reaction.step is Step.REREAD:
             self._look_at_rules()
         shown = self.redact(message)[:_MAX_MESSAGE]

@@ -102,16 +102,14 @@ class RestClient:
         else:
             text = query(params)
         url = URL(f"{self._base_url}/{path}{'?' if text else ''}{text}", encoded=True)
-        clock = self._venue_clock.clock
-        stamped_ns = clock.monotonic_ns()
+        sent_ns = self._venue_clock.clock.monotonic_ns()
         try:
             async with self._open().request(method, url, headers=headers, allow_redirects=False) as response:
                 body = await response.read()
                 self._governor.observe_headers(response.headers)
                 if response.status // 100 == 2:
                     return body
-                age_ns = clock.monotonic_ns() - stamped_ns
-                failure = self._reflexes.on_http(response.status, body, response.headers, purpose, age_ns)
+                failure = self._reflexes.on_http(response.status, body, response.headers, purpose, sent_ns)
                 raise CallError(failure.error, failure.message, code=failure.code)
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
             # no connection was made, so nothing was sent. Texts of HTTP errors can hold the signed address: only their kind is passed on.
